@@ -1,0 +1,140 @@
+//! Which directed links a fault covers, and which packets on them.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One end of a link: a node of the cluster, or everything that is not one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Party {
+    /// A node, by name.
+    Node(String),
+    /// Everything that is not a node; written `world`.
+    World,
+}
+
+impl From<String> for Party {
+    fn from(name: String) -> Self {
+        if name == "world" { Self::World } else { Self::Node(name) }
+    }
+}
+
+impl From<Party> for String {
+    fn from(party: Party) -> Self {
+        party.to_string()
+    }
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(name) => f.write_str(name),
+            Self::World => f.write_str("world"),
+        }
+    }
+}
+
+/// A transport protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proto {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP and ICMPv6 (without neighbour discovery, which nothing ever drops).
+    Icmp,
+}
+
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+/// Which packets of a link; what is given must all hold. The default is every packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Filter {
+    /// Only this protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proto: Option<Proto>,
+    /// Only packets with this port at either end. Without `proto`, TCP and UDP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Only this address family.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
+}
+
+impl Filter {
+    /// Every packet.
+    pub const ANY: Self = Self { proto: None, port: None, family: None };
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        if let Some(proto) = self.proto {
+            parts.push(format!("{proto:?}").to_lowercase());
+        }
+        if let Some(port) = self.port {
+            parts.push(format!("port {port}"));
+        }
+        if let Some(family) = self.family {
+            parts.push(format!("{family:?}").to_lowercase());
+        }
+        f.write_str(&parts.join(" "))
+    }
+}
+
+/// Directed links, each from a source to a target, and a filter for their packets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkSet {
+    /// The links, sorted, each once.
+    pub pairs: Vec<(Party, Party)>,
+    /// Which packets.
+    #[serde(default)]
+    pub filter: Filter,
+}
+
+impl LinkSet {
+    /// The links from every source to every target that is not itself, sorted, each once.
+    pub fn new(sources: &[Party], targets: &[Party]) -> Self {
+        let mut pairs: Vec<_> = sources
+            .iter()
+            .flat_map(|source| targets.iter().map(move |target| (source.clone(), target.clone())))
+            .filter(|(source, target)| source != target)
+            .collect();
+        pairs.sort();
+        pairs.dedup();
+        Self { pairs, filter: Filter::ANY }
+    }
+
+    /// These links and those.
+    #[must_use]
+    pub fn union(mut self, other: Self) -> Self {
+        self.pairs.extend(other.pairs);
+        self.pairs.sort();
+        self.pairs.dedup();
+        self
+    }
+}
+
+impl fmt::Display for LinkSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 6;
+        let mut parts: Vec<_> = self.pairs.iter().take(SHOWN).map(|(a, b)| format!("{a} → {b}")).collect();
+        if self.pairs.len() > SHOWN {
+            parts.push(format!("and {} more", self.pairs.len() - SHOWN));
+        }
+        f.write_str(&parts.join(", "))?;
+        if self.filter != Filter::ANY {
+            write!(f, " ({})", self.filter)?;
+        }
+        Ok(())
+    }
+}
