@@ -1,0 +1,4 @@
+//! The script engine.
+
+pub mod quantity;
+pub mod random;
