@@ -2,9 +2,13 @@
 
 pub mod cluster;
 pub mod diagnostic;
+pub mod engine;
 pub mod error;
 pub mod fault;
+pub mod journal;
 pub mod plan;
+pub mod run;
+pub mod runtime;
 pub mod script;
 pub mod signal;
 
