@@ -1,5 +1,6 @@
 //! blockade: a chaos engine one scripts.
 
+pub mod cli;
 pub mod cluster;
 pub mod diagnostic;
 pub mod engine;
