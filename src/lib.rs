@@ -3,6 +3,7 @@
 pub mod diagnostic;
 pub mod error;
 pub mod fault;
+pub mod kernel;
 pub mod plan;
 
 pub use error::{Error, ErrorKind, Result};
