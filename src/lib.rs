@@ -7,6 +7,7 @@ pub mod engine;
 pub mod error;
 pub mod fault;
 pub mod journal;
+pub mod kernel;
 pub mod plan;
 pub mod run;
 pub mod runtime;

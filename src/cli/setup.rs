@@ -69,7 +69,7 @@ pub(super) fn load(
     };
     cluster::check_name(&name)?;
     // A simulated cluster must be the same on every machine.
-    let used = if kind == Some(RuntimeKind::Sim) { Vec::new() } else { crate::kernel::link::used_subnets()? };
+    let used = if kind == Some(RuntimeKind::Sim) { Vec::new() } else { crate::kernel::address::used_subnets()? };
     let variables =
         Variables { name: &name, seed, params, env: &|name| std::env::var(name).ok(), used: &used };
     let cluster = cluster::load(&cluster_path, &cluster_text, &variables)?;
