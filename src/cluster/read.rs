@@ -54,7 +54,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn expected<T>(&self, yaml: &Yaml, what: &str, expected: &str) -> Option<T> {
+    /// Reports that something else was expected, and gives nothing.
+    pub(super) fn expected<T>(&self, yaml: &Yaml, what: &str, expected: &str) -> Option<T> {
         let message = format!("{what} must be {expected}, found {}", yaml.describe());
         self.report(&yaml.span, Problem::new(message, ""));
         None
@@ -148,6 +149,15 @@ impl<'a> Reader<'a> {
             }
         }
         Some(read)
+    }
+
+    /// Keys and values of a mapping that might have been a list as well, which the caller has looked for.
+    pub(super) fn list_or_map<'y>(&self, yaml: &'y Yaml, what: &str) -> Vec<(Placed<String>, &'y Yaml)> {
+        match yaml.kind {
+            Kind::Map(_) => self.map(yaml, what),
+            _ => self.expected(yaml, what, "a list or a mapping"),
+        }
+        .unwrap_or_default()
     }
 
     /// A mapping with known keys. Any other key is reported with the nearest one.
