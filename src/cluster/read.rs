@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         for (key, value) in entries {
             let Some(key) = self.name(key, &format!("a key of {what}")) else { continue };
             if let Some((first, _)) = read.iter().find(|(known, _)| known.value == key.value) {
-                let line = self.source[..first.span.start].matches('\n').count() + 1;
+                let line = self.source.get(..first.span.start).unwrap_or_default().matches('\n').count() + 1;
                 let message = format!("`{}` comes twice in {what}", key.value);
                 self.report(&key.span, Problem::new(message, format!("the first one is in line {line}")));
             } else {

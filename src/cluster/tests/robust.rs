@@ -57,3 +57,23 @@ fn wide_and_deep_files_end_in_an_error_not_in_a_crash() {
     bomb.extend((1..40).map(|n| format!("a{n}: &a{n} [*a{0}, *a{0}, *a{0}]\n", n - 1)));
     insta::assert_snapshot!(try_load(&bomb, &[], &[]).unwrap_err().message, @"the file holds too much to be a cluster");
 }
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_shift_no_place() {
+    insta::assert_snapshot!(wrong("\u{feff}nodes:\r\n  é:\r\n  é:\r\n"), @r"
+    error: no node can be called `é`
+     --> blockade.yaml:2:3
+      |
+    2 |   é:
+      |   ^
+      |
+    help: a name has at most 48 letters, digits, `-`, `_` and `.`, and begins with a letter or digit
+    error: `é` comes twice in `containers`
+     --> blockade.yaml:3:3
+      |
+    3 |   é:
+      |   ^
+      |
+    help: the first one is in line 2
+    ");
+}
