@@ -5,5 +5,6 @@ pub mod error;
 pub mod fault;
 pub mod kernel;
 pub mod plan;
+pub mod runtime;
 
 pub use error::{Error, ErrorKind, Result};

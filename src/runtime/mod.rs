@@ -1,0 +1,3 @@
+//! Where nodes live.
+
+pub mod netns;
