@@ -1,5 +1,6 @@
 //! blockade: a chaos engine one scripts.
 
+pub mod demo;
 pub mod diagnostic;
 pub mod error;
 pub mod fault;
