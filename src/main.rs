@@ -1,3 +1,5 @@
-//! The binary.
+//! The binary: exit codes and nothing else.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    blockade::cli::main()
+}
