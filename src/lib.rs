@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod demo;
 pub mod diagnostic;
 pub mod engine;
 pub mod error;
