@@ -54,6 +54,11 @@ enum Command {
     },
     /// Print the version
     Version,
+    /// A small replicated store: the patient of the quickstart
+    DemoStore(crate::demo::Args),
+    /// Owns the namespaces of a run; started by blockade itself
+    #[command(hide = true)]
+    Agent(crate::runtime::netns::agent::Args),
 }
 
 /// Parses the arguments and does what they say.
@@ -67,8 +72,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match dispatch(&cli) {
-        Ok(code) => ExitCode::from(code),
+    match dispatch(cli) {
+        Ok(code) => code,
         Err(error) => {
             report::error(&error);
             ExitCode::from(error.kind.exit_code())
@@ -76,17 +81,19 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: &Cli) -> Result<u8> {
-    match &cli.command {
-        Command::Run(args) => run::main(&cli.global, args),
-        Command::Plan(args) => plan::main(&cli.global, args),
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Run(args) => run::main(&cli.global, &args).map(ExitCode::from),
+        Command::Plan(args) => plan::main(&cli.global, &args).map(ExitCode::from),
+        Command::DemoStore(args) => Ok(crate::demo::run(args)),
+        Command::Agent(args) => Ok(crate::runtime::netns::agent::main(args)),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "blockade", &mut std::io::stdout());
-            Ok(0)
+            clap_complete::generate(shell, &mut Cli::command(), "blockade", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
         }
         Command::Version => {
             report::line(&format!("blockade {}", env!("CARGO_PKG_VERSION")));
-            Ok(0)
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

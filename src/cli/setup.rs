@@ -70,8 +70,7 @@ pub(super) fn load(
     cluster::check_name(&name)?;
     // A simulated cluster must be the same on every machine.
     let used = if kind == Some(RuntimeKind::Sim) { Vec::new() } else { crate::kernel::address::used_subnets()? };
-    let variables =
-        Variables { name: &name, seed, params, env: &|name| std::env::var(name).ok(), used: &used };
+    let variables = Variables { name: &name, seed, params, env: &|name| std::env::var(name).ok(), used: &used };
     let cluster = cluster::load(&cluster_path, &cluster_text, &variables)?;
     let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
     Ok(Setup { script, cluster, cluster_text, cluster_path, kind })

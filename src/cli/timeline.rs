@@ -45,8 +45,12 @@ impl Timeline {
     /// What happened, as a mark and a text; nothing for what is only noise to a person.
     fn describe(&mut self, event: &Event) -> Option<(&'static str, String)> {
         match &event.body {
-            EventBody::ClusterUp { nodes, took_us } => Some(("up", format!("{} in {}", nodes.join(" "), span(*took_us)))),
-            EventBody::ClusterDown { errors } if errors.is_empty() => Some(("down", "everything is removed".to_owned())),
+            EventBody::ClusterUp { nodes, took_us } => {
+                Some(("up", format!("{} in {}", nodes.join(" "), span(*took_us))))
+            }
+            EventBody::ClusterDown { errors } if errors.is_empty() => {
+                Some(("down", "everything is removed".to_owned()))
+            }
             EventBody::ClusterDown { errors } => Some(("down", format!("left behind: {}", errors.join("; ")))),
             EventBody::FaultInject { id, fault } => {
                 self.active.insert(*id, (event.t_us, fault.to_string()));
