@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, messages to stderr. Errors are printed here, once, and decide the exit code.
 
+mod doc;
 mod plan;
 mod report;
 mod run;
@@ -47,6 +48,11 @@ enum Command {
     Run(run::Args),
     /// Print the schedule that a seed gives, on a simulated cluster; touches nothing
     Plan(plan::Args),
+    /// Print the functions that scripts can call
+    Doc {
+        /// Only this one
+        function: Option<String>,
+    },
     /// Print completions for a shell
     Completions {
         /// bash, zsh, fish, …
@@ -85,6 +91,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::main(&cli.global, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&cli.global, &args).map(ExitCode::from),
+        Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => Ok(crate::demo::run(args)),
         Command::Agent(args) => Ok(crate::runtime::netns::agent::main(args)),
         Command::Completions { shell } => {
