@@ -12,6 +12,7 @@ pub mod address;
 pub mod link;
 pub mod message;
 pub mod netlink;
+pub mod nft;
 
 #[cfg(test)]
 mod testing;
