@@ -13,6 +13,7 @@ pub mod link;
 pub mod message;
 pub mod netlink;
 pub mod nft;
+pub mod probe;
 
 #[cfg(test)]
 mod testing;

@@ -308,10 +308,8 @@ fn no_packet_crosses_a_standing_cut_while_it_is_applied_again_extended_and_shrun
             0 => {}
             1 => ruleset.refused.entry((Filter::ANY, Refusal::Drop)).or_default().extend(extra),
             2 => {
-                _ = ruleset.refused.insert(
-                    (filter(None, Some(7)), Refusal::Reject),
-                    ruleset.refused[&(Filter::ANY, Refusal::Drop)].clone(),
-                )
+                let twice = refusing(filter(None, Some(7)), Refusal::Reject, &standing(n));
+                ruleset.refused.extend(twice.refused);
             }
             _ if round % 40 == 3 => ruleset = refusing(Filter::ANY, Refusal::Reject, &standing(n)),
             _ => ruleset.world = world_cut(&[]).world,
@@ -353,7 +351,9 @@ fn no_packet_crosses_a_standing_cut_while_it_is_applied_again_extended_and_shrun
         assert_eq!(crossed.count(), 0);
     }
     // The same sockets do hear each other once the cut is gone.
-    nodes.iter_mut().for_each(|node| node.become_(Ruleset::default()));
+    for node in &mut nodes {
+        node.become_(Ruleset::default());
+    }
     ends[1].set_nonblocking(false).unwrap();
     ends[0].send_to(b"healed", ends[1].local_addr().unwrap()).unwrap();
     assert_eq!(ends[1].recv(&mut [0; 8]).unwrap(), 6);
@@ -394,7 +394,7 @@ fn half_half_of_fifty_nodes() {
             let plans: Vec<_> = rulesets.iter().map(|(old, new)| diff(old, new)).collect();
             let planned = start.elapsed();
             let mut work: Vec<_> = nodes.iter_mut().zip(&plans).map(|(nft, plan)| (nft, plan.as_slice())).collect();
-            apply_all(&mut work).into_iter().for_each(|outcome| outcome.unwrap());
+            assert!(apply_all(&mut work).iter().all(Result::is_ok));
             println!("{round} {what}: diff {planned:?}, apply {:?}", start.elapsed().checked_sub(planned).unwrap());
         };
         timed("from nothing", &mut nodes, &|n| (Ruleset::default(), cuts[n].clone()));
