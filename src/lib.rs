@@ -16,3 +16,7 @@ pub mod script;
 pub mod signal;
 
 pub use error::{Error, ErrorKind, Result};
+
+#[cfg(test)]
+#[path = "../tests/common/skip.rs"]
+mod skip;
