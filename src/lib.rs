@@ -1,5 +1,6 @@
 //! blockade: a chaos engine one scripts.
 
+pub mod cli;
 pub mod cluster;
 pub mod diagnostic;
 pub mod engine;
@@ -11,5 +12,6 @@ pub mod run;
 pub mod runtime;
 pub mod script;
 pub mod signal;
+pub mod supervisor;
 
 pub use error::{Error, ErrorKind, Result};
