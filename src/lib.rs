@@ -2,11 +2,13 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod demo;
 pub mod diagnostic;
 pub mod engine;
 pub mod error;
 pub mod fault;
 pub mod journal;
+pub mod kernel;
 pub mod plan;
 pub mod run;
 pub mod runtime;
@@ -15,3 +17,7 @@ pub mod signal;
 pub mod supervisor;
 
 pub use error::{Error, ErrorKind, Result};
+
+#[cfg(test)]
+#[path = "../tests/common/skip.rs"]
+mod skip;

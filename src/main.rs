@@ -1,4 +1,4 @@
-//! The binary.
+//! The binary: exit codes and nothing else.
 
 fn main() -> std::process::ExitCode {
     blockade::cli::main()

@@ -1,6 +1,7 @@
 //! Which cluster a command is about: the flags that all commands share, and what follows from them.
 
-use crate::cluster::{self, Cluster, Variables};
+use crate::cluster::{self, Cluster, RuntimeKind, Variables};
+use crate::kernel::address::used_subnets;
 use crate::supervisor::ClusterFolder;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -31,13 +32,14 @@ impl Place {
         ClusterFolder::new(&self.data_dir, &self.name()?)
     }
 
-    /// Reads the cluster from its file.
-    pub fn load(&self, seed: u64, params: &BTreeMap<String, String>) -> Result<Cluster> {
+    /// Reads the cluster from its file. Real nodes get a subnet that the host does not use.
+    pub fn load(&self, seed: u64, params: &BTreeMap<String, String>, kind: Option<RuntimeKind>) -> Result<Cluster> {
         let path = cluster::find(None, self.config.as_deref())?;
         let text = std::fs::read_to_string(&path)
             .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;
         let env = |name: &str| std::env::var(name).ok();
         let name = self.name()?;
-        cluster::load(&path, &text, &Variables { name: &name, seed, params, env: &env, used: &[] })
+        let used = if kind == Some(RuntimeKind::Sim) { Vec::new() } else { used_subnets()? };
+        cluster::load(&path, &text, &Variables { name: &name, seed, params, env: &env, used: &used })
     }
 }

@@ -99,7 +99,7 @@ fn links_of(reader: &Reader<'_>, members: &[Member<'_>], member: &Member<'_>) ->
         if let (Some(alias), [one]) = (&link.alias, &named[..]) {
             aliases.insert(alias.clone(), members[*one].name.clone());
         }
-        targets.extend(named);
+        targets.extend(named.into_iter().filter(|place| !targets.contains(place)).collect::<Vec<_>>());
     }
     Links { targets, aliases }
 }

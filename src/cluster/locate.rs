@@ -8,14 +8,19 @@ use std::path::{Path, PathBuf};
 /// The cluster's file: the one given with `--config`; else the script with `.yaml` for its ending, `./blockade.yaml`
 /// or `./blockade.yml`, whichever exists first. None of them is a usage error that names the places.
 pub fn find(script: Option<&Path>, config: Option<&Path>) -> Result<PathBuf> {
+    find_from(Path::new(""), script, config)
+}
+
+fn find_from(folder: &Path, script: Option<&Path>, config: Option<&Path>) -> Result<PathBuf> {
     if let Some(config) = config {
-        return match config.is_file() {
-            true => Ok(config.to_owned()),
-            false => Err(Error::usage(format!("there is no file {}, given with --config", config.display()))),
-        };
+        if config.is_file() {
+            return Ok(config.to_owned());
+        }
+        return Err(Error::usage(format!("there is no file {}, which --config names", config.display())));
     }
     let beside = script.map(|script| script.with_extension("yaml"));
-    let places: Vec<_> = beside.into_iter().chain(["blockade.yaml".into(), "blockade.yml".into()]).collect();
+    let places: Vec<_> =
+        beside.into_iter().chain(["blockade.yaml", "blockade.yml"].map(|name| folder.join(name))).collect();
     if let Some(found) = places.iter().find(|place| place.is_file()) {
         return Ok(found.clone());
     }
@@ -40,4 +45,48 @@ pub fn check_name(name: &str) -> Result<()> {
     }
     Err(Error::usage(format!("`{name}` cannot be the name of a blockade"))
         .help("a name has letters, digits, `-` and `.` only"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::write;
+
+    #[test]
+    fn the_file_given_wins_then_the_scripts_own_then_the_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let find = |script: &str, config: Option<&Path>| find_from(folder.path(), Some(&at(script)), config);
+        write(at("blockade.yml"), "").unwrap();
+        assert_eq!(find("a.rhai", None), Ok(at("blockade.yml")));
+        write(at("blockade.yaml"), "").unwrap();
+        assert_eq!(find("a.rhai", None), Ok(at("blockade.yaml")));
+        write(at("a.yaml"), "").unwrap();
+        assert_eq!(find("a.rhai", None), Ok(at("a.yaml")));
+        assert_eq!(find_from(folder.path(), None, None), Ok(at("blockade.yaml")));
+        assert_eq!(find("a.rhai", Some(&at("blockade.yml"))), Ok(at("blockade.yml")));
+    }
+
+    #[test]
+    fn no_file_names_the_places_that_were_looked_at() {
+        let here = Path::new("no/such/folder");
+        let error = find_from(here, Some(Path::new("scripts/a.rhai")), None).unwrap_err();
+        insta::assert_snapshot!(error, @"there is no cluster file: looked for scripts/a.yaml, no/such/folder/blockade.yaml, no/such/folder/blockade.yml (write one, or name it with --config)");
+        assert_eq!(error.kind.exit_code(), 2);
+        insta::assert_snapshot!(find_from(here, None, Some(Path::new("b.yaml"))).unwrap_err(), @"there is no file b.yaml, which --config names");
+    }
+
+    #[test]
+    fn a_blockade_is_called_like_its_folder() {
+        assert_eq!(default_name(Path::new("/home/x/My-Cluster_2")), "mycluster2");
+        assert_eq!(default_name(Path::new("/")), "default");
+        assert_eq!(default_name(Path::new("/home/Ünï")), "n");
+    }
+
+    #[test]
+    fn a_blockade_is_called_with_letters_digits_dashes_and_dots() {
+        assert!(check_name("a-1.B").is_ok());
+        insta::assert_snapshot!(check_name("a/b").unwrap_err(), @"`a/b` cannot be the name of a blockade (a name has letters, digits, `-` and `.` only)");
+        insta::assert_snapshot!(check_name("").unwrap_err(), @"`` cannot be the name of a blockade (a name has letters, digits, `-` and `.` only)");
+    }
 }

@@ -1,6 +1,6 @@
 //! `blockade.yaml` → a [`Cluster`]: its nodes, their addresses and their links.
 //!
-//! Reading has two phases, because a node's command may name another node's address: [`spec`] reads the file into
+//! Reading has two phases, because a node's command may name another node's address: `spec` reads the file into
 //! what it says, and `build` makes nodes of it: copies, links, subnets, addresses, and at last the texts in which
 //! `${…}` stands. Whatever is wrong is found with its place in the file, as many things at once as can be told apart.
 //!

@@ -54,7 +54,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn expected<T>(&self, yaml: &Yaml, what: &str, expected: &str) -> Option<T> {
+    /// Reports that something else was expected, and gives nothing.
+    pub(super) fn expected<T>(&self, yaml: &Yaml, what: &str, expected: &str) -> Option<T> {
         let message = format!("{what} must be {expected}, found {}", yaml.describe());
         self.report(&yaml.span, Problem::new(message, ""));
         None
@@ -140,7 +141,7 @@ impl<'a> Reader<'a> {
         for (key, value) in entries {
             let Some(key) = self.name(key, &format!("a key of {what}")) else { continue };
             if let Some((first, _)) = read.iter().find(|(known, _)| known.value == key.value) {
-                let line = self.source[..first.span.start].matches('\n').count() + 1;
+                let line = self.source.get(..first.span.start).unwrap_or_default().matches('\n').count() + 1;
                 let message = format!("`{}` comes twice in {what}", key.value);
                 self.report(&key.span, Problem::new(message, format!("the first one is in line {line}")));
             } else {
@@ -148,6 +149,15 @@ impl<'a> Reader<'a> {
             }
         }
         Some(read)
+    }
+
+    /// Keys and values of a mapping that might have been a list as well, which the caller has looked for.
+    pub(super) fn list_or_map<'y>(&self, yaml: &'y Yaml, what: &str) -> Vec<(Placed<String>, &'y Yaml)> {
+        match yaml.kind {
+            Kind::Map(_) => self.map(yaml, what),
+            _ => self.expected(yaml, what, "a list or a mapping"),
+        }
+        .unwrap_or_default()
     }
 
     /// A mapping with known keys. Any other key is reported with the nearest one.

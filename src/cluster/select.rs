@@ -62,3 +62,43 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
     pattern[p..].iter().all(|rest| *rest == '*')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NODES: [&str; 5] = ["n1", "n2", "n10", "db", "db.eu"];
+
+    #[test]
+    fn names_and_globs_give_nodes_in_the_clusters_order() {
+        let chosen = |pattern: &str| select(NODES.into_iter(), pattern).unwrap().join(" ");
+        assert_eq!(chosen("n2"), "n2");
+        assert_eq!(chosen("n?"), "n1 n2");
+        assert_eq!(chosen("n*"), "n1 n2 n10");
+        assert_eq!(chosen("*b*"), "db db.eu");
+        assert_eq!(chosen("*"), "n1 n2 n10 db db.eu");
+        assert_eq!(chosen("db.*"), "db.eu");
+    }
+
+    #[test]
+    fn a_name_that_is_no_node_lists_the_nodes_and_the_nearest() {
+        let error = |pattern: &str| select(NODES.into_iter(), pattern).unwrap_err().to_string();
+        insta::assert_snapshot!(error("n3"), @"there is no node `n3` (did you mean `n1`? the nodes are n1, n2, n10, db, db.eu)");
+        insta::assert_snapshot!(error("primary"), @"there is no node `primary` (the nodes are n1, n2, n10, db, db.eu)");
+        insta::assert_snapshot!(error("x*"), @"no node matches `x*` (the nodes are n1, n2, n10, db, db.eu)");
+        insta::assert_snapshot!(error(""), @"there is no node `` (the nodes are n1, n2, n10, db, db.eu)");
+        let many: Vec<_> = (1..=50).map(|n| format!("n{n}")).collect();
+        insta::assert_snapshot!(select(many.iter().map(String::as_str), "web").unwrap_err(), @"there is no node `web` (the nodes are n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, n12, n13, n14, n15, n16 and 34 more)");
+        insta::assert_snapshot!(select([].into_iter(), "web").unwrap_err(), @"there is no node `web` (the cluster has no nodes)");
+    }
+
+    proptest! {
+        #[test]
+        fn a_glob_matches_what_the_same_regular_expression_does(pattern in "[ab*?]{0,8}", name in "[abé]{0,8}") {
+            let expression = format!("^{}$", pattern.replace('*', ".*").replace('?', "."));
+            let expected = regex::Regex::new(&expression).unwrap().is_match(&name);
+            prop_assert_eq!(matches(&pattern, &name), expected);
+        }
+    }
+}

@@ -24,11 +24,11 @@ const RANGE6: (Ipv6Addr, u8) = (Ipv6Addr::new(0xfd00, 0xb10c, 0xade, 0, 0, 0, 0,
 const LONGEST_PREFIX: u8 = 24;
 
 /// A free IPv4 subnet with room for so many nodes, overlapping none in use. The same input gives the same subnet.
+/// A default route covers everything and counts for nothing.
 pub fn choose_v4(used: &[IpNet], nodes: usize) -> Option<Ipv4Net> {
     let prefix = prefix_for(nodes).min(LONGEST_PREFIX);
-    let ranges = RANGES.iter().filter_map(|(address, length)| Ipv4Net::new(*address, *length).ok());
-    let subnets = ranges.filter_map(|range| range.subnets(prefix).ok()).flatten();
-    first_free(subnets.map(IpNet::V4), used).and_then(|subnet| match subnet {
+    let mut ranges = RANGES.iter().map(|(address, length)| IpNet::new_assert(IpAddr::V4(*address), *length));
+    ranges.find_map(|range| free(range, prefix, used)).and_then(|subnet| match subnet {
         IpNet::V4(subnet) => Some(subnet),
         IpNet::V6(_) => None,
     })
@@ -36,19 +36,37 @@ pub fn choose_v4(used: &[IpNet], nodes: usize) -> Option<Ipv4Net> {
 
 /// A free IPv6 subnet, overlapping none in use. The same input gives the same subnet.
 pub fn choose_v6(used: &[IpNet]) -> Option<Ipv6Net> {
-    let range = Ipv6Net::new(RANGE6.0, RANGE6.1).ok()?;
-    first_free(range.subnets(64).ok()?.map(IpNet::V6), used).and_then(|subnet| match subnet {
-        IpNet::V6(subnet) => Some(subnet),
+    let range = IpNet::new_assert(IpAddr::V6(RANGE6.0), RANGE6.1);
+    free(range, 64, used).and_then(|subnet| match subnet {
         IpNet::V4(_) => None,
+        IpNet::V6(subnet) => Some(subnet),
     })
 }
 
-/// The first candidate that overlaps nothing in use. A default route covers everything and counts for nothing.
-fn first_free(mut candidates: impl Iterator<Item = IpNet>, used: &[IpNet]) -> Option<IpNet> {
-    candidates.find(|candidate| {
-        let mut used = used.iter().filter(|net| net.prefix_len() > 0);
-        !used.any(|net| net.contains(candidate) || candidate.contains(net))
-    })
+/// The first subnet of this prefix within a range that overlaps nothing in use. Whatever is in the way is stepped
+/// over whole, so that the time grows with what is in use, not with the range.
+fn free(range: IpNet, prefix: u8, used: &[IpNet]) -> Option<IpNet> {
+    let same_family = |net: &&IpNet| net.network().is_ipv4() == range.network().is_ipv4() && net.prefix_len() > 0;
+    let used: Vec<_> = used.iter().filter(same_family).map(bounds).collect();
+    let size = 1_u128 << (range.max_prefix_len() - prefix);
+    let (mut start, end) = bounds(&range);
+    loop {
+        let last = start.checked_add(size - 1).filter(|last| *last <= end)?;
+        let in_the_way = used.iter().filter(|(low, high)| *low <= last && start <= *high);
+        match in_the_way.map(|(_, high)| *high).max() {
+            None => return Some(IpNet::new_assert(at(range, start - bounds(&range).0).addr(), prefix)),
+            Some(high) => start = (high / size + 1).checked_mul(size)?,
+        }
+    }
+}
+
+/// The first and the last address of a network, as numbers.
+fn bounds(net: &IpNet) -> (u128, u128) {
+    let number = |address| match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    };
+    (number(net.network()), number(net.broadcast()))
 }
 
 /// The longest IPv4 prefix with room for so many nodes.
@@ -130,4 +148,80 @@ pub(super) fn usable(subnet: IpNet) -> Result<(), Problem> {
 /// Class E, which Linux does not route by default, and the broadcast address.
 fn ip_is_reserved(address: IpAddr) -> bool {
     matches!(address, IpAddr::V4(ip) if ip.octets()[0] >= 240)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn nets(texts: &[&str]) -> Vec<IpNet> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_first_free_subnet_is_chosen() {
+        let choose = |used: &[&str], nodes| choose_v4(&nets(used), nodes).unwrap().to_string();
+        assert_eq!(choose(&[], 3), "10.66.0.0/24");
+        assert_eq!(choose(&["0.0.0.0/0", "::/0"], 3), "10.66.0.0/24");
+        assert_eq!(choose(&["10.66.0.0/25", "10.66.1.7/32"], 3), "10.66.2.0/24");
+        assert_eq!(choose(&["10.66.0.0/16"], 3), "10.0.0.0/24");
+        assert_eq!(choose(&["10.0.0.0/8"], 3), "172.16.0.0/24");
+        assert_eq!(choose(&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"], 3), "198.18.0.0/24");
+        assert_eq!(choose_v4(&nets(&["0.0.0.0/1", "128.0.0.0/1"]), 3), None);
+        assert_eq!(choose_v6(&nets(&["fd00:b10c:ade::/64"])).unwrap().to_string(), "fd00:b10c:ade:1::/64");
+        assert_eq!(choose_v6(&nets(&["fd00::/8"])), None);
+    }
+
+    #[test]
+    fn a_subnet_grows_with_its_nodes() {
+        let prefix = |nodes| choose_v4(&[], nodes).unwrap().prefix_len();
+        assert_eq!([prefix(1), prefix(253), prefix(254), prefix(509), prefix(510)], [24, 24, 23, 23, 22]);
+    }
+
+    fn any_used() -> impl Strategy<Value = Vec<IpNet>> {
+        let v4 = (any::<[u8; 2]>(), 4_u8..=32).prop_map(|([b, c], prefix)| (IpAddr::from([10, b % 80, c, 1]), prefix));
+        let v6 = (any::<u16>(), 8_u8..=128)
+            .prop_map(|(d, prefix)| (IpAddr::from([0xfd00, 0xb10c, 0xade, d % 8, 0, 0, 0, 1]), prefix));
+        vec(prop_oneof![v4, v6].prop_map(|(address, prefix)| IpNet::new(address, prefix).unwrap()), 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn a_chosen_subnet_overlaps_nothing_in_use_and_has_room(used in any_used(), nodes in 1_usize..1500) {
+            let free = |chosen: IpNet| {
+                used.iter().all(|net| !net.contains(&chosen.network()) && !chosen.contains(&net.addr()))
+            };
+            if let Some(chosen) = choose_v4(&used, nodes) {
+                prop_assert!(free(chosen.into()) && room(chosen.into()) >= nodes as u128);
+                prop_assert_eq!(choose_v4(&used, nodes), Some(chosen));
+            }
+            if let Some(chosen) = choose_v6(&used) {
+                prop_assert!(free(chosen.into()));
+            }
+        }
+
+        #[test]
+        fn addresses_are_unique_inside_and_as_asked(
+            prefix in 22_u8..=28, wishes in vec(proptest::option::of(0_u128..64), 1..13)
+        ) {
+            for subnet in nets(&[&format!("10.9.0.0/{prefix}"), &format!("fd00:9::/{}", prefix + 90)]) {
+                let mut asked: Vec<Option<IpAddr>> = Vec::new();
+                for wish in &wishes {
+                    let address = wish.map(|offset| at(subnet, offset).addr());
+                    let granted = |address: &IpAddr| check(subnet, *address).is_ok() && !asked.contains(&Some(*address));
+                    let granted = address.filter(granted);
+                    asked.push(granted);
+                }
+                prop_assert!(room(subnet) >= asked.len() as u128);
+                let given = assign(subnet, &asked);
+                for (place, net) in given.iter().enumerate() {
+                    prop_assert_eq!(net.prefix_len(), subnet.prefix_len());
+                    prop_assert!(check(subnet, net.addr()).is_ok() && !given[..place].contains(net));
+                    prop_assert!(asked[place].is_none_or(|asked| asked == net.addr()));
+                }
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! Pure. serde-saphyr reads the text; nothing here knows what a cluster is.
 
 use crate::diagnostic::Diagnostic;
+use crate::error::Result;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
@@ -57,6 +58,7 @@ impl Yaml {
             Kind::Null => "nothing".to_owned(),
             Kind::Bool(_) => format!("the truth value `{}`", self.text),
             Kind::Int(_) | Kind::Float(_) => format!("the number {}", self.text),
+            Kind::Text if self.text.len() <= 24 && !self.text.contains('\n') => format!("the text `{}`", self.text),
             Kind::Text => "text".to_owned(),
             Kind::List(_) => "a list".to_owned(),
             Kind::Map(_) => "a mapping".to_owned(),
@@ -64,33 +66,41 @@ impl Yaml {
     }
 }
 
+/// How many values a file may hold, aliases resolved: a thousand nodes with all their keys.
+const MOST_VALUES: usize = 100_000;
+
 /// Reads a file. An empty one is `Null`.
-pub(super) fn parse(file: &str, source: &str) -> Result<Yaml, Diagnostic> {
+pub(super) fn parse(file: &str, source: &str) -> Result<Yaml> {
     let options = serde_saphyr::options! {
         // Told by the reader of the mapping, which knows the first one's place too.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         // Told by the reader of the number, which knows what is wanted.
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         with_snippet: false,
+        budget: serde_saphyr::budget! { max_nodes: MOST_VALUES },
     };
     serde_saphyr::from_str_with_options::<Option<Spanned<Value>>>(source, options)
         .map(|tree| {
             let null = Spanned::new(Value::Null, Location::UNKNOWN, Location::UNKNOWN);
             Yaml::place(tree.unwrap_or(null), source)
         })
-        .map_err(|error| syntax(file, source, error.without_snippet()))
+        .map_err(|error| syntax(file, source, error.without_snippet()).into())
 }
 
 fn syntax(file: &str, source: &str, error: &serde_saphyr::Error) -> Diagnostic {
+    let span = error.location().map_or(0..0, |location| place(source, location));
+    let text = error.to_string();
+    // A limit reached within an alias comes as text only.
+    if text.starts_with("budget breached") {
+        return Diagnostic::new(file, source, span, "the file holds too much to be a cluster")
+            .help(format!("it may hold {MOST_VALUES} values, repeated ones counted each time"));
+    }
     if matches!(error, serde_saphyr::Error::MultipleDocuments { .. }) {
-        let span = error.location().map_or(0..0, |location| place(source, location));
         return Diagnostic::new(file, source, span, "the file holds more than one YAML document")
             .help("keep one: leave out the lines `---` and `...`");
     }
-    let span = error.location().map_or(0..0, |location| place(source, location));
-    let text = error.to_string();
     // The library ends its messages with the place, which the caret shows already.
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    let text = text.split_once(" at line ").map_or(text.as_str(), |(message, _)| message);
     Diagnostic::new(file, source, span, format!("this is not YAML: {text}"))
 }
 

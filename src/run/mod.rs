@@ -182,7 +182,7 @@ fn on_nodes(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -
     interrupt_on_signals(&settings.interrupt)?;
     let folder = settings.folder.as_ref().ok_or_else(|| Error::machine("a real run needs a folder"))?;
     let cluster = Arc::new(settings.cluster.clone());
-    let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path, &settings.params))?;
+    let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path))?;
     let controller = Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock));
     let controller = Arc::new(Mutex::new(controller));
     let pump = notices::pump(notices, Arc::clone(&controller), Arc::clone(&settings.interrupt));

@@ -4,13 +4,18 @@
 //! A runtime knows nothing of faults: it is told what each node's namespace must hold, and when to start, stop or
 //! freeze a node.
 
+pub mod netns;
 pub mod sim;
 
-use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
+use crate::cluster::{Cluster, RuntimeKind};
+use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply};
 use crate::plan::Ruleset;
 use crate::signal::Signal;
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 /// Something a node did by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,17 +124,17 @@ pub trait Runtime: Send + Sync {
 pub type Notices = tokio::sync::mpsc::UnboundedReceiver<Notice>;
 
 /// The runtime for a cluster, with nothing started yet. Node logs and working folders go below `folder`.
-pub async fn create(
-    kind: crate::cluster::RuntimeKind,
-    cluster: &std::sync::Arc<crate::cluster::Cluster>,
-    folder: &std::path::Path,
-    params: &std::collections::BTreeMap<String, String>,
-) -> crate::Result<(std::sync::Arc<dyn Runtime>, Notices)> {
-    use crate::cluster::RuntimeKind;
-    let _ = (cluster, folder, params);
+pub async fn create(kind: RuntimeKind, cluster: &Arc<Cluster>, folder: &Path) -> Result<(Arc<dyn Runtime>, Notices)> {
     match kind {
-        RuntimeKind::Docker => Err(crate::Error::machine("the docker runtime is not in this version of blockade yet")
-            .help("write `runtime: netns` and a `command` for each node, or use --runtime netns")),
-        RuntimeKind::Netns | RuntimeKind::Sim => Err(crate::Error::machine("no such runtime")),
+        RuntimeKind::Netns => {
+            let (netns, notices) = netns::Netns::create(cluster, folder).await?;
+            Ok((Arc::new(netns), notices))
+        }
+        RuntimeKind::Docker => Err(Error::machine("the docker runtime is not in this version of blockade yet")
+            .help("give each node a `command` and use --runtime netns")),
+        RuntimeKind::Sim => {
+            let (_, notices) = tokio::sync::mpsc::unbounded_channel();
+            Ok((Arc::new(sim::Sim::new(cluster, Arc::new(Clock::simulated()))), notices))
+        }
     }
 }

@@ -147,7 +147,9 @@ impl Stream {
             let group = if place < count { place } else { self.index(count) };
             groups[group].push(item);
         }
-        groups.iter_mut().for_each(|group| group.sort_unstable());
+        for group in &mut groups {
+            group.sort_unstable();
+        }
         groups.sort_unstable();
         groups
     }
@@ -184,7 +186,7 @@ mod tests {
         let mut letters = ['a', 'b', 'c', 'd', 'e', 'f'];
         s.shuffle(&mut letters);
         insta::assert_snapshot!(letters.iter().collect::<String>(), @"bcdfea");
-        insta::assert_snapshot!(format!("{:?}", [s.partition(5), s.partition(5), s.partition(5)]), @"[[[0], [1], [2], [3], [4]], [[0], [1], [2], [3], [4]], [[0], [1], [2], [3], [4]]]");
+        insta::assert_snapshot!(format!("{:?}", [s.partition(3), s.partition(7), s.partition(12)]), @"[[[0], [1], [2]], [[0], [1, 2], [3, 6], [4], [5]], [[0, 4, 6, 8, 10, 11], [1], [2, 7], [3, 5, 9]]]");
     }
 
     #[test]
@@ -234,6 +236,19 @@ mod tests {
     }
 
     #[test]
+    fn a_partition_has_two_groups_half_of_the_time_and_three_a_quarter() {
+        let mut s = Stream::root(5);
+        let mut counts = [0; 4];
+        for _ in 0..8000 {
+            counts[s.partition(5).len() - 2] += 1;
+        }
+        let expected = [4000.0, 2000.0, 1000.0, 1000.0];
+        let off: f64 = counts.iter().zip(expected).map(|(count, e)| (f64::from(*count) - e).powi(2) / e).sum();
+        // 3 degrees of freedom: 16.3 is exceeded once in a thousand times.
+        assert!(off < 16.3, "{counts:?}");
+    }
+
+    #[test]
     fn a_million_exponentials_have_the_mean_asked_for() {
         let mut s = Stream::root(4);
         let mean = (0..1_000_000).map(|_| s.exponential(10.0)).sum::<f64>() / 1e6;
@@ -251,13 +266,13 @@ mod tests {
         fn float_ranges_are_kept(seed: u64, a in -1e300..1e300, b in -1e300..1e300) {
             let (low, high) = (f64::min(a, b), f64::max(a, b));
             let drawn = Stream::root(seed).range_f64(low, high);
-            prop_assert!(low <= drawn && (drawn < high || low == high), "{low} {drawn} {high}");
+            prop_assert!((low..high).contains(&drawn) || a.total_cmp(&b).is_eq(), "{low} {drawn} {high}");
         }
 
         #[test]
         fn a_range_too_narrow_for_its_end_still_excludes_it(seed: u64, low in -1e9..1e9) {
             let high = f64::next_up(low);
-            prop_assert_eq!(Stream::root(seed).range_f64(low, high), low);
+            prop_assert!((low..high).contains(&Stream::root(seed).range_f64(low, high)));
         }
 
         #[test]

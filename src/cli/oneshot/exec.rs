@@ -1,8 +1,8 @@
 //! `exec` and `logs`: looking into a node.
 
 use super::{Format, Remote, Shown, odd, show, targets};
+use crate::cli::setup;
 use crate::engine::{self, Command, ExecOutput, Reply};
-use crate::script::quantity::{Problem, duration_us};
 use crate::{Error, ErrorKind, Result};
 use clap::Args;
 use std::io::Read;
@@ -19,7 +19,7 @@ pub struct Exec {
     #[arg(short = 'i', long)]
     stdin: bool,
     /// Kill the program after this time
-    #[arg(long, value_name = "D", default_value = "10m", value_parser = duration)]
+    #[arg(long, value_name = "D", default_value = "10m", value_parser = setup::duration)]
     timeout: u64,
     #[command(flatten)]
     format: Format,
@@ -92,9 +92,4 @@ fn one(remote: &Remote, name: &str) -> Result<String> {
         1 => Ok(nodes.remove(0)),
         _ => Err(Error::usage(format!("`{name}` means several nodes: {}", nodes.join(", "))).help("name one of them")),
     }
-}
-
-/// A duration with its unit, microseconds.
-pub(super) fn duration(text: &str) -> Result<u64, Problem> {
-    duration_us(text)
 }

@@ -1,8 +1,8 @@
 //! Faults that stand until they are healed: cuts, halts, and what will shape links.
 
-use super::exec::duration;
 use super::targets::{Seed, Targets, group, parties};
 use super::{Format, Remote, Shown, odd, show};
+use crate::cli::setup;
 use crate::cluster::Cluster;
 use crate::engine::{Command, FaultInfo, Reply, Selection};
 use crate::fault::{Fault, FaultId, Impairment, LinkSet, Party};
@@ -16,7 +16,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// Heal it by itself after this time, as in 30s
-    #[arg(long = "for", value_name = "D", value_parser = duration)]
+    #[arg(long = "for", value_name = "D", value_parser = setup::duration)]
     for_us: Option<u64>,
     #[command(flatten)]
     format: Format,
@@ -56,7 +56,7 @@ impl Partition {
     pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
         let cluster = remote.cluster();
         let (groups, told) = if self.random {
-            let (seed, told) = self.seed.draw();
+            let (seed, told) = self.seed.draw()?;
             (random_groups(cluster, seed)?, told)
         } else {
             (self.groups.iter().map(|list| group(cluster, list)).collect::<Result<_>>()?, String::new())

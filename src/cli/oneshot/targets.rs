@@ -1,11 +1,11 @@
 //! Which nodes a command is about: names, globs, `--all` or `--random`. Pure, but for a fresh seed.
 
+use crate::cli::setup;
 use crate::cluster::{Cluster, select};
 use crate::fault::Party;
 use crate::script::random::Stream;
 use crate::{Error, Result};
 use clap::Args;
-use std::hash::{BuildHasher, Hasher};
 
 /// Nodes by name or by chance.
 #[derive(Debug, Args)]
@@ -33,15 +33,10 @@ pub(super) struct Seed {
 
 impl Seed {
     /// The seed, with what to tell about it.
-    pub(super) fn draw(&self) -> (u64, String) {
-        let seed = self.seed.unwrap_or_else(fresh_seed);
-        (seed, format!("seed {seed}\n"))
+    pub(super) fn draw(&self) -> Result<(u64, String)> {
+        let seed = self.seed.map_or_else(setup::fresh_seed, Ok)?;
+        Ok((seed, format!("seed {seed}\n")))
     }
-}
-
-/// A seed that nobody chose, short enough to be typed again.
-pub(super) fn fresh_seed() -> u64 {
-    std::hash::RandomState::new().build_hasher().finish() >> 32
 }
 
 impl Targets {
@@ -56,7 +51,7 @@ impl Targets {
         if !self.random || nodes.is_empty() {
             return Ok((nodes, String::new()));
         }
-        let (seed, told) = self.seed.draw();
+        let (seed, told) = self.seed.draw()?;
         let chosen = Stream::root(seed).index(nodes.len());
         Ok((vec![nodes.swap_remove(chosen)], told))
     }

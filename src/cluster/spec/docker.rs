@@ -51,7 +51,7 @@ fn volumes(reader: &Reader<'_>, yaml: &Yaml) -> Vec<(Placed<String>, Option<Plac
     if let Kind::List(items) = &yaml.kind {
         return items.iter().filter_map(|item| Some((reader.name(item, what)?, None))).collect();
     }
-    let entries = reader.map(yaml, "`volumes`").unwrap_or_default();
+    let entries = reader.list_or_map(yaml, "`volumes`");
     let side = |(host, container): (Placed<String>, &Yaml)| match container.kind {
         Kind::Null => Some((host, None)),
         _ => Some((host, Some(reader.name(container, what)?))),
@@ -64,7 +64,7 @@ fn ports(reader: &Reader<'_>, yaml: &Yaml) -> Vec<Forward> {
         let texts = items.iter().filter_map(|item| reader.name(item, "a port"));
         return texts.filter_map(|text| reader.take(&text.span, forward(&text.value))).collect();
     }
-    let entries = reader.map(yaml, "`ports`").unwrap_or_default();
+    let entries = reader.list_or_map(yaml, "`ports`");
     let pair = |(host, container): (Placed<String>, &Yaml)| {
         let container = match container.kind {
             Kind::Null => host.clone(),

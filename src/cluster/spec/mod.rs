@@ -12,7 +12,7 @@ pub(super) use node::{NodeSpec, ReadySpec, check_path};
 
 use super::model::RuntimeKind;
 use super::read::{Reader, enumerate};
-use super::tree::{Placed, Yaml};
+use super::tree::{Kind, Placed, Yaml};
 use crate::diagnostic::nearest;
 use crate::script::quantity::Problem;
 
@@ -36,8 +36,7 @@ pub(super) fn read(reader: &Reader<'_>, tree: &Yaml) -> Spec {
     let nodes = fields.get("containers").or(fields.get("nodes"));
     if nodes.is_none() {
         let place = fields.place("containers").or(fields.place("nodes")).unwrap_or(&tree.span);
-        let help = "write at least one: `containers: { n1: { command: […] } }`";
-        reader.report(place, Problem::new("the cluster has no nodes", help));
+        reader.report(place, no_nodes());
     }
     Spec {
         runtime: fields.get("runtime").and_then(|yaml| choice(reader, yaml, "`runtime`", &RuntimeKind::NAMES)),
@@ -46,10 +45,14 @@ pub(super) fn read(reader: &Reader<'_>, tree: &Yaml) -> Spec {
     }
 }
 
+fn no_nodes() -> Problem {
+    Problem::new("the cluster has no nodes", "write at least one: `containers: { n1: { command: […] } }`")
+}
+
 fn read_nodes(reader: &Reader<'_>, yaml: &Yaml) -> Vec<NodeSpec> {
     let Some(entries) = reader.map(yaml, "`containers`") else { return Vec::new() };
-    if entries.is_empty() {
-        reader.report(&yaml.span, Problem::new("the cluster has no nodes", ""));
+    if matches!(&yaml.kind, Kind::Map(nodes) if nodes.is_empty()) {
+        reader.report(&yaml.span, no_nodes());
     }
     entries.into_iter().filter_map(|(name, yaml)| NodeSpec::read(reader, name, yaml)).collect()
 }

@@ -58,7 +58,7 @@ const KEYS: [&str; 14] = [
     "holy",
 ];
 /// How many copies a node may have: more than any machine runs.
-const MOST_COPIES: i64 = 10_000;
+const MOST_COPIES: i64 = 1000;
 /// How long a node may take to be ready, where the file does not say.
 const READY_WITHIN_US: u64 = 30_000_000;
 
@@ -103,7 +103,10 @@ impl NodeSpec {
 
 fn check_name(name: &str) -> Result<(), Problem> {
     if name == "world" {
-        return Err(Problem::new("no node can be called `world`", "in scripts, that is everything that is not a node"));
+        return Err(Problem::new(
+            "no node can be called `world`",
+            "in scripts, `world` is everything that is not a node",
+        ));
     }
     let fine = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if fine && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.len() <= 48 {
@@ -129,6 +132,8 @@ pub(in crate::cluster) fn check_path(path: &str) -> Result<(), Problem> {
 fn words(reader: &Reader<'_>, yaml: &Yaml, what: &str) -> Option<Vec<Placed<String>>> {
     let words = if let Kind::List(items) = &yaml.kind {
         items.iter().map(|item| reader.text(item, &format!("a word of {what}"))).collect::<Option<Vec<_>>>()?
+    } else if let Kind::Map(_) = yaml.kind {
+        return reader.expected(yaml, what, "text or a list");
     } else {
         let text = reader.text(yaml, what)?;
         let unbalanced =
@@ -277,7 +282,7 @@ fn links(reader: &Reader<'_>, yaml: &Yaml) -> Vec<LinkSpec> {
         let targets = items.iter().filter_map(|item| reader.name(item, "a link"));
         return targets.map(|target| LinkSpec { target, alias: None }).collect();
     }
-    let entries = reader.map(yaml, "`links`").unwrap_or_default();
+    let entries = reader.list_or_map(yaml, "`links`");
     let link = |(target, alias): (Placed<String>, &Yaml)| match alias.kind {
         Kind::Null => Some(LinkSpec { target, alias: None }),
         _ => Some(LinkSpec { alias: Some(reader.name(alias, "an alias")?.value), target }),

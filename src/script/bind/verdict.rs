@@ -5,7 +5,7 @@ use super::super::values;
 use super::{Scripted, at_call};
 use crate::engine::EventBody;
 use crate::{Error, ErrorKind, Result};
-use rhai::{Dynamic, Engine};
+use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 use std::rc::Rc;
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
@@ -14,25 +14,31 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
         at_call(assert(&own, &holds, "the assertion holds"))
     });
     let own = Rc::clone(host);
-    engine.register_fn("assert", move |holds: Dynamic, message: Dynamic| -> Scripted<()> {
-        at_call(assert(&own, &holds, &message.to_string()))
+    engine.register_fn("assert", move |context: NativeCallContext, holds: Dynamic, message: Dynamic| -> Scripted<()> {
+        at_call(assert(&own, &holds, &printed(&context, &message)))
     });
     let own = Rc::clone(host);
-    engine.register_fn("fail", move |message: Dynamic| -> Scripted<()> {
-        let message = message.to_string();
+    engine.register_fn("fail", move |context: NativeCallContext, message: Dynamic| -> Scripted<()> {
+        let message = printed(&context, &message);
         at_call(
             own.record(EventBody::Check { name: "fail".into(), ok: false, message: message.clone() })
                 .and_then(|()| Err(Error::new(ErrorKind::Failed, message))),
         )
     });
     let own = Rc::clone(host);
-    engine.register_fn("note", move |message: Dynamic| -> Scripted<()> {
-        at_call(own.record(EventBody::Note { message: message.to_string() }))
+    engine.register_fn("note", move |context: NativeCallContext, message: Dynamic| -> Scripted<()> {
+        at_call(own.record(EventBody::Note { message: printed(&context, &message) }))
     });
     let own = Rc::clone(host);
     engine.register_fn("metric", move |name: Dynamic, value: Dynamic| -> Scripted<()> {
         at_call(metric(&own, &name, &value))
     });
+}
+
+/// A value as `print` would show it, faults and lists of faults included.
+fn printed(context: &NativeCallContext, value: &Dynamic) -> String {
+    let shown = context.call_native_fn::<ImmutableString>("to_string", (value.clone(),));
+    shown.map_or_else(|_| value.to_string(), |text| text.to_string())
 }
 
 fn assert(host: &Host, holds: &Dynamic, message: &str) -> Result<()> {
