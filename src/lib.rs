@@ -14,6 +14,7 @@ pub mod run;
 pub mod runtime;
 pub mod script;
 pub mod signal;
+pub mod supervisor;
 
 pub use error::{Error, ErrorKind, Result};
 
