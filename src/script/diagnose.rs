@@ -2,6 +2,7 @@
 
 use super::engine::DEPTH_MAX;
 use super::table::BUILTINS;
+use super::values;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::{Error, ErrorKind};
 use rhai::{AST, Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
@@ -99,9 +100,14 @@ pub(super) fn runtime(source: &Source, ast: &AST, error: &EvalAltResult) -> Erro
         EvalAltResult::ErrorFunctionNotFound(call, _) => no_function(source, ast, position, call),
         EvalAltResult::ErrorVariableNotFound(name, _) => no_variable(source, ast, position, name),
         EvalAltResult::ErrorStackOverflow(_) => source
-            .diagnostic(position, format!("functions call each other more than {DEPTH_MAX} deep (limit: {DEPTH_MAX})"))
-            .label("the call too many")
+            .diagnostic(position, format!("calls are nested {} deep, the limit is {DEPTH_MAX}", DEPTH_MAX + 1))
+            .label("this call goes too deep")
             .help("recursion without an end? use a loop")
+            .into(),
+        EvalAltResult::ErrorModuleNotFound(name, _) => source
+            .diagnostic(position, format!("there is no module `{name}`"))
+            .label("not a module")
+            .help("this version of blockade has no modules yet; a script is one file")
             .into(),
         other => source.diagnostic(position, plain(other)).into(),
     }
@@ -156,12 +162,9 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
         BUILTINS.iter().filter(|builtin| builtin.name == name).map(|builtin| builtin.signature).collect();
     let own: Vec<String> =
         ast.iter_functions().filter(|f| f.name == name).map(|f| format!("{name}({})", f.params.join(", "))).collect();
-    let span = source.span(position);
-    // An operator's error is placed at the operator.
-    if !source.text[span].starts_with(name.rsplit("::").next().unwrap_or(name))
-        && !name.chars().any(char::is_alphabetic)
-    {
-        return source.diagnostic(position, format!("`{name}` does not work on ({given})")).into();
+    let given = kinds(given);
+    if !name.chars().any(char::is_alphabetic) {
+        return source.diagnostic(position, format!("`{name}` does not work on {given}")).into();
     }
     if known.is_empty() && own.is_empty() {
         let diagnostic = source.diagnostic(position, format!("unknown function `{name}`")).label("not a function");
@@ -175,6 +178,12 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
     source.diagnostic(position, format!("`{name}` does not take ({given})")).help(format!("it is {takes}")).into()
 }
 
+/// Rhai's list of argument types in the words of our own messages.
+fn kinds(given: &str) -> String {
+    let kinds: Vec<&str> = given.split(", ").map(values::kind).collect();
+    kinds.join(", ")
+}
+
 fn no_variable(source: &Source, ast: &AST, position: Position, name: &str) -> Error {
     let diagnostic = source.diagnostic(position, format!("unknown variable `{name}`")).label("not known here");
     if name.starts_with("global::") {
@@ -186,11 +195,24 @@ fn no_variable(source: &Source, ast: &AST, position: Position, name: &str) -> Er
     if constants.contains(&name) {
         return diagnostic.help(format!("inside a function a constant of the body is `global::{name}`")).into();
     }
-    let words = function_names(ast);
-    match nearest(name, words.iter().map(String::as_str).chain(constants)) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).into(),
-        None => diagnostic.help("functions share no variables; state(key, value) does").into(),
+    let declared = declared(&source.text);
+    if declared.contains(name) {
+        return diagnostic.help("functions share no variables; state(key, value) does").into();
     }
+    let words = function_names(ast);
+    match nearest(name, words.iter().map(String::as_str).chain(declared)) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).into(),
+        None => {
+            diagnostic.help(format!("declare it with `let {name} = …;`, or quote it if it is text: \"{name}\"")).into()
+        }
+    }
+}
+
+/// The names that some `let` or `const` of the script declares, wherever.
+fn declared(text: &str) -> BTreeSet<&str> {
+    let words: Vec<&str> =
+        text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
+    words.windows(2).filter(|pair| matches!(pair[0], "let" | "const")).map(|pair| pair[1]).collect()
 }
 
 fn function_names(ast: &AST) -> BTreeSet<String> {

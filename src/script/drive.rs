@@ -141,8 +141,9 @@ impl<'a> Drive<'a> {
     /// Runs all parts. An error is the run's verdict; faults may be active when this returns.
     pub fn run(mut self) -> Result<()> {
         if self.defines("client") {
-            return Err(Error::machine("fn client(id): concurrent clients are not in this version of blockade yet")
-                .help("run the clients as programs in nodes of the cluster file"));
+            let error = Error::machine("fn client(id): concurrent clients are not in this version of blockade yet")
+                .help("run the clients as programs in nodes of the cluster file");
+            return Err(self.at("fn client", "client", error));
         }
         let began_us = self.host.clock.now_us();
         self.limit(began_us, TIMEOUT_US);
@@ -151,7 +152,9 @@ impl<'a> Drive<'a> {
             self.limit(began_us, timeout_us);
         }
         if options.clients > 0 {
-            return Err(Error::machine("OPTIONS.clients: concurrent clients are not in this version of blockade yet"));
+            let error = Error::machine("OPTIONS.clients: concurrent clients are not in this version of blockade yet")
+                .help("run the clients as programs in nodes of the cluster file");
+            return Err(self.at_options(error));
         }
         self.part("setup")?;
         if self.part("chaos")? {
@@ -188,9 +191,16 @@ impl<'a> Drive<'a> {
     }
 
     fn at_options(&self, error: Error) -> Error {
-        let start = self.script.text().find("OPTIONS").unwrap_or(0);
-        let span = start..start + "OPTIONS".len();
-        let mut diagnostic = Diagnostic::new(self.script.path(), self.script.text(), span, error.message.clone());
+        self.at("const OPTIONS", "OPTIONS", error)
+    }
+
+    /// An error about something that the script declares: shown at its name.
+    fn at(&self, declaration: &str, name: &str, error: Error) -> Error {
+        let text = self.script.text();
+        let end = text.find(declaration).map(|start| start + declaration.len());
+        let start = end.map_or_else(|| text.find(name).unwrap_or(0), |end| end - name.len());
+        let span = start..start + name.len();
+        let mut diagnostic = Diagnostic::new(self.script.path(), text, span, error.message.clone());
         diagnostic.help.clone_from(&error.help);
         Error { diagnostics: vec![diagnostic], ..error }
     }
