@@ -47,6 +47,17 @@ impl Source {
         start..start + word_length(&self.text[start..])
     }
 
+    /// Where a function of this name is defined.
+    fn definition(&self, function: Option<&str>) -> Position {
+        let Some(start) = function.and_then(|name| self.text.find(&format!("fn {name}("))) else {
+            return Position::NONE;
+        };
+        let before = &self.text[..start + "fn ".len()];
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let line = before.matches('\n').count() + 1;
+        Position::new(u16::try_from(line).unwrap_or(u16::MAX), u16::try_from(column).unwrap_or(u16::MAX))
+    }
+
     fn diagnostic(&self, position: Position, message: impl Into<String>) -> Diagnostic {
         Diagnostic::new(&self.path, &self.text, self.span(position), message)
     }
@@ -90,9 +101,11 @@ fn sentence(kind: &ParseErrorType) -> String {
     letters.next().map_or(String::new(), |first| first.to_lowercase().collect::<String>() + letters.as_str())
 }
 
-/// A script that failed while it ran.
-pub(super) fn runtime(source: &Source, ast: &AST, error: &EvalAltResult) -> Error {
+/// A script that failed while it ran `part` of it, or its body.
+pub(super) fn runtime(source: &Source, ast: &AST, part: Option<&str>, error: &EvalAltResult) -> Error {
     let (error, position) = innermost(error);
+    // Rhai places an error that nobody may catch at the outermost call, which for a part is nowhere in the script.
+    let position = if position.is_none() { source.definition(part) } else { position };
     match error {
         EvalAltResult::ErrorRuntime(value, _) | EvalAltResult::ErrorTerminated(value, _) => {
             ours(value).map_or_else(|| thrown(source, position, value), |own| placed(source, position, own))
@@ -101,7 +114,7 @@ pub(super) fn runtime(source: &Source, ast: &AST, error: &EvalAltResult) -> Erro
         EvalAltResult::ErrorVariableNotFound(name, _) => no_variable(source, ast, position, name),
         EvalAltResult::ErrorStackOverflow(_) => source
             .diagnostic(position, format!("calls are nested {} deep, the limit is {DEPTH_MAX}", DEPTH_MAX + 1))
-            .label("this call goes too deep")
+            .label("in here")
             .help("recursion without an end? use a loop")
             .into(),
         EvalAltResult::ErrorModuleNotFound(name, _) => source
@@ -162,9 +175,8 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
         BUILTINS.iter().filter(|builtin| builtin.name == name).map(|builtin| builtin.signature).collect();
     let own: Vec<String> =
         ast.iter_functions().filter(|f| f.name == name).map(|f| format!("{name}({})", f.params.join(", "))).collect();
-    let given = kinds(given);
     if !name.chars().any(char::is_alphabetic) {
-        return source.diagnostic(position, format!("`{name}` does not work on {given}")).into();
+        return source.diagnostic(position, format!("`{name}` does not work on {}", kinds(given, " and "))).into();
     }
     if known.is_empty() && own.is_empty() {
         let diagnostic = source.diagnostic(position, format!("unknown function `{name}`")).label("not a function");
@@ -175,13 +187,14 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
         .into();
     }
     let takes = if known.is_empty() { own.join(" or ") } else { known.join(" or ") };
+    let given = kinds(given, ", ");
     source.diagnostic(position, format!("`{name}` does not take ({given})")).help(format!("it is {takes}")).into()
 }
 
 /// Rhai's list of argument types in the words of our own messages.
-fn kinds(given: &str) -> String {
+fn kinds(given: &str, between: &str) -> String {
     let kinds: Vec<&str> = given.split(", ").map(values::kind).collect();
-    kinds.join(", ")
+    kinds.join(between)
 }
 
 fn no_variable(source: &Source, ast: &AST, position: Position, name: &str) -> Error {

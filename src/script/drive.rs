@@ -177,7 +177,7 @@ impl<'a> Drive<'a> {
         self.enter("main")?;
         let mut scope = Scope::new();
         let outcome = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &self.ast);
-        self.outcome(outcome)?;
+        self.outcome(None, outcome)?;
         let options = Options::read(&scope).map_err(|error| self.at_options(error))?;
         let mut constants = Module::new();
         for (name, constant, value) in scope.iter() {
@@ -213,7 +213,7 @@ impl<'a> Drive<'a> {
         self.enter(name)?;
         let options = CallFnOptions::new().eval_ast(false).rewind_scope(true);
         let outcome = self.engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &self.ast, name, ());
-        self.outcome(outcome).map(|_| true)
+        self.outcome(Some(name), outcome).map(|()| true)
     }
 
     fn recover(&self, options: Options) -> Result<()> {
@@ -222,10 +222,10 @@ impl<'a> Drive<'a> {
         self.host.sleep_until(self.host.clock.now_us().saturating_add(options.recovery_us))
     }
 
-    fn outcome(&self, outcome: Result<Dynamic, Box<EvalAltResult>>) -> Result<()> {
+    fn outcome(&self, part: Option<&str>, outcome: Result<Dynamic, Box<EvalAltResult>>) -> Result<()> {
         match outcome {
             Ok(_) => Ok(()),
-            Err(error) => Err(diagnose::runtime(&self.script.source, &self.ast, &error)),
+            Err(error) => Err(diagnose::runtime(&self.script.source, &self.ast, part, &error)),
         }
     }
 }
