@@ -7,13 +7,14 @@ use super::{List, Write};
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// From the node asked to the leader it names, and once more where leadership has just moved.
 const REDIRECTS_MAX: u32 = 2;
 
 /// Writes one value after the other.
-pub(super) fn write(args: &Write) -> u8 {
+pub(super) fn write(args: &Write) -> ExitCode {
     let mut all_ok = true;
     for value in &args.values {
         let line = match ask(args.to, &Request::Write { value: value.clone() }, args.timeout) {
@@ -25,25 +26,25 @@ pub(super) fn write(args: &Write) -> u8 {
         all_ok &= line.starts_with("ok ");
         println!("{line}");
     }
-    u8::from(!all_ok)
+    ExitCode::from(u8::from(!all_ok))
 }
 
 /// Prints the values as a sorted set.
-pub(super) fn list(args: &List) -> u8 {
+pub(super) fn list(args: &List) -> ExitCode {
     match ask(args.to, &Request::List, args.timeout) {
         Reply::Values(values) => {
             for value in values.into_iter().collect::<BTreeSet<_>>() {
                 println!("{value}");
             }
-            0
+            ExitCode::SUCCESS
         }
         Reply::Fail(reason) | Reply::Unknown(reason) => {
             eprintln!("demo-store list: {reason}");
-            1
+            ExitCode::FAILURE
         }
         Reply::Ok | Reply::Redirect(_) => {
             eprintln!("demo-store list: the node answered something else");
-            1
+            ExitCode::FAILURE
         }
     }
 }
