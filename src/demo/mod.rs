@@ -18,7 +18,6 @@ use clap::{Args as ClapArgs, Subcommand};
 use message::{Acks, Id};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// A small replicated store to try faults on: heartbeats, the highest node leads, writes are acknowledged after a
@@ -85,17 +84,13 @@ struct List {
     timeout: Duration,
 }
 
-/// Runs the subcommand. Results go to stdout, what a node has to say and errors to stderr.
-pub fn run(args: Args) -> ExitCode {
-    let outcome = match &args.command {
+/// Runs the subcommand and returns its exit code. Results go to stdout, what a node has to say to stderr.
+pub fn run(args: &Args) -> Result<u8> {
+    match &args.command {
         Command::Serve(serve) => server::run(serve),
         Command::Write(write) => Ok(client::write(write)),
         Command::List(list) => Ok(client::list(list)),
-    };
-    outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        ExitCode::from(error.kind.exit_code())
-    })
+    }
 }
 
 fn parse_peer(text: &str) -> Result<(Id, SocketAddr), String> {

@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -35,7 +34,7 @@ const INBOX_LENGTH: usize = 256;
 type Arrival = (Request, oneshot::Sender<Reply>);
 
 /// Serves until the process is killed; returns only if it cannot.
-pub(super) fn run(args: &Serve) -> Result<ExitCode> {
+pub(super) fn run(args: &Serve) -> Result<u8> {
     let peers: BTreeMap<Id, SocketAddr> = args.peers.iter().copied().collect();
     if peers.len() < args.peers.len() || peers.contains_key(&args.id) {
         return Err(
@@ -47,7 +46,7 @@ pub(super) fn run(args: &Serve) -> Result<ExitCode> {
     runtime.block_on(serve(args, peers))
 }
 
-async fn serve(args: &Serve, peers: BTreeMap<Id, SocketAddr>) -> Result<ExitCode> {
+async fn serve(args: &Serve, peers: BTreeMap<Id, SocketAddr>) -> Result<u8> {
     let disk = Disk::open(&args.dir, args.id)?;
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.map_err(|error| Error::machine(format!("cannot listen on {}: {error}", args.listen)))?;
@@ -72,7 +71,7 @@ struct Server {
 }
 
 impl Server {
-    async fn drive(&mut self, mut arrivals: mpsc::Receiver<Arrival>) -> Result<ExitCode> {
+    async fn drive(&mut self, mut arrivals: mpsc::Receiver<Arrival>) -> Result<u8> {
         let mut ticks = interval(Duration::from_millis(HEARTBEAT_MS));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
