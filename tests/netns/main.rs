@@ -4,5 +4,6 @@ mod crash;
 mod exec;
 mod life;
 mod network;
+mod speed;
 mod support;
 mod unprivileged;
