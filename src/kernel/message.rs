@@ -140,7 +140,7 @@ impl Writer<'_> {
         self.bytes(attribute | libc::NLA_F_NESTED as u16, &[]);
         write(&mut Writer { bytes: self.bytes });
         let length = self.bytes.len() - start;
-        debug_assert!(length <= usize::from(u16::MAX), "an attribute of {length} bytes: split it");
+        debug_assert!(u16::try_from(length).is_ok(), "an attribute of {length} bytes: split it");
         self.bytes[start..start + 2].copy_from_slice(&(length as u16).to_ne_bytes());
     }
 

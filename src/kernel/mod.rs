@@ -12,6 +12,8 @@ pub mod address;
 pub mod link;
 pub mod message;
 pub mod netlink;
+pub mod nft;
+pub mod probe;
 
 #[cfg(test)]
 mod testing;

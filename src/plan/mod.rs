@@ -4,7 +4,13 @@
 //! edited. `kernel` brings a namespace from one ruleset to the next.
 
 mod build;
+mod diff;
+#[cfg(test)]
+mod interpret;
+mod layout;
 mod ruleset;
+pub mod table;
 
 pub use build::{NodeAddresses, rulesets};
+pub use diff::{Act, Change, Transaction, diff};
 pub use ruleset::{Addresses, Refusal, Ruleset, WorldCut};

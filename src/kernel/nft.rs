@@ -1,0 +1,113 @@
+//! nftables over netlink: brings the namespace of a kept socket through a plan's transactions.
+//!
+//! Touches our own tables and nothing else (`plan::table::TABLE`). One transaction is one batch: one system call to send
+//! it, one to read the answer, and the kernel makes all of its changes at once or none.
+
+mod encode;
+mod expression;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use super::message::Messages;
+use super::netlink::{Protocol, Socket};
+use crate::error::Result;
+use crate::plan::{Act, Change, Transaction, table::TableFamily};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+/// A socket that changes and reads our tables in the namespace it was opened in.
+///
+/// Keep it: closing it right after a transaction waits for some 13 ms.
+#[derive(Debug)]
+pub struct Nft {
+    socket: Socket,
+    messages: Messages,
+}
+
+impl Nft {
+    /// Opens a socket in the calling thread's network namespace, where it stays.
+    pub fn open() -> Result<Self> {
+        Ok(Self { socket: Socket::open(Protocol::Netfilter)?, messages: Messages::new() })
+    }
+
+    /// Makes the transactions one after the other.
+    ///
+    /// # Errors
+    /// The first change that the kernel refuses; its transaction and the later ones are not made.
+    pub fn apply(&mut self, transactions: &[Transaction]) -> Result<()> {
+        transactions.iter().try_for_each(|transaction| {
+            if transaction.after_grace {
+                wait_for_packets_under_way();
+            }
+            self.commit(transaction)
+        })
+    }
+
+    /// Removes our tables, whatever they hold, and whoever left them there.
+    pub fn clear(&mut self) -> Result<()> {
+        let found = self.tables()?;
+        let changes: Vec<_> = found.into_iter().map(|table| Change { table, act: Act::DeleteTable }).collect();
+        self.commit(&Transaction { after_grace: false, changes })
+    }
+
+    fn commit(&mut self, transaction: &Transaction) -> Result<()> {
+        if transaction.changes.is_empty() {
+            return Ok(());
+        }
+        self.messages.clear();
+        let origins = encode::batch(&mut self.messages, &transaction.changes);
+        // The batch's end is never answered by older kernels: the change before it is asked to.
+        let last = self.messages.len() - 2;
+        self.socket.transact(&mut self.messages, last, |position| match origins.get(position).copied().flatten() {
+            Some(origin) => transaction.changes[origin].to_string(),
+            None => transaction.changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        })
+    }
+}
+
+/// Brings many namespaces through their transactions: all of them a step further, then the next step, so that all wait
+/// together for the packets that are under way. One that fails stays where it is and does not hold up the others.
+pub fn apply_all(namespaces: &mut [(&mut Nft, &[Transaction])]) -> Vec<Result<()>> {
+    let mut outcomes = vec![Ok(()); namespaces.len()];
+    let steps = namespaces.iter().map(|(_, transactions)| transactions.len()).max().unwrap_or(0);
+    for step in 0..steps {
+        let waits = |(_, transactions): &(&mut Nft, &[Transaction])| {
+            transactions.get(step).is_some_and(|transaction| transaction.after_grace)
+        };
+        if namespaces.iter().any(waits) {
+            wait_for_packets_under_way();
+        }
+        for ((nft, transactions), outcome) in namespaces.iter_mut().zip(&mut outcomes) {
+            if let (Ok(()), Some(transaction)) = (&outcome, transactions.get(step)) {
+                *outcome = nft.commit(transaction);
+            }
+        }
+    }
+    outcomes
+}
+
+/// Returns when every packet has left the chains that it was in: after one of the kernel's RCU grace periods, some tens
+/// of milliseconds.
+fn wait_for_packets_under_way() {
+    // SAFETY: the call takes no pointers; it only waits.
+    let waited = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    if waited != 0 {
+        // A kernel with `nohz_full`, or a filter of system calls, refuses it. No packet stays that long in a chain.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+impl AsFd for Nft {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// nfnetlink's number of the family.
+fn family_number(family: TableFamily) -> u8 {
+    match family {
+        TableFamily::Inet => libc::NFPROTO_INET as u8,
+        TableFamily::Netdev => libc::NFPROTO_NETDEV as u8,
+    }
+}

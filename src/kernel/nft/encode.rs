@@ -1,0 +1,175 @@
+//! A transaction's changes as a batch of nfnetlink messages. Pure.
+
+use super::expression::{ITEM, rule_expressions};
+use super::family_number;
+use crate::fault::Family;
+use crate::kernel::message::{ATTRIBUTE_ROOM, Messages, Writer};
+use crate::plan::table::{DEVICE, Hook, Rule, TABLE, TableFamily};
+use crate::plan::{Act, Change};
+use std::net::IpAddr;
+
+// <linux/netfilter/nf_tables.h>: attributes, which libc leaves out.
+pub(super) const TABLE_NAME: u16 = 1;
+pub(super) const CHAIN_TABLE: u16 = 1;
+pub(super) const CHAIN_NAME: u16 = 3;
+const CHAIN_HOOK: u16 = 4;
+const CHAIN_POLICY: u16 = 5;
+const CHAIN_TYPE: u16 = 7;
+const HOOK_NUMBER: u16 = 1;
+const HOOK_PRIORITY: u16 = 2;
+const HOOK_DEVICE: u16 = 3;
+const RULE_TABLE: u16 = 1;
+const RULE_CHAIN: u16 = 2;
+const RULE_EXPRESSIONS: u16 = 4;
+const SET_TABLE: u16 = 1;
+const SET_NAME: u16 = 2;
+const SET_FLAGS: u16 = 3;
+const SET_KEY_TYPE: u16 = 4;
+const SET_KEY_LENGTH: u16 = 5;
+const SET_ID: u16 = 10;
+pub(super) const ELEMENTS_TABLE: u16 = 1;
+pub(super) const ELEMENTS_SET: u16 = 2;
+pub(super) const ELEMENTS: u16 = 3;
+pub(super) const ELEMENT_KEY: u16 = 1;
+pub(super) const DATA_VALUE: u16 = 1;
+
+/// What nft calls the types of keys.
+const TYPE_IPV4_ADDR: u32 = 7;
+const TYPE_IPV6_ADDR: u32 = 8;
+
+/// An IPv6 element with the three attributes around it.
+const ELEMENT_SIZE: usize = 3 * 4 + 16;
+/// So many elements fit into one attribute.
+const ELEMENTS_IN_ONE: usize = ATTRIBUTE_ROOM / ELEMENT_SIZE;
+
+/// Appends a batch: its begin, a message or more for each change, its end. Returns for each message the change it
+/// belongs to.
+pub(super) fn batch(messages: &mut Messages, changes: &[Change]) -> Vec<Option<usize>> {
+    bound(messages, libc::NFNL_MSG_BATCH_BEGIN);
+    let mut origins = vec![None];
+    for (position, change) in changes.iter().enumerate() {
+        encode(messages, change, position as u32 + 1);
+        origins.resize(messages.len(), Some(position));
+    }
+    bound(messages, libc::NFNL_MSG_BATCH_END);
+    origins
+}
+
+fn bound(messages: &mut Messages, kind: i32) {
+    messages.push(kind as u16, 0, |m| m.raw(&[libc::AF_UNSPEC as u8, 0, 0, libc::NFNL_SUBSYS_NFTABLES as u8]));
+}
+
+fn encode(messages: &mut Messages, change: &Change, id: u32) {
+    let table = change.table;
+    match &change.act {
+        Act::AddTable => add_table(messages, table),
+        Act::DeleteTable => delete(messages, table, libc::NFT_MSG_DELTABLE, |m| m.text(TABLE_NAME, TABLE)),
+        Act::AddSet(set, family) => add_set(messages, table, set, *family, id),
+        Act::DeleteSet(set) => delete(messages, table, libc::NFT_MSG_DELSET, |m| {
+            m.text(SET_TABLE, TABLE);
+            m.text(SET_NAME, set);
+        }),
+        Act::AddChain(chain, hook) => add_chain(messages, table, chain, *hook),
+        Act::DeleteChain(chain) => delete(messages, table, libc::NFT_MSG_DELCHAIN, |m| {
+            m.text(CHAIN_TABLE, TABLE);
+            m.text(CHAIN_NAME, chain);
+        }),
+        Act::AddRule(chain, rule) => add_rule(messages, table, chain, rule),
+        Act::AddElements(set, all) => elements(messages, table, libc::NFT_MSG_NEWSETELEM, set, all),
+        Act::DeleteElements(set, all) => elements(messages, table, libc::NFT_MSG_DELSETELEM, set, all),
+    }
+}
+
+/// The number of a message of nftables.
+pub(super) fn kind(message: i32) -> u16 {
+    ((libc::NFNL_SUBSYS_NFTABLES << 8) | message) as u16
+}
+
+/// `struct nfgenmsg`: family, version, resource.
+pub(super) fn header(m: &mut Writer<'_>, table: TableFamily) {
+    m.raw(&[family_number(table), libc::NFNETLINK_V0 as u8, 0, 0]);
+}
+
+/// `delete table inet blockade`, `delete set inet blockade dropped4`,
+/// `delete chain inet blockade dropped` (which takes its rules with it)
+fn delete(messages: &mut Messages, table: TableFamily, message: i32, name: impl FnOnce(&mut Writer<'_>)) {
+    messages.push(kind(message), 0, |m| {
+        header(m, table);
+        name(m);
+    });
+}
+
+/// `create table inet blockade`: fails where somebody has left one.
+fn add_table(messages: &mut Messages, table: TableFamily) {
+    messages.push(kind(libc::NFT_MSG_NEWTABLE), libc::NLM_F_CREATE | libc::NLM_F_EXCL, |m| {
+        header(m, table);
+        m.text(TABLE_NAME, TABLE);
+    });
+}
+
+/// `add set inet blockade dropped4 { type ipv4_addr; }`
+fn add_set(messages: &mut Messages, table: TableFamily, set: &str, family: Family, id: u32) {
+    let (key_type, length) = match family {
+        Family::Ipv4 => (TYPE_IPV4_ADDR, 4),
+        Family::Ipv6 => (TYPE_IPV6_ADDR, 16),
+    };
+    messages.push(kind(libc::NFT_MSG_NEWSET), libc::NLM_F_CREATE | libc::NLM_F_EXCL, |m| {
+        header(m, table);
+        m.text(SET_TABLE, TABLE);
+        m.text(SET_NAME, set);
+        m.be32(SET_FLAGS, 0);
+        m.be32(SET_KEY_TYPE, key_type);
+        m.be32(SET_KEY_LENGTH, length);
+        // Unique within the batch. Rules name the set, but the kernel insists.
+        m.be32(SET_ID, id);
+    });
+}
+
+/// `add chain inet blockade dropped { type filter hook prerouting priority raw; policy accept; }`
+fn add_chain(messages: &mut Messages, table: TableFamily, chain: &str, hook: Hook) {
+    let (number, priority) = match hook {
+        Hook::Arrival => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW),
+        Hook::ArrivalLater => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW + 1),
+        Hook::Departure => (libc::NF_NETDEV_EGRESS, libc::NF_IP_PRI_FILTER),
+    };
+    messages.push(kind(libc::NFT_MSG_NEWCHAIN), libc::NLM_F_CREATE | libc::NLM_F_EXCL, |m| {
+        header(m, table);
+        m.text(CHAIN_TABLE, TABLE);
+        m.text(CHAIN_NAME, chain);
+        m.nest(CHAIN_HOOK, |m| {
+            m.be32(HOOK_NUMBER, number as u32);
+            m.be32(HOOK_PRIORITY, priority as u32);
+            if hook == Hook::Departure {
+                m.text(HOOK_DEVICE, DEVICE);
+            }
+        });
+        m.be32(CHAIN_POLICY, libc::NF_ACCEPT as u32);
+        m.text(CHAIN_TYPE, "filter");
+    });
+}
+
+/// `add rule inet blockade dropped ip saddr @dropped4 drop`
+fn add_rule(messages: &mut Messages, table: TableFamily, chain: &str, rule: &Rule) {
+    messages.push(kind(libc::NFT_MSG_NEWRULE), libc::NLM_F_CREATE | libc::NLM_F_APPEND, |m| {
+        header(m, table);
+        m.text(RULE_TABLE, TABLE);
+        m.text(RULE_CHAIN, chain);
+        m.nest(RULE_EXPRESSIONS, |m| rule_expressions(m, table, rule));
+    });
+}
+
+/// `add element inet blockade dropped4 { 10.0.0.2, 10.0.0.3 }`, `delete element …`
+fn elements(messages: &mut Messages, table: TableFamily, message: i32, set: &str, all: &[IpAddr]) {
+    for some in all.chunks(ELEMENTS_IN_ONE) {
+        messages.push(kind(message), libc::NLM_F_CREATE, |m| {
+            header(m, table);
+            m.text(ELEMENTS_TABLE, TABLE);
+            m.text(ELEMENTS_SET, set);
+            m.nest(ELEMENTS, |m| some.iter().for_each(|address| element(m, *address)));
+        });
+    }
+}
+
+fn element(m: &mut Writer<'_>, address: IpAddr) {
+    m.nest(ITEM, |m| m.nest(ELEMENT_KEY, |m| m.address(DATA_VALUE, address)));
+}

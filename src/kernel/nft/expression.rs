@@ -1,0 +1,225 @@
+//! Rules as the kernel's expressions: load something into a register, compare it, look it up, give a verdict. Pure.
+
+use crate::fault::{Family, Proto};
+use crate::kernel::message::Writer;
+use crate::plan::table::{End, Match, Rule, TableFamily, Verdict};
+
+/// An item of a list.
+pub(super) const ITEM: u16 = 1;
+
+// <linux/netfilter/nf_tables.h>: attributes, which libc leaves out.
+const EXPRESSION_NAME: u16 = 1;
+const EXPRESSION_DATA: u16 = 2;
+const DATA_VALUE: u16 = 1;
+const DATA_VERDICT: u16 = 2;
+const VERDICT_CODE: u16 = 1;
+const META_REGISTER: u16 = 1;
+const META_KEY: u16 = 2;
+const PAYLOAD_REGISTER: u16 = 1;
+const PAYLOAD_BASE: u16 = 2;
+const PAYLOAD_OFFSET: u16 = 3;
+const PAYLOAD_LENGTH: u16 = 4;
+const COMPARE_REGISTER: u16 = 1;
+const COMPARE_OPERATOR: u16 = 2;
+const COMPARE_DATA: u16 = 3;
+const BITWISE_SOURCE: u16 = 1;
+const BITWISE_TARGET: u16 = 2;
+const BITWISE_LENGTH: u16 = 3;
+const BITWISE_MASK: u16 = 4;
+const BITWISE_XOR: u16 = 5;
+const LOOKUP_SET: u16 = 1;
+const LOOKUP_REGISTER: u16 = 2;
+const LOOKUP_FLAGS: u16 = 5;
+const LOOKUP_INVERTED: u32 = 1;
+const IMMEDIATE_REGISTER: u16 = 1;
+const IMMEDIATE_DATA: u16 = 2;
+const REJECT_TYPE: u16 = 1;
+const REJECT_CODE: u16 = 2;
+const REJECT_TCP_RESET: u32 = 1;
+const REJECT_ICMPX: u32 = 2;
+const ICMPX_PORT_UNREACHABLE: u8 = 1;
+
+/// The register everything goes through: 16 bytes wide.
+const REGISTER: u32 = libc::NFT_REG_1 as u32;
+const VERDICT_REGISTER: u32 = libc::NFT_REG_VERDICT as u32;
+
+const LOOPBACK_INDEX: u32 = 1;
+const ROUTER_SOLICITATION: u8 = 133;
+const REDIRECT: u8 = 137;
+
+/// The expressions of a rule, in the order in which they stand in it.
+pub(super) fn rule_expressions(m: &mut Writer<'_>, table: TableFamily, rule: &Rule) {
+    if let Some(family) = rule.family {
+        only_family(m, table, family);
+    }
+    for one in &rule.matches {
+        match_expressions(m, rule.family, one);
+    }
+    verdict(m, rule.verdict);
+}
+
+/// `meta nfproto ipv4`; in a netdev table `meta protocol ip`
+fn only_family(m: &mut Writer<'_>, table: TableFamily, family: Family) {
+    match (table, family) {
+        (TableFamily::Inet, Family::Ipv4) => meta_is(m, libc::NFT_META_NFPROTO, &[libc::NFPROTO_IPV4 as u8]),
+        (TableFamily::Inet, Family::Ipv6) => meta_is(m, libc::NFT_META_NFPROTO, &[libc::NFPROTO_IPV6 as u8]),
+        (TableFamily::Netdev, Family::Ipv4) => ether_type_is(m, libc::ETH_P_IP),
+        (TableFamily::Netdev, Family::Ipv6) => ether_type_is(m, libc::ETH_P_IPV6),
+    }
+}
+
+fn ether_type_is(m: &mut Writer<'_>, kind: i32) {
+    meta_is(m, libc::NFT_META_PROTOCOL, &(kind as u16).to_be_bytes());
+}
+
+fn match_expressions(m: &mut Writer<'_>, family: Option<Family>, one: &Match) {
+    match one {
+        Match::Loopback => loopback(m),
+        Match::NeighbourDiscovery => neighbour_discovery(m),
+        Match::Multicast => multicast(m, family),
+        Match::Broadcast => broadcast(m),
+        Match::Proto(proto) => protocol_is(m, *proto, family),
+        Match::Port(proto, end, number) => {
+            protocol_is(m, *proto, family);
+            port_is(m, *end, *number);
+        }
+        Match::In(end, set) => lookup(m, family, *end, set, 0),
+        Match::NotIn(end, set) => lookup(m, family, *end, set, LOOKUP_INVERTED),
+    }
+}
+
+/// `iif "lo"`
+fn loopback(m: &mut Writer<'_>) {
+    meta_is(m, libc::NFT_META_IIF, &LOOPBACK_INDEX.to_ne_bytes());
+}
+
+/// `icmpv6 type 133-137`
+fn neighbour_discovery(m: &mut Writer<'_>) {
+    meta_is(m, libc::NFT_META_L4PROTO, &[libc::IPPROTO_ICMPV6 as u8]);
+    payload(m, libc::NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
+    compare(m, libc::NFT_CMP_GTE, &[ROUTER_SOLICITATION]);
+    compare(m, libc::NFT_CMP_LTE, &[REDIRECT]);
+}
+
+/// `ip daddr 224.0.0.0/3`, `ip6 daddr ff00::/8`
+fn multicast(m: &mut Writer<'_>, family: Option<Family>) {
+    if family == Some(Family::Ipv6) {
+        payload(m, libc::NFT_PAYLOAD_NETWORK_HEADER, address_offset(Family::Ipv6, End::Destination), 1);
+        compare(m, libc::NFT_CMP_EQ, &[0xff]);
+    } else {
+        payload(m, libc::NFT_PAYLOAD_NETWORK_HEADER, address_offset(Family::Ipv4, End::Destination), 4);
+        mask(m, &[0xe0, 0, 0, 0]);
+        compare(m, libc::NFT_CMP_EQ, &[0xe0, 0, 0, 0]);
+    }
+}
+
+/// `ether daddr ff:ff:ff:ff:ff:ff`
+fn broadcast(m: &mut Writer<'_>) {
+    payload(m, libc::NFT_PAYLOAD_LL_HEADER, 0, 6);
+    compare(m, libc::NFT_CMP_EQ, &[0xff; 6]);
+}
+
+/// `meta l4proto tcp`
+fn protocol_is(m: &mut Writer<'_>, proto: Proto, family: Option<Family>) {
+    let number = match proto {
+        Proto::Tcp => libc::IPPROTO_TCP,
+        Proto::Udp => libc::IPPROTO_UDP,
+        Proto::Icmp if family == Some(Family::Ipv6) => libc::IPPROTO_ICMPV6,
+        Proto::Icmp => libc::IPPROTO_ICMP,
+    };
+    meta_is(m, libc::NFT_META_L4PROTO, &[number as u8]);
+}
+
+/// `th sport 80`, `th dport 80`
+fn port_is(m: &mut Writer<'_>, end: End, port: u16) {
+    let offset = match end {
+        End::Source => 0,
+        End::Destination => 2,
+    };
+    payload(m, libc::NFT_PAYLOAD_TRANSPORT_HEADER, offset, 2);
+    compare(m, libc::NFT_CMP_EQ, &port.to_be_bytes());
+}
+
+/// `ip saddr @dropped4`, `ip6 daddr != @nodes6`
+fn lookup(m: &mut Writer<'_>, family: Option<Family>, end: End, set: &str, flags: u32) {
+    let family = family.unwrap_or(Family::Ipv4);
+    let length = if family == Family::Ipv4 { 4 } else { 16 };
+    payload(m, libc::NFT_PAYLOAD_NETWORK_HEADER, address_offset(family, end), length);
+    expression(m, "lookup", |m| {
+        m.text(LOOKUP_SET, set);
+        m.be32(LOOKUP_REGISTER, REGISTER);
+        m.be32(LOOKUP_FLAGS, flags);
+    });
+}
+
+/// Where the addresses stand in an IP header.
+fn address_offset(family: Family, end: End) -> u32 {
+    match (family, end) {
+        (Family::Ipv4, End::Source) => 12,
+        (Family::Ipv4, End::Destination) => 16,
+        (Family::Ipv6, End::Source) => 8,
+        (Family::Ipv6, End::Destination) => 24,
+    }
+}
+
+/// `accept`, `drop`, `reject with tcp reset`, `reject with icmpx port-unreachable`
+fn verdict(m: &mut Writer<'_>, verdict: Verdict) {
+    match verdict {
+        Verdict::Accept => immediate(m, libc::NF_ACCEPT),
+        Verdict::Drop => immediate(m, libc::NF_DROP),
+        Verdict::ResetTcp => expression(m, "reject", |m| m.be32(REJECT_TYPE, REJECT_TCP_RESET)),
+        Verdict::PortUnreachable => expression(m, "reject", |m| {
+            m.be32(REJECT_TYPE, REJECT_ICMPX);
+            m.u8(REJECT_CODE, ICMPX_PORT_UNREACHABLE);
+        }),
+    }
+}
+
+fn immediate(m: &mut Writer<'_>, code: i32) {
+    expression(m, "immediate", |m| {
+        m.be32(IMMEDIATE_REGISTER, VERDICT_REGISTER);
+        m.nest(IMMEDIATE_DATA, |m| m.nest(DATA_VERDICT, |m| m.be32(VERDICT_CODE, code as u32)));
+    });
+}
+
+fn meta_is(m: &mut Writer<'_>, key: i32, value: &[u8]) {
+    expression(m, "meta", |m| {
+        m.be32(META_KEY, key as u32);
+        m.be32(META_REGISTER, REGISTER);
+    });
+    compare(m, libc::NFT_CMP_EQ, value);
+}
+
+fn payload(m: &mut Writer<'_>, base: i32, offset: u32, length: u32) {
+    expression(m, "payload", |m| {
+        m.be32(PAYLOAD_REGISTER, REGISTER);
+        m.be32(PAYLOAD_BASE, base as u32);
+        m.be32(PAYLOAD_OFFSET, offset);
+        m.be32(PAYLOAD_LENGTH, length);
+    });
+}
+
+fn compare(m: &mut Writer<'_>, operator: i32, value: &[u8]) {
+    expression(m, "cmp", |m| {
+        m.be32(COMPARE_REGISTER, REGISTER);
+        m.be32(COMPARE_OPERATOR, operator as u32);
+        m.nest(COMPARE_DATA, |m| m.bytes(DATA_VALUE, value));
+    });
+}
+
+fn mask(m: &mut Writer<'_>, mask: &[u8]) {
+    expression(m, "bitwise", |m| {
+        m.be32(BITWISE_SOURCE, REGISTER);
+        m.be32(BITWISE_TARGET, REGISTER);
+        m.be32(BITWISE_LENGTH, mask.len() as u32);
+        m.nest(BITWISE_MASK, |m| m.bytes(DATA_VALUE, mask));
+        m.nest(BITWISE_XOR, |m| m.bytes(DATA_VALUE, &vec![0; mask.len()]));
+    });
+}
+
+fn expression(m: &mut Writer<'_>, name: &str, data: impl FnOnce(&mut Writer<'_>)) {
+    m.nest(ITEM, |m| {
+        m.text(EXPRESSION_NAME, name);
+        m.nest(EXPRESSION_DATA, data);
+    });
+}

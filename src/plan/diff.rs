@@ -1,0 +1,328 @@
+//! From one ruleset to the next: only what differs, and never a gap.
+//!
+//! A refusal that stands both before and after is not touched; between the two there is no moment without it. The kernel
+//! replaces what one transaction says at once, but a packet that is under way at that moment may have met the first
+//! chain before it and meet the second one after it. So where an address leaves one chain's set for another's, the
+//! change takes two transactions: grow, then shrink. Between them the kernel must be done with the packets that were
+//! under way ([`Transaction::after_grace`]). All else is one transaction.
+//!
+//! Chains come and go whole and are never edited, for the same reason: which rules a packet meets and which elements a
+//! set has are read at different moments.
+
+use super::ruleset::Ruleset;
+use super::table::{Elements, Hook, Role, Rule, Set, SetType, TABLE, Table, TableFamily, Tables};
+use crate::fault::Family;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+
+/// Changes that the kernel makes all at once, or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transaction {
+    /// Whether every packet that was under way during the transaction before must be through first.
+    pub after_grace: bool,
+    /// In order.
+    pub changes: Vec<Change>,
+}
+
+/// One change to a table of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which table.
+    pub table: TableFamily,
+    /// What happens to it.
+    pub act: Act,
+}
+
+/// What happens to a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// It is made.
+    AddTable,
+    /// It goes, with all it holds.
+    DeleteTable,
+    /// An empty set is made.
+    AddSet(String, Family),
+    /// A set goes, with its elements.
+    DeleteSet(String),
+    /// A base chain without rules is made.
+    AddChain(String, Hook),
+    /// A chain goes, with its rules.
+    DeleteChain(String),
+    /// A rule is added at a chain's end.
+    AddRule(String, Rule),
+    /// Elements are added to a set.
+    AddElements(String, Vec<IpAddr>),
+    /// Elements are taken from a set.
+    DeleteElements(String, Vec<IpAddr>),
+}
+
+/// The transactions that lead from one ruleset to the other: none where they are equal, two at most.
+#[must_use]
+pub fn diff(old: &Ruleset, new: &Ruleset) -> Vec<Transaction> {
+    let mut steps = Steps::default();
+    let (before, after) = (old.tables(), new.tables());
+    for family in [TableFamily::Inet, TableFamily::Netdev] {
+        steps.table(family, &before, &after);
+    }
+    if steps.overlap(known(&before, &after).as_ref()) {
+        let Steps { grow, shrink, .. } = steps;
+        return vec![
+            Transaction { after_grace: false, changes: grow },
+            Transaction { after_grace: true, changes: shrink },
+        ];
+    }
+    let changes = [steps.grow, steps.shrink].concat();
+    if changes.is_empty() { Vec::new() } else { vec![Transaction { after_grace: false, changes }] }
+}
+
+/// The addresses that are nodes' wherever anything asks: no refusal of strangers ever meets them.
+/// `None`: nothing asks.
+fn known(before: &Tables, after: &Tables) -> Option<BTreeSet<IpAddr>> {
+    let asked = [before, after].into_iter().filter_map(|tables| {
+        let sets = tables.get(&TableFamily::Inet)?.sets.values();
+        let known: Vec<_> = sets.filter(|set| set.role == Role::Known).collect();
+        (!known.is_empty()).then(|| known.iter().flat_map(|set| set.elements.iter().copied()).collect::<BTreeSet<_>>())
+    });
+    asked.reduce(|some, more| some.intersection(&more).copied().collect())
+}
+
+/// What refuses more, and what refuses less, with whom each concerns.
+#[derive(Debug, Default)]
+struct Steps {
+    grow: Vec<Change>,
+    shrink: Vec<Change>,
+    grown: Concerned,
+    shrunk: Concerned,
+}
+
+/// Whose packets a change is about.
+#[derive(Debug, Default)]
+struct Concerned {
+    addresses: BTreeSet<IpAddr>,
+    /// What leaves or arrives from outside, by table.
+    strangers: BTreeSet<TableFamily>,
+}
+
+impl Steps {
+    fn table(&mut self, family: TableFamily, before: &Tables, after: &Tables) {
+        let none = Table::default();
+        let (old, new) = (before.get(&family), after.get(&family));
+        let at = |act| Change { table: family, act };
+        if old.is_none() && new.is_some() {
+            self.grow.push(at(Act::AddTable));
+        }
+        let vanishes = old.is_some() && new.is_none();
+        let (old, new) = (old.unwrap_or(&none), new.unwrap_or(&none));
+        self.additions(family, old, new);
+        self.removals(family, old, new, vanishes);
+        for (name, set) in &old.sets {
+            if let Some(next) = new.sets.get(name) {
+                self.elements(family, name, set, next);
+            }
+        }
+        if vanishes {
+            self.shrink.push(at(Act::DeleteTable));
+        }
+    }
+
+    fn additions(&mut self, family: TableFamily, old: &Table, new: &Table) {
+        let at = |act| Change { table: family, act };
+        for (name, set) in new.sets.iter().filter(|(name, _)| !old.sets.contains_key(*name)) {
+            self.grow.push(at(Act::AddSet(name.clone(), set.family)));
+            push_elements(&mut self.grow, family, Act::AddElements, name, set.elements.iter().copied().collect());
+            self.grown.add(set);
+        }
+        for (name, chain) in new.chains.iter().filter(|(name, _)| !old.chains.contains_key(*name)) {
+            self.grown.strangers.extend(asks_for_strangers(new, &chain.rules).then_some(family));
+            self.grow.push(at(Act::AddChain(name.clone(), chain.hook)));
+            self.grow.extend(chain.rules.iter().map(|rule| at(Act::AddRule(name.clone(), rule.clone()))));
+        }
+    }
+
+    fn removals(&mut self, family: TableFamily, old: &Table, new: &Table, vanishes: bool) {
+        let at = |act| Change { table: family, act };
+        for (name, chain) in old.chains.iter().filter(|(name, _)| !new.chains.contains_key(*name)) {
+            self.shrunk.strangers.extend(asks_for_strangers(old, &chain.rules).then_some(family));
+            self.shrink.extend((!vanishes).then(|| at(Act::DeleteChain(name.clone()))));
+        }
+        for (name, set) in old.sets.iter().filter(|(name, _)| !new.sets.contains_key(*name)) {
+            self.shrunk.add(set);
+            self.shrink.extend((!vanishes).then(|| at(Act::DeleteSet(name.clone()))));
+        }
+    }
+
+    /// An address in a set of refused ones is refused; one in a set of known ones is not refused as a stranger.
+    fn elements(&mut self, family: TableFamily, name: &str, old: &Set, new: &Set) {
+        let added: Vec<_> = new.elements.difference(&old.elements).copied().collect();
+        let removed: Vec<_> = old.elements.difference(&new.elements).copied().collect();
+        let (more, less) = match new.role {
+            Role::Refused => (&added, &removed),
+            Role::Known => (&removed, &added),
+        };
+        self.grown.addresses.extend(more);
+        self.shrunk.addresses.extend(less);
+        let (with_added, with_removed) = match new.role {
+            Role::Refused => (&mut self.grow, &mut self.shrink),
+            Role::Known => (&mut self.shrink, &mut self.grow),
+        };
+        push_elements(with_added, family, Act::AddElements, name, added);
+        push_elements(with_removed, family, Act::DeleteElements, name, removed);
+    }
+
+    /// Whether some packet may be refused by what shrinks before and by what grows after.
+    fn overlap(&self, known: Option<&BTreeSet<IpAddr>>) -> bool {
+        let stranger = |address: &IpAddr| known.is_some_and(|known| !known.contains(address));
+        let meets = |outside: &Concerned, inside: &Concerned| {
+            !outside.strangers.is_empty() && inside.addresses.iter().any(stranger)
+        };
+        !self.grown.addresses.is_disjoint(&self.shrunk.addresses)
+            || !self.grown.strangers.is_disjoint(&self.shrunk.strangers)
+            || meets(&self.grown, &self.shrunk)
+            || meets(&self.shrunk, &self.grown)
+    }
+}
+
+impl Concerned {
+    fn add(&mut self, set: &Set) {
+        if set.role == Role::Refused {
+            self.addresses.extend(&set.elements);
+        }
+    }
+}
+
+fn push_elements(
+    changes: &mut Vec<Change>,
+    table: TableFamily,
+    act: impl Fn(String, Vec<IpAddr>) -> Act,
+    set: &str,
+    elements: Vec<IpAddr>,
+) {
+    if !elements.is_empty() {
+        changes.push(Change { table, act: act(set.to_owned(), elements) });
+    }
+}
+
+fn asks_for_strangers(table: &Table, rules: &[Rule]) -> bool {
+    rules.iter().any(|rule| rule.sets().any(|set| table.sets.get(set).is_some_and(|set| set.role == Role::Known)))
+}
+
+impl fmt::Display for Change {
+    /// A command of nft.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = format!("{} {TABLE}", self.table);
+        match &self.act {
+            Act::AddTable => write!(f, "add table {at}"),
+            Act::DeleteTable => write!(f, "delete table {at}"),
+            Act::AddSet(set, family) => write!(f, "add set {at} {set} {{ type {}; }}", SetType(*family)),
+            Act::DeleteSet(set) => write!(f, "delete set {at} {set}"),
+            Act::AddChain(chain, hook) => write!(f, "add chain {at} {chain} {{ {hook} }}"),
+            Act::DeleteChain(chain) => write!(f, "delete chain {at} {chain}"),
+            Act::AddRule(chain, rule) => write!(f, "add rule {at} {chain} {rule}"),
+            Act::AddElements(set, elements) => write!(f, "add element {at} {set} {}", Elements(elements)),
+            Act::DeleteElements(set, elements) => write!(f, "delete element {at} {set} {}", Elements(elements)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Refusal::{self, Drop, Reject};
+    use super::super::interpret::{Packet, apply, moments, refuses, ruleset};
+    use super::*;
+    use crate::fault::Filter;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_difference_leads_from_the_old_to_the_new(old in ruleset(), new in ruleset()) {
+            let mut tables = old.tables();
+            for transaction in diff(&old, &new) {
+                prop_assert!(!transaction.changes.is_empty());
+                apply(&mut tables, &transaction);
+            }
+            prop_assert_eq!(tables, new.tables());
+        }
+
+        #[test]
+        fn no_packet_crosses_a_standing_cut_even_when_the_rules_change_under_way(old in ruleset(), new in ruleset()) {
+            let mut before = old.tables();
+            for transaction in diff(&old, &new) {
+                let mut after = before.clone();
+                apply(&mut after, &transaction);
+                for packet in Packet::all() {
+                    if refuses(&old.tables(), packet) && refuses(&new.tables(), packet) {
+                        for (moment, refused) in moments(&before, &after, packet).enumerate() {
+                            prop_assert!(refused, "{packet:?} crosses at {moment}: {transaction:?}");
+                        }
+                    }
+                }
+                before = after;
+            }
+        }
+
+        #[test]
+        fn what_stays_is_not_touched(same in ruleset()) {
+            prop_assert_eq!(diff(&same, &same), vec![]);
+        }
+    }
+
+    fn refusing(refused: &[(Filter, Refusal, &[&str])]) -> Ruleset {
+        let mut ruleset = Ruleset::default();
+        for (filter, refusal, addresses) in refused {
+            let addresses = addresses.iter().map(|address| address.parse::<IpAddr>().unwrap());
+            ruleset.refused.entry((*filter, *refusal)).or_default().extend(addresses);
+        }
+        ruleset
+    }
+
+    fn script(transactions: &[Transaction]) -> String {
+        let parts = transactions.iter().map(|transaction| {
+            let lines: Vec<_> = transaction.changes.iter().map(ToString::to_string).collect();
+            let grace = if transaction.after_grace { "# when all packets are through\n" } else { "" };
+            format!("{grace}{}", lines.join("\n"))
+        });
+        parts.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn another_partition_exchanges_elements_in_one_transaction() {
+        let old = refusing(&[(Filter::ANY, Drop, &["10.0.0.2", "10.0.0.3"])]);
+        let new = refusing(&[(Filter::ANY, Drop, &["10.0.0.3", "10.0.0.4"])]);
+        insta::assert_snapshot!(script(&diff(&old, &new)), @r"
+        add element inet blockade dropped4 { 10.0.0.4 }
+        delete element inet blockade dropped4 { 10.0.0.2 }
+        ");
+    }
+
+    #[test]
+    fn a_cut_that_becomes_a_reject_grows_first_and_shrinks_later() {
+        let old = refusing(&[(Filter::ANY, Drop, &["10.0.0.2"])]);
+        let new = refusing(&[(Filter::ANY, Reject, &["10.0.0.2"])]);
+        insta::assert_snapshot!(script(&diff(&old, &new)), @r"
+        add set inet blockade rejected4 { type ipv4_addr; }
+        add element inet blockade rejected4 { 10.0.0.2 }
+        add set inet blockade rejected6 { type ipv6_addr; }
+        add chain inet blockade rejected { type filter hook prerouting priority raw + 1; policy accept; }
+        add rule inet blockade rejected meta l4proto tcp ip saddr @rejected4 reject with tcp reset
+        add rule inet blockade rejected ip saddr @rejected4 reject with icmpx port-unreachable
+        add rule inet blockade rejected icmpv6 type 133-137 accept
+        add rule inet blockade rejected meta l4proto tcp ip6 saddr @rejected6 reject with tcp reset
+        add rule inet blockade rejected ip6 saddr @rejected6 reject with icmpx port-unreachable
+        # when all packets are through
+        delete chain inet blockade dropped
+        delete set inet blockade dropped4
+        delete set inet blockade dropped6
+        ");
+    }
+
+    #[test]
+    fn the_last_heal_takes_the_table_with_it() {
+        let old = refusing(&[(Filter::ANY, Drop, &["10.0.0.2"])]);
+        insta::assert_snapshot!(script(&diff(&old, &Ruleset::default())), @r"
+        delete table inet blockade
+        ");
+    }
+}

@@ -1,0 +1,202 @@
+//! A model of the kernel for tests: it runs packets through tables as values, even while these change.
+
+use super::diff::{Act, Transaction};
+use super::ruleset::{Refusal, Ruleset, WorldCut};
+use super::table::{Chain, End, Match, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
+use crate::fault::{Family, Filter, Proto};
+use proptest::collection::{btree_map, btree_set};
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// A packet at a node: one that arrives has its other party as source, one that leaves as destination.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet {
+    pub(crate) hook: TableFamily,
+    pub(crate) party: IpAddr,
+    pub(crate) proto: Proto,
+    pub(crate) ports: [u16; 2],
+    pub(crate) discovery: bool,
+    pub(crate) loopback: bool,
+}
+
+pub(crate) const PORTS: [u16; 2] = [80, 6379];
+
+/// Nodes first, then strangers.
+pub(crate) fn addresses() -> Vec<IpAddr> {
+    ["10.0.0.2", "10.0.0.3", "10.0.0.4", "fd00::2", "fd00::3", "fe80::2"].map(|text| text.parse().unwrap()).into()
+}
+
+impl Packet {
+    pub(crate) fn new(hook: TableFamily, party: IpAddr, proto: Proto, ports: [u16; 2]) -> Self {
+        Self { hook, party, proto, ports, discovery: false, loopback: false }
+    }
+
+    /// One of every kind.
+    pub(crate) fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for hook in [TableFamily::Inet, TableFamily::Netdev] {
+            for party in addresses() {
+                all.push(Self::new(hook, party, Proto::Icmp, [0, 0]));
+                for proto in [Proto::Tcp, Proto::Udp] {
+                    all.extend([[80, 1], [1, 80], [1, 6379], [1, 2]].map(|ports| Self::new(hook, party, proto, ports)));
+                }
+            }
+        }
+        all
+    }
+
+    pub(crate) fn family(self) -> Family {
+        if self.party.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }
+    }
+}
+
+/// What meets a packet in tables that do not change: the first verdict that is not `accept`.
+pub(crate) fn meets(tables: &Tables, packet: Packet) -> Verdict {
+    run(&|_| tables, packet, false, &Cell::new(0))
+}
+
+pub(crate) fn refuses(tables: &Tables, packet: Packet) -> bool {
+    meets(tables, packet) != Verdict::Accept
+}
+
+/// Whether a packet is refused, for each moment on its way at which the tables may change from one to the other, and
+/// for either order of the chains that share a priority.
+pub(crate) fn moments(before: &Tables, after: &Tables, packet: Packet) -> impl Iterator<Item = bool> {
+    const STEPS: usize = 40;
+    (0..=STEPS).flat_map(move |change| [(change, false), (change, true)]).map(move |(change, reverse)| {
+        let at = |step| if step < change { before } else { after };
+        let step = Cell::new(0);
+        let refused = run(&at, packet, reverse, &step) != Verdict::Accept;
+        assert!(step.get() <= STEPS, "the packet's way is longer than the test thinks");
+        refused
+    })
+}
+
+/// `at` gives the tables at each step of the packet's way.
+fn run<'a>(at: &dyn Fn(usize) -> &'a Tables, packet: Packet, reverse: bool, step: &Cell<usize>) -> Verdict {
+    let hooked = at(step.replace(step.get() + 1)).get(&packet.hook);
+    let mut chains: Vec<_> = hooked.into_iter().flat_map(|table| &table.chains).collect();
+    if reverse {
+        chains.reverse();
+    }
+    chains.sort_by_key(|(_, chain)| chain.hook);
+    for (name, _) in chains {
+        // The chain's rules are read when the packet enters it; the sets stay theirs.
+        let Some(table) = at(step.replace(step.get() + 1)).get(&packet.hook) else { continue };
+        let Some(chain) = table.chains.get(name) else { continue };
+        for rule in &chain.rules {
+            if holds(rule, packet, table, &|| at(step.replace(step.get() + 1)).get(&packet.hook)) {
+                match rule.verdict {
+                    Verdict::Accept => break,
+                    verdict => return verdict,
+                }
+            }
+        }
+    }
+    Verdict::Accept
+}
+
+fn holds<'a>(rule: &Rule, packet: Packet, table: &'a Table, now: &dyn Fn() -> Option<&'a Table>) -> bool {
+    let inside = |set: &String| {
+        let set = now().and_then(|table| table.sets.get(set)).unwrap_or_else(|| &table.sets[set]);
+        assert_eq!(Some(set.family), rule.family, "a set of the wrong family");
+        set.elements.contains(&packet.party)
+    };
+    let the_party = |end: End| assert_eq!(end == End::Source, packet.hook == TableFamily::Inet, "the wrong end");
+    rule.family.is_none_or(|family| family == packet.family())
+        && rule.matches.iter().all(|one| match one {
+            Match::Loopback => packet.loopback,
+            Match::NeighbourDiscovery => packet.discovery,
+            Match::Multicast => packet.hook == TableFamily::Netdev && packet.party.is_multicast(),
+            Match::Broadcast => false,
+            Match::Proto(proto) => packet.proto == *proto,
+            Match::Port(proto, End::Source, port) => packet.proto == *proto && packet.ports[0] == *port,
+            Match::Port(proto, End::Destination, port) => packet.proto == *proto && packet.ports[1] == *port,
+            Match::In(end, set) => {
+                the_party(*end);
+                inside(set)
+            }
+            Match::NotIn(end, set) => {
+                the_party(*end);
+                !inside(set)
+            }
+        })
+}
+
+/// Does what the kernel would do; panics where the kernel would refuse.
+pub(crate) fn apply(tables: &mut Tables, transaction: &Transaction) {
+    for change in &transaction.changes {
+        if change.act == Act::AddTable {
+            assert!(tables.insert(change.table, Table::default()).is_none());
+        } else if change.act == Act::DeleteTable {
+            tables.remove(&change.table).unwrap();
+        } else {
+            act(tables.get_mut(&change.table).unwrap(), &change.act);
+        }
+    }
+}
+
+fn act(table: &mut Table, act: &Act) {
+    match act.clone() {
+        Act::AddTable | Act::DeleteTable => unreachable!(),
+        Act::AddSet(name, family) => {
+            let role = if name.starts_with("nodes") { Role::Known } else { Role::Refused };
+            assert!(table.sets.insert(name, Set { family, role, elements: BTreeSet::new() }).is_none());
+        }
+        Act::DeleteSet(name) => {
+            let used = |chain: &Chain| chain.rules.iter().any(|rule| rule.sets().any(|set| set == name));
+            assert!(!table.chains.values().any(used), "{name} is in use");
+            table.sets.remove(&name).unwrap();
+        }
+        Act::AddChain(name, hook) => assert!(table.chains.insert(name, Chain { hook, rules: vec![] }).is_none()),
+        Act::DeleteChain(name) => _ = table.chains.remove(&name).unwrap(),
+        Act::AddRule(chain, rule) => {
+            assert!(rule.sets().all(|set| table.sets.contains_key(set)));
+            table.chains.get_mut(&chain).unwrap().rules.push(rule);
+        }
+        Act::AddElements(set, elements) => {
+            let set = table.sets.get_mut(&set).unwrap();
+            assert!(elements.into_iter().all(|element| set.elements.insert(element)));
+        }
+        Act::DeleteElements(set, elements) => {
+            let set = table.sets.get_mut(&set).unwrap();
+            assert!(elements.iter().all(|element| set.elements.remove(element)));
+        }
+    }
+}
+
+pub(crate) fn filter() -> impl Strategy<Value = Filter> {
+    let proto = select(vec![None, Some(Proto::Tcp), Some(Proto::Udp), Some(Proto::Icmp)]);
+    let port = select(vec![None, None, Some(PORTS[0]), Some(PORTS[1])]);
+    let family = select(vec![None, None, Some(Family::Ipv4), Some(Family::Ipv6)]);
+    prop_oneof![
+        Just(Filter::ANY),
+        (proto, port, family).prop_map(|(proto, port, family)| Filter { proto, port, family })
+    ]
+}
+
+pub(crate) fn refusal() -> impl Strategy<Value = Refusal> {
+    select(vec![Refusal::Drop, Refusal::Reject])
+}
+
+/// Any ruleset over a few addresses and ports, even one that no matrix gives.
+pub(crate) fn ruleset() -> impl Strategy<Value = Ruleset> {
+    let some = || {
+        btree_set(select(addresses()), 1..5).prop_map(|set| {
+            let mut addresses = super::Addresses::default();
+            addresses.extend(set);
+            addresses
+        })
+    };
+    let refused = btree_map((filter(), refusal()), some(), 0..3);
+    let world = (btree_set((filter(), refusal()), 0..3), btree_set(filter(), 0..3))
+        .prop_map(|(from_world, to_world)| WorldCut { from_world, to_world });
+    let world = prop_oneof![Just(WorldCut::default()), world];
+    (refused, world, some()).prop_map(|(refused, world, nodes)| {
+        let nodes = if world.is_empty() { super::Addresses::default() } else { nodes };
+        Ruleset { refused, world, nodes }
+    })
+}

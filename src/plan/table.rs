@@ -1,0 +1,259 @@
+//! The little of nftables that we use, as values: tables of sets and chains, and how they read in nft's own syntax.
+//!
+//! Pure. One truth for three readers: people and snapshots read the text, `diff` compares the values, and
+//! `kernel::nft` encodes them for the kernel.
+
+use crate::fault::{Family, Proto};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+
+/// The name of all our tables. Nothing else is ever touched.
+pub const TABLE: &str = "blockade";
+
+/// Which of nftables' families a table of ours belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TableFamily {
+    /// What the node receives, IPv4 and IPv6.
+    Inet,
+    /// What leaves by one of the node's interfaces.
+    Netdev,
+}
+
+/// A table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Its sets, by name.
+    pub sets: BTreeMap<String, Set>,
+    /// Its chains, by name.
+    pub chains: BTreeMap<String, Chain>,
+}
+
+/// All tables of a namespace.
+pub type Tables = BTreeMap<TableFamily, Table>;
+
+/// A named set of addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// The addresses' family.
+    pub family: Family,
+    /// What being in it means.
+    pub role: Role,
+    /// The addresses.
+    pub elements: BTreeSet<IpAddr>,
+}
+
+/// What it means for an address to be in a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Packets from it are refused.
+    Refused,
+    /// It is a node's: packets from and to all others are refused.
+    Known,
+}
+
+/// A base chain. Its rules never change: another refusal is another chain, so that standing refusals are never touched
+/// and no rule needs to be found again in the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Where packets enter it.
+    pub hook: Hook,
+    /// In order.
+    pub rules: Vec<Rule>,
+}
+
+/// Where packets enter a chain. A packet that one chain accepts still goes through all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hook {
+    /// On arrival, before connection tracking; what drops.
+    Arrival,
+    /// The same, right after everything that drops: a drop wins over a reject.
+    ArrivalLater,
+    /// On leaving by [`DEVICE`], below the IP layer: the program sees silence, whereas in `output` it would see `EPERM`.
+    Departure,
+}
+
+/// The interface of every node.
+pub const DEVICE: &str = "eth0";
+
+/// A rule: what all matches hold for meets the verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Only packets of this family.
+    pub family: Option<Family>,
+    /// What else must hold, cheapest first.
+    pub matches: Vec<Match>,
+    /// What becomes of the packet.
+    pub verdict: Verdict,
+}
+
+/// One end of a packet's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Where it comes from.
+    Source,
+    /// Where it goes.
+    Destination,
+}
+
+/// A condition of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// The packet came by the loopback interface.
+    Loopback,
+    /// It belongs to IPv6 neighbour discovery (router and neighbour messages, redirects).
+    NeighbourDiscovery,
+    /// It goes to a multicast address, or, in IPv4, to 255.255.255.255.
+    Multicast,
+    /// It goes to a subnet's broadcast address, which only the Ethernet header tells.
+    Broadcast,
+    /// Its transport protocol; ICMP means that of the rule's family.
+    Proto(Proto),
+    /// One of its ports, of TCP or UDP.
+    Port(Proto, End, u16),
+    /// One of its addresses is in a set.
+    In(End, String),
+    /// One of its addresses is not in a set.
+    NotIn(End, String),
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// This chain is done with it.
+    Accept,
+    /// It vanishes.
+    Drop,
+    /// A TCP reset answers it.
+    ResetTcp,
+    /// ICMP or ICMPv6 "port unreachable" answers it.
+    PortUnreachable,
+}
+
+impl fmt::Display for TableFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inet => "inet",
+            Self::Netdev => "netdev",
+        })
+    }
+}
+
+impl fmt::Display for Table {
+    /// The body of a table.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, set) in &self.sets {
+            writeln!(f, "    set {name} {{")?;
+            writeln!(f, "        type {}", SetType(set.family))?;
+            if !set.elements.is_empty() {
+                writeln!(f, "        elements = {}", Elements(&set.elements))?;
+            }
+            writeln!(f, "    }}\n")?;
+        }
+        for (position, (name, chain)) in self.chains.iter().enumerate() {
+            let gap = if position == 0 { "" } else { "\n" };
+            writeln!(f, "{gap}    chain {name} {{\n        {}", chain.hook)?;
+            chain.rules.iter().try_for_each(|rule| writeln!(f, "        {rule}"))?;
+            writeln!(f, "    }}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A set's type, in nft's words.
+pub(crate) struct SetType(pub(crate) Family);
+
+impl fmt::Display for SetType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Family::Ipv4 => "ipv4_addr",
+            Family::Ipv6 => "ipv6_addr",
+        })
+    }
+}
+
+/// A set's elements, in nft's syntax.
+pub(crate) struct Elements<T>(pub(crate) T);
+
+impl<'a, T: IntoIterator<Item = &'a IpAddr> + Copy> fmt::Display for Elements<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let elements: Vec<_> = self.0.into_iter().map(ToString::to_string).collect();
+        write!(f, "{{ {} }}", elements.join(", "))
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arrival => f.write_str("type filter hook prerouting priority raw; policy accept;"),
+            Self::ArrivalLater => f.write_str("type filter hook prerouting priority raw + 1; policy accept;"),
+            Self::Departure => {
+                write!(f, "type filter hook egress device \"{DEVICE}\" priority filter; policy accept;")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for one in &self.matches {
+            self.write_match(f, one)?;
+            f.write_str(" ")?;
+        }
+        write!(f, "{}", self.verdict)
+    }
+}
+
+impl Rule {
+    /// The sets it looks up.
+    pub fn sets(&self) -> impl Iterator<Item = &str> {
+        self.matches.iter().filter_map(|one| match one {
+            Match::In(_, set) | Match::NotIn(_, set) => Some(set.as_str()),
+            _ => None,
+        })
+    }
+
+    fn write_match(&self, f: &mut fmt::Formatter<'_>, one: &Match) -> fmt::Result {
+        let v6 = self.family == Some(Family::Ipv6);
+        let ip = if v6 { "ip6" } else { "ip" };
+        match one {
+            Match::Loopback => f.write_str("iif \"lo\""),
+            Match::NeighbourDiscovery => f.write_str("icmpv6 type 133-137"),
+            Match::Multicast => write!(f, "{ip} daddr {}", if v6 { "ff00::/8" } else { "224.0.0.0/3" }),
+            Match::Broadcast => f.write_str("ether daddr ff:ff:ff:ff:ff:ff"),
+            Match::Proto(proto) => write!(f, "meta l4proto {}", protocol_name(*proto, v6)),
+            Match::Port(proto, end, port) => write!(f, "{} {} {port}", protocol_name(*proto, v6), end.field("port")),
+            Match::In(end, set) => write!(f, "{ip} {} @{set}", end.field("addr")),
+            Match::NotIn(end, set) => write!(f, "{ip} {} != @{set}", end.field("addr")),
+        }
+    }
+}
+
+impl End {
+    fn field(self, name: &str) -> String {
+        match self {
+            Self::Source => format!("s{name}"),
+            Self::Destination => format!("d{name}"),
+        }
+    }
+}
+
+fn protocol_name(proto: Proto, v6: bool) -> &'static str {
+    match proto {
+        Proto::Tcp => "tcp",
+        Proto::Udp => "udp",
+        Proto::Icmp if v6 => "ipv6-icmp",
+        Proto::Icmp => "icmp",
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accept => "accept",
+            Self::Drop => "drop",
+            Self::ResetTcp => "reject with tcp reset",
+            Self::PortUnreachable => "reject with icmpx port-unreachable",
+        })
+    }
+}
