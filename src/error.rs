@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Failed,
     /// The script, the config or the arguments are wrong: exit 2.
     Usage,
+    /// The run's deadline has passed: exit 2, and nothing in the script may catch it.
+    Deadline,
     /// This machine, its kernel or its rights do not allow it; a program cannot be started: exit 3.
     Machine,
     /// Faults or nodes could not be cleaned up: exit 4.
@@ -33,7 +35,7 @@ impl ErrorKind {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Failed => 1,
-            Self::Usage => 2,
+            Self::Usage | Self::Deadline => 2,
             Self::Machine => 3,
             Self::Cleanup => 4,
             Self::Unknown => 5,

@@ -20,6 +20,15 @@ impl Addresses {
     pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()
     }
+
+    /// Whether this address is among them.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.v4.contains(&address),
+            IpAddr::V6(address) => self.v6.contains(&address),
+        }
+    }
 }
 
 impl Extend<IpAddr> for Addresses {

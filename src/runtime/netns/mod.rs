@@ -20,5 +20,9 @@ pub mod agent;
 mod client;
 pub mod protocol;
 mod readable;
+mod ready;
+mod runtime;
+mod workdir;
 
 pub use client::{Agent, Notifications};
+pub use runtime::Netns;

@@ -1,0 +1,106 @@
+//! The command line: arguments in, commands out; events in, text out. A file for each family of subcommands.
+//!
+//! Results go to stdout, messages to stderr. Errors are printed here, once, and decide the exit code.
+
+mod doc;
+mod plan;
+mod report;
+mod run;
+mod setup;
+mod timeline;
+
+use crate::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A chaos engine one scripts: fault injection for distributed systems.
+///
+/// Exit codes: 0 the run passed; 1 an invariant or assertion failed; 2 the script, the config or the arguments are
+/// wrong; 3 this machine cannot do it; 4 faults or nodes could not be cleaned up; 5 the verdict is unknown;
+/// 130 interrupted (and healed).
+#[derive(Parser)]
+#[command(name = "blockade", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(clap::Args)]
+pub(crate) struct Global {
+    /// The cluster file [default: ./blockade.yaml, then ./blockade.yml; for a script, first SCRIPT with .yaml]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where blockade keeps its files
+    #[arg(short, long, global = true, value_name = "DIR", default_value = ".blockade")]
+    data_dir: PathBuf,
+    /// The cluster's name [default: from the current folder's]
+    #[arg(short, long, global = true)]
+    name: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a script against its cluster
+    Run(run::Args),
+    /// Print the schedule that a seed gives, on a simulated cluster; touches nothing
+    Plan(plan::Args),
+    /// Print the functions that scripts can call
+    Doc {
+        /// Only this one
+        function: Option<String>,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// bash, zsh, fish, …
+        shell: clap_complete::Shell,
+    },
+    /// Print the version
+    Version,
+    /// A small replicated store: the patient of the quickstart
+    DemoStore(crate::demo::Args),
+    /// Owns the namespaces of a run; started by blockade itself
+    #[command(hide = true)]
+    Agent(crate::runtime::netns::agent::Args),
+}
+
+/// Parses the arguments and does what they say.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // --help and --version are no errors to clap's printer either, and go to stdout with exit code 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            report::error(&error);
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Run(args) => run::main(&cli.global, &args).map(ExitCode::from),
+        Command::Plan(args) => plan::main(&cli.global, &args).map(ExitCode::from),
+        Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::DemoStore(args) => Ok(crate::demo::run(args)),
+        Command::Agent(args) => Ok(crate::runtime::netns::agent::main(args)),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "blockade", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Version => {
+            report::line(&format!("blockade {}", env!("CARGO_PKG_VERSION")));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! How text leaves: results to stdout, errors to stderr, colour only on a terminal that wants it.
+
+use crate::Error;
+use std::io::{IsTerminal, Write};
+
+/// One line on stdout. A reader that has gone (`| head`) is no error.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// One line on stderr.
+pub(super) fn message(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Whether to colour what goes to this stream.
+pub(super) fn colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// An error, with its places in the user's files where it has any.
+pub(super) fn error(error: &Error) {
+    if error.diagnostics.is_empty() {
+        message(&format!("error: {}", error.message));
+        if let Some(help) = &error.help {
+            message(&format!("help: {help}"));
+        }
+        return;
+    }
+    let colour = colour(&std::io::stderr());
+    for diagnostic in &error.diagnostics {
+        let _ = write!(std::io::stderr(), "{}", diagnostic.render(colour));
+    }
+}

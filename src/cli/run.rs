@@ -1,0 +1,112 @@
+//! `blockade run`.
+
+use super::timeline::{JsonLines, Timeline};
+use super::{Global, report, setup};
+use crate::cluster::RuntimeKind;
+use crate::engine::Output;
+use crate::journal::{RunFolder, Verdict};
+use crate::run::{self, Outcome, Settings};
+use crate::script::Interrupt;
+use crate::{ErrorKind, Result};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The script
+    script: PathBuf,
+    /// Makes every choice of the script; a fresh one is drawn and printed where none is given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// Where the nodes live: docker, netns or sim [default: docker where a node has an image, else netns]
+    #[arg(long, value_parser = setup::runtime)]
+    runtime: Option<RuntimeKind>,
+    /// Give the script and the cluster file a parameter; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setup::parameter)]
+    params: Vec<(String, String)>,
+    /// End the run after this time, like 90s or 10m [default: the script's OPTIONS.timeout, else 10m]
+    #[arg(long, value_name = "D", value_parser = setup::duration)]
+    timeout: Option<u64>,
+    /// Print the journal's lines instead of the timeline
+    #[arg(long)]
+    json: bool,
+    /// The run's folder [default: DATA_DIR/runs/<UTC time>-<seed>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print only the verdict
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub(super) fn main(global: &Global, args: &Args) -> Result<u8> {
+    let seed = args.seed.map_or_else(setup::fresh_seed, Ok)?;
+    let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
+    if args.json {
+        report::message(&format!("seed {seed}"));
+    } else {
+        report::line(&format!("seed {seed}"));
+    }
+    let setup = setup::load(global, &args.script, seed, &params, args.runtime)?;
+    let folder = RunFolder::create(args.out.as_deref(), &global.data_dir.join("runs"), seed)?;
+    let settings = Settings {
+        script: setup.script,
+        cluster: setup.cluster,
+        cluster_text: setup.cluster_text,
+        kind: setup.kind,
+        seed,
+        params,
+        timeout_us: args.timeout,
+        folder: Some(folder.clone()),
+        interrupt: Arc::new(Interrupt::default()),
+    };
+    let output: Vec<Box<dyn Output>> = match (args.json, args.quiet) {
+        (true, _) => vec![Box::new(JsonLines::start(&run::header(&settings)?))],
+        (false, true) => Vec::new(),
+        (false, false) => vec![Box::new(Timeline::new())],
+    };
+    let outcome = run::run(settings, output)?;
+    if !args.json {
+        conclude(&outcome);
+    }
+    explain(&outcome, args, global, seed);
+    report::message(&format!("run folder: {}", folder.path.display()));
+    Ok(outcome.exit_code())
+}
+
+/// The verdict, on stdout.
+fn conclude(outcome: &Outcome) {
+    let result = &outcome.result;
+    let simulated = if result.simulated { " (simulated)" } else { "" };
+    let seconds = result.duration_ms as f64 / 1e3;
+    let faults = if result.faults == 1 { "1 fault".to_owned() } else { format!("{} faults", result.faults) };
+    let word = result.verdict.word().to_uppercase();
+    report::line(&format!("{word}{simulated}: seed {}, {faults}, {seconds:.1} s", result.seed));
+}
+
+/// Why, and how to see it again, on stderr.
+fn explain(outcome: &Outcome, args: &Args, global: &Global, seed: u64) {
+    for error in [&outcome.error, &outcome.cleanup].into_iter().flatten() {
+        report::error(error);
+    }
+    let interrupted = outcome.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Interrupted);
+    if outcome.result.verdict != Verdict::Pass && !interrupted {
+        report::message(&format!("replay: {}", replay(args, global, seed)));
+    }
+}
+
+/// The one command that does it again.
+fn replay(args: &Args, global: &Global, seed: u64) -> String {
+    let mut words = vec!["blockade".to_owned(), "run".to_owned(), args.script.display().to_string()];
+    words.extend(["--seed".to_owned(), seed.to_string()]);
+    for (name, value) in &args.params {
+        words.extend(["--set".to_owned(), format!("{name}={value}")]);
+    }
+    if let Some(config) = &global.config {
+        words.extend(["--config".to_owned(), config.display().to_string()]);
+    }
+    if let Some(kind) = args.runtime {
+        words.extend(["--runtime".to_owned(), kind.to_string()]);
+    }
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+}

@@ -1,0 +1,77 @@
+//! What `run` and `plan` share: from arguments to a script, its cluster, a seed and parameters.
+
+use super::Global;
+use crate::cluster::{self, Cluster, RuntimeKind, Variables};
+use crate::script::Script;
+use crate::script::quantity;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A script and its cluster, ready for any runtime.
+pub(super) struct Setup {
+    pub(super) script: Script,
+    pub(super) cluster: Cluster,
+    pub(super) cluster_text: String,
+    pub(super) cluster_path: PathBuf,
+    pub(super) kind: RuntimeKind,
+}
+
+/// A seed that nobody chose: ten digits are easy to read out and type.
+pub(super) fn fresh_seed() -> Result<u64> {
+    let mut bytes = [0; 8];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|error| Error::machine(format!("cannot draw a seed from /dev/urandom: {error}")))?;
+    Ok(u64::from_le_bytes(bytes) % 10_000_000_000)
+}
+
+/// `--set NAME=VALUE`, for clap.
+pub(super) fn parameter(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// A duration like `90s`, in microseconds, for clap.
+pub(super) fn duration(text: &str) -> std::result::Result<u64, String> {
+    // A bare number means seconds here as in a script.
+    let number = text.parse::<f64>().ok();
+    number.map_or_else(|| quantity::duration_us(text), quantity::duration_us).map_err(|problem| problem.to_string())
+}
+
+/// `netns`, `docker` or `sim`, for clap.
+pub(super) fn runtime(text: &str) -> std::result::Result<RuntimeKind, String> {
+    RuntimeKind::NAMES
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map(|(_, kind)| *kind)
+        .ok_or_else(|| "expected docker, netns or sim".to_owned())
+}
+
+/// Reads the script and its cluster file. Real runtimes get a subnet that the host does not use.
+pub(super) fn load(
+    global: &Global,
+    script: &Path,
+    seed: u64,
+    params: &BTreeMap<String, String>,
+    kind: Option<RuntimeKind>,
+) -> Result<Setup> {
+    let script = Script::load(script)?;
+    let cluster_path = cluster::find(Some(Path::new(script.path())), global.config.as_deref())?;
+    let cluster_text = std::fs::read_to_string(&cluster_path)
+        .map_err(|error| Error::usage(format!("cannot read the cluster file {}: {error}", cluster_path.display())))?;
+    let name = match &global.name {
+        Some(name) => name.clone(),
+        None => cluster::default_name(&std::env::current_dir().unwrap_or_default()),
+    };
+    cluster::check_name(&name)?;
+    // A simulated cluster must be the same on every machine.
+    let used = if kind == Some(RuntimeKind::Sim) { Vec::new() } else { crate::kernel::address::used_subnets()? };
+    let variables = Variables { name: &name, seed, params, env: &|name| std::env::var(name).ok(), used: &used };
+    let cluster = cluster::load(&cluster_path, &cluster_text, &variables)?;
+    let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
+    Ok(Setup { script, cluster, cluster_text, cluster_path, kind })
+}

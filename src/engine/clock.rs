@@ -1,0 +1,59 @@
+//! Time since the start of a run: the machine's own, or a virtual one that only moves when somebody waits.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A run's clock. All times are microseconds since the run's start.
+#[derive(Debug)]
+pub enum Clock {
+    /// Follows the machine's monotonic clock.
+    Real(Instant),
+    /// Moves only by [`Clock::sleep_until`] and [`Clock::spend`].
+    Virtual(AtomicU64),
+}
+
+impl Clock {
+    /// A clock that follows the machine's and starts now.
+    #[must_use]
+    pub fn real() -> Self {
+        Self::Real(Instant::now())
+    }
+
+    /// A virtual clock at zero.
+    #[must_use]
+    pub fn simulated() -> Self {
+        Self::Virtual(AtomicU64::new(0))
+    }
+
+    /// Whether waiting costs no real time.
+    #[must_use]
+    pub fn is_virtual(&self) -> bool {
+        matches!(self, Self::Virtual(_))
+    }
+
+    /// Microseconds since the start.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        match self {
+            Self::Real(start) => u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX),
+            Self::Virtual(now) => now.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Waits until this time; at once if it has passed.
+    pub async fn sleep_until(&self, t_us: u64) {
+        match self {
+            Self::Real(start) => tokio::time::sleep_until((*start + Duration::from_micros(t_us)).into()).await,
+            Self::Virtual(now) => {
+                now.fetch_max(t_us, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Lets virtual time pass for something that would take it in reality; no effect on a real clock.
+    pub fn spend(&self, duration_us: u64) {
+        if let Self::Virtual(now) = self {
+            now.fetch_add(duration_us, Ordering::Relaxed);
+        }
+    }
+}

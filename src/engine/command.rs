@@ -1,0 +1,235 @@
+//! What front ends may ask of a cluster, and what they get back. Serializable, so that a supervisor in another
+//! process answers exactly as the controller in this one.
+
+use crate::fault::{Fault, FaultId, Party};
+use serde::{Deserialize, Serialize};
+
+/// One request. Names are already resolved: no glob, no random choice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Adds a fault and brings the cluster to it.
+    Inject {
+        /// What to do.
+        fault: Fault,
+        /// Heal it by itself after this time.
+        #[serde(default)]
+        for_us: Option<u64>,
+    },
+    /// Removes faults.
+    Heal {
+        /// Which ones.
+        which: Selection,
+    },
+    /// Exempts a fault from `heal()`; it still ends with its run.
+    Keep {
+        /// Which one.
+        id: FaultId,
+    },
+    /// Starts, resumes or restarts nodes, and retires the faults that kept them down.
+    Node {
+        /// What to do.
+        action: NodeAction,
+        /// To whom.
+        nodes: Vec<String>,
+    },
+    /// Runs a program in a node.
+    Exec {
+        /// Where.
+        node: String,
+        /// What.
+        exec: Exec,
+    },
+    /// The node's output so far.
+    Logs {
+        /// Whose.
+        node: String,
+        /// Only the last so many lines.
+        last: Option<usize>,
+    },
+    /// Does the node accept a TCP connection?
+    Tcp {
+        /// Whose.
+        node: String,
+        /// On which port.
+        port: u16,
+    },
+    /// A round trip of one packet between two parties.
+    Probe {
+        /// Who sends.
+        source: Party,
+        /// Who answers.
+        target: Party,
+    },
+    /// Does one packet arrive?
+    Reachable {
+        /// Who sends.
+        source: Party,
+        /// Where it should arrive.
+        target: Party,
+    },
+    /// A line for each node.
+    Status,
+    /// The active faults.
+    Faults,
+}
+
+/// Which faults to heal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selection {
+    /// All, but those marked to be kept.
+    All,
+    /// All, those marked to be kept as well: the end of a run.
+    Everything,
+    /// One of them.
+    One(FaultId),
+    /// Cuts.
+    Partitions,
+    /// Impairments that touch any of these nodes.
+    Impairments(Vec<String>),
+}
+
+/// What may be done to a node without its being a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeAction {
+    /// Starts it if it is down; retires `stop` and `kill`.
+    Start,
+    /// Lets it go on if it is frozen; retires `pause`.
+    Resume,
+    /// Stops and starts it; retires `stop`, `kill` and `pause`.
+    Restart,
+}
+
+impl NodeAction {
+    /// The script's word for it.
+    #[must_use]
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Resume => "resume",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+/// A program to run in a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exec {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// What it reads on its standard input.
+    #[serde(default)]
+    pub stdin: String,
+    /// Ended by SIGKILL after this time.
+    pub timeout_us: u64,
+}
+
+/// What a program printed and how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecOutput {
+    /// Its exit code; 128 + the signal's number if a signal ended it, 125 if the node is down or paused.
+    pub code: i32,
+    /// What it wrote, as UTF-8, broken bytes replaced.
+    pub stdout: String,
+    /// What it wrote to standard error, likewise.
+    pub stderr: String,
+    /// Whether the time ran out.
+    pub timed_out: bool,
+    /// How long it ran, microseconds.
+    pub took_us: u64,
+}
+
+/// The outcome of one round trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeReply {
+    /// The round-trip time, microseconds; `None` where the packet or its answer was lost.
+    pub rtt_us: Option<u64>,
+}
+
+/// Whether a node's program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum RunState {
+    /// It runs.
+    Up,
+    /// It does not.
+    Down,
+    /// It is frozen.
+    Paused,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// By itself, with this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(number) => match crate::signal::Signal::parse(i64::from(*number)) {
+                Ok(signal) => write!(f, "{signal}"),
+                Err(_) => write!(f, "signal {number}"),
+            },
+        }
+    }
+}
+
+/// An active fault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultInfo {
+    /// Its name.
+    pub id: FaultId,
+    /// What it does.
+    pub fault: Fault,
+    /// Whether `heal()` passes it by.
+    pub keep: bool,
+}
+
+/// A node's line in `status`; the JSON keys are the old Blockade's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// `<blockade>_<node>`.
+    pub container_id: String,
+    /// The node's first address.
+    pub ip_address: Option<String>,
+    /// All its addresses but the link-local ones.
+    pub addresses: Vec<String>,
+    /// The node's name.
+    pub name: String,
+    /// NORMAL, SLOW, FLAKY, DUPLICATE or UNKNOWN.
+    pub network_state: String,
+    /// The number of its partition, from 1; `N` for neutral, `H` for holy; null without partitions.
+    pub partition: Option<serde_json::Value>,
+    /// UP, DOWN or PAUSED.
+    pub status: RunState,
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", content = "value", rename_all = "snake_case")]
+pub enum Reply {
+    /// Done; nothing to say.
+    Done,
+    /// The fault that is active now.
+    Fault(FaultInfo),
+    /// Faults that were healed, or are active.
+    Faults(Vec<FaultInfo>),
+    /// What a program did.
+    Exec(ExecOutput),
+    /// Log text.
+    Logs(String),
+    /// Yes or no.
+    Bool(bool),
+    /// A round trip.
+    Probe(ProbeReply),
+    /// A line for each node.
+    Status(Vec<NodeStatus>),
+}

@@ -1,0 +1,176 @@
+//! Everything that happens, in one type. The terminal, the journal and `--json` are readers of it.
+//!
+//! The serialized form is the journal's (format 1): fields may be added, never renamed; a reader keeps unknown kinds.
+
+use super::command::Ended;
+use crate::fault::{Fault, FaultId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One thing that happened, with its place in the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts the events of a run from 1.
+    pub seq: u64,
+    /// Microseconds since the run's start.
+    pub t_us: u64,
+    /// The script's task it belongs to: `main`, `setup`, `chaos`, `check`; `engine` for what no task asked for.
+    pub task: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: EventBody,
+}
+
+/// What happened. Intentions are recorded before they are carried out, outcomes after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum EventBody {
+    /// All nodes run and are ready.
+    #[serde(rename = "cluster.up")]
+    ClusterUp {
+        /// Their names.
+        nodes: Vec<String>,
+        /// How long it took, microseconds.
+        took_us: u64,
+    },
+    /// Everything was removed, or what could not be.
+    #[serde(rename = "cluster.down")]
+    ClusterDown {
+        /// What is left.
+        errors: Vec<String>,
+    },
+    /// A fault is about to be injected.
+    #[serde(rename = "fault.inject")]
+    FaultInject {
+        /// Its name.
+        id: FaultId,
+        /// Its resolved value.
+        fault: Fault,
+    },
+    /// The fault holds now.
+    #[serde(rename = "fault.active")]
+    FaultActive {
+        /// Its name.
+        id: FaultId,
+        /// From the call until it held everywhere, microseconds.
+        took_us: u64,
+        /// From the first to the last node, microseconds.
+        spread_us: u64,
+    },
+    /// The fault could not be injected; nothing of it is left.
+    #[serde(rename = "fault.failed")]
+    FaultFailed {
+        /// Its name.
+        id: FaultId,
+        /// Why.
+        error: String,
+    },
+    /// A fault is about to be healed.
+    #[serde(rename = "fault.heal")]
+    FaultHeal {
+        /// Its name.
+        id: FaultId,
+    },
+    /// The fault is gone.
+    #[serde(rename = "fault.healed")]
+    FaultHealed {
+        /// Its name.
+        id: FaultId,
+        /// How long healing took, microseconds.
+        took_us: u64,
+    },
+    /// A node is about to be started.
+    #[serde(rename = "node.start")]
+    NodeStart {
+        /// Which.
+        node: String,
+    },
+    /// A node is about to go on.
+    #[serde(rename = "node.resume")]
+    NodeResume {
+        /// Which.
+        node: String,
+    },
+    /// A node is about to be stopped and started.
+    #[serde(rename = "node.restart")]
+    NodeRestart {
+        /// Which.
+        node: String,
+    },
+    /// A node's program runs.
+    #[serde(rename = "node.up")]
+    NodeUp {
+        /// Which.
+        node: String,
+    },
+    /// A node's program ended.
+    #[serde(rename = "node.exit")]
+    NodeExit {
+        /// Which.
+        node: String,
+        /// How.
+        ended: Ended,
+        /// Whether it was asked to.
+        expected: bool,
+        /// The last lines of its log, where it was not.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        log: Vec<String>,
+    },
+    /// The script looked at something.
+    #[serde(rename = "observe")]
+    Observe {
+        /// With which function.
+        what: String,
+        /// At what.
+        target: String,
+        /// What it saw.
+        result: Value,
+    },
+    /// `param()` gave this.
+    #[serde(rename = "param")]
+    Param {
+        /// The parameter.
+        name: String,
+        /// Its value.
+        value: Value,
+    },
+    /// The script said something.
+    #[serde(rename = "note")]
+    Note {
+        /// What.
+        message: String,
+    },
+    /// The script measured something.
+    #[serde(rename = "metric")]
+    Metric {
+        /// What.
+        name: String,
+        /// How much.
+        value: f64,
+    },
+    /// An invariant was looked at.
+    #[serde(rename = "check")]
+    Check {
+        /// `assert`, `fail`, `always`, …
+        name: String,
+        /// Whether it held.
+        ok: bool,
+        /// What was claimed.
+        message: String,
+    },
+    /// A part of the script begins.
+    #[serde(rename = "phase")]
+    Phase {
+        /// `body`, `setup`, `chaos`, `recovery`, `check`.
+        name: String,
+    },
+    /// The run is over.
+    #[serde(rename = "verdict")]
+    Verdict {
+        /// pass, fail, unknown or error.
+        verdict: String,
+        /// Why, where it is not pass.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+}

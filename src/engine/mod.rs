@@ -1,0 +1,33 @@
+//! Between the front ends and the runtimes: commands in, events out, and one writer of the state between them.
+//!
+//! A script, a REPL line and a one-shot command all become a [`Command`]; the [`Controller`] is the single writer of
+//! the active faults and asks a runtime to bring the nodes to what the faults demand. Everything that happens leaves
+//! as an [`Event`] through the [`Recorder`]. Nothing here touches the kernel or a terminal.
+
+mod clock;
+mod command;
+mod controller;
+mod event;
+mod port;
+mod recorder;
+mod status;
+
+pub use clock::Clock;
+pub use command::{
+    Command, Ended, Exec, ExecOutput, FaultInfo, NodeAction, NodeStatus, ProbeReply, Reply, RunState, Selection,
+};
+pub use controller::{Controller, Owner};
+pub use event::{Event, EventBody};
+pub use port::{LocalPort, Port};
+pub use recorder::{Output, Recorder};
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// Work under way: completes without borrowing what started it, so that a caller may wait for several.
+pub type Job<T> = Pin<Box<dyn Future<Output = crate::Result<T>> + Send>>;
+
+/// A job that is done already.
+pub fn ready<T: Send + 'static>(value: crate::Result<T>) -> Job<T> {
+    Box::pin(std::future::ready(value))
+}

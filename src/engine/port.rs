@@ -1,0 +1,59 @@
+//! Where front ends hand in their commands: the controller in this process, or a supervisor in another.
+
+use super::{Command, Controller, Job, Owner, Reply};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// Takes commands for one cluster.
+pub trait Port: Send + Sync {
+    /// Carries out one command. A job that is dropped half-way is carried out all the same.
+    fn call(&self, command: Command) -> Job<Reply>;
+}
+
+/// The controller in this process.
+#[derive(Clone)]
+pub struct LocalPort {
+    controller: Arc<Mutex<Controller>>,
+    owner: Owner,
+}
+
+impl LocalPort {
+    /// A port whose faults belong to `owner`.
+    #[must_use]
+    pub fn new(controller: Arc<Mutex<Controller>>, owner: Owner) -> Self {
+        Self { controller, owner }
+    }
+
+    /// The controller behind it.
+    #[must_use]
+    pub fn controller(&self) -> &Arc<Mutex<Controller>> {
+        &self.controller
+    }
+}
+
+impl Port for LocalPort {
+    fn call(&self, command: Command) -> Job<Reply> {
+        let controller = Arc::clone(&self.controller);
+        let owner = self.owner;
+        let work = async move {
+            let mut controller = controller.lock().await;
+            if let Some(observation) = controller.observe(&command) {
+                drop(controller); // a slow look must not hold up anybody's change
+                return observation.await;
+            }
+            controller.change(owner, command).await
+        };
+        // A change that was begun is brought to its end, even if Ctrl-C ends the wait for it: as a task of its own.
+        match tokio::runtime::Handle::try_current() {
+            Ok(handle) => {
+                let task = handle.spawn(work);
+                Box::pin(async move { task.await.unwrap_or_else(|panic| Err(crash(&panic))) })
+            }
+            Err(_) => Box::pin(work),
+        }
+    }
+}
+
+fn crash(panic: &tokio::task::JoinError) -> crate::Error {
+    crate::Error::machine(format!("the controller crashed: {panic}")).help("this is a bug in blockade")
+}

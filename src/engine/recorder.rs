@@ -1,0 +1,65 @@
+//! Stamps what happens and hands it to every reader: the journal first, then the terminal or `--json`.
+
+use super::{Clock, Event, EventBody};
+use crate::Result;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A reader of events. An error means that the event is not safe there, and what it announces must not be done.
+pub trait Output: Send {
+    /// Takes one event.
+    fn event(&mut self, event: &Event) -> Result<()>;
+}
+
+/// The one place through which events leave.
+pub struct Recorder {
+    clock: Arc<Clock>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    seq: u64,
+    task: String,
+    outputs: Vec<Box<dyn Output>>,
+}
+
+impl Recorder {
+    /// A recorder for a run that follows this clock.
+    #[must_use]
+    pub fn new(clock: Arc<Clock>, outputs: Vec<Box<dyn Output>>) -> Self {
+        Self { clock, inner: Mutex::new(Inner { seq: 0, task: "main".into(), outputs }) }
+    }
+
+    /// Later events belong to this task.
+    pub fn enter_task(&self, task: &str) {
+        self.lock().task = task.to_owned();
+    }
+
+    /// Records what the current task does. Every output gets the event; the first failure is returned.
+    pub fn record(&self, body: EventBody) -> Result<()> {
+        let mut inner = self.lock();
+        let task = inner.task.clone();
+        inner.emit(self.clock.now_us(), task, body)
+    }
+
+    /// Records what no task asked for.
+    pub fn record_engine(&self, body: EventBody) -> Result<()> {
+        self.lock().emit(self.clock.now_us(), "engine".into(), body)
+    }
+
+    /// A panic while recording leaves no half-made state behind: go on with what is there.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn emit(&mut self, t_us: u64, task: String, body: EventBody) -> Result<()> {
+        self.seq += 1;
+        let event = Event { seq: self.seq, t_us, task, body };
+        let mut outcome = Ok(());
+        for output in &mut self.outputs {
+            outcome = outcome.and(output.event(&event));
+        }
+        outcome
+    }
+}

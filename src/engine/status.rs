@@ -1,0 +1,77 @@
+//! The lines of `status`, computed from the cluster, the faults and what the programs are doing. Pure.
+
+use super::command::{NodeStatus, RunState};
+use crate::cluster::Cluster;
+use crate::fault::{Cut, Fault, Filter, Matrix, Party};
+use serde_json::Value;
+
+/// A line for each node.
+pub(super) fn of(cluster: &Cluster, matrix: &Matrix, faults: &[&Fault], states: &[RunState]) -> Vec<NodeStatus> {
+    let partitions = partitions(cluster, matrix, faults);
+    cluster
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(index, node)| NodeStatus {
+            container_id: format!("{}_{}", cluster.name, node.name),
+            ip_address: node.addresses.first().map(|net| net.addr().to_string()),
+            addresses: node.addresses.iter().map(|net| net.addr().to_string()).collect(),
+            name: node.name.clone(),
+            network_state: network_state(&node.name, faults),
+            partition: partitions[index].clone(),
+            status: states[index],
+        })
+        .collect()
+}
+
+fn network_state(name: &str, faults: &[&Fault]) -> String {
+    let touches = |pairs: &[(Party, Party)]| pairs.iter().any(|(a, b)| [a, b].contains(&&Party::Node(name.to_owned())));
+    let verbs = faults.iter().filter_map(|fault| match fault {
+        Fault::Degrade { verb, links, .. } if touches(&links.pairs) => Some(verb.as_str()),
+        _ => None,
+    });
+    match verbs.last() {
+        None => "NORMAL",
+        Some("slow") => "SLOW",
+        Some("flaky") => "FLAKY",
+        Some("duplicate") => "DUPLICATE",
+        Some(_) => "UNKNOWN",
+    }
+    .to_owned()
+}
+
+/// Partitions are numbered from 1 in the order of their first node: the sets of nodes that reach each other both
+/// ways, directly or through others. `N` is neutral, `H` holy; without any cut there are none.
+fn partitions(cluster: &Cluster, matrix: &Matrix, faults: &[&Fault]) -> Vec<Option<Value>> {
+    let size = cluster.nodes.len();
+    if !faults.iter().any(|fault| fault.is_partition()) {
+        return vec![None; size];
+    }
+    let open = |a: usize, b: usize| matrix.effect(a, b, Filter::ANY).cut == Cut::Open;
+    let bridges = |n: usize| cluster.nodes[n].neutral || cluster.nodes[n].holy;
+    let mut number = vec![0_usize; size];
+    let mut count = 0;
+    for first in 0..size {
+        if number[first] != 0 || bridges(first) {
+            continue;
+        }
+        count += 1;
+        number[first] = count;
+        let mut open_ends = vec![first];
+        while let Some(node) = open_ends.pop() {
+            for other in (0..size).filter(|&other| !bridges(other)) {
+                if number[other] == 0 && open(node, other) && open(other, node) {
+                    number[other] = count;
+                    open_ends.push(other);
+                }
+            }
+        }
+    }
+    (0..size)
+        .map(|node| match &cluster.nodes[node] {
+            node if node.holy => Some("H".into()),
+            node if node.neutral => Some("N".into()),
+            _ => Some(number[node].into()),
+        })
+        .collect()
+}

@@ -1,0 +1,237 @@
+//! One run of a script, from its seed to its verdict.
+//!
+//! Brings the cluster up, drives the script, heals what it left, removes the cluster and says what came of it. What
+//! can go wrong in the middle must not skip the end: every path from here leads through the clean-up.
+
+mod notices;
+mod signals;
+mod tally;
+
+pub use signals::interrupt_on_signals;
+
+use crate::cluster::{Cluster, RuntimeKind};
+use crate::engine::{Clock, Controller, EventBody, LocalPort, Output, Owner, Port, Recorder};
+use crate::journal::{Cleanup, Failure, Header, JournalWriter, RunFolder, RunResult, Verdict};
+use crate::runtime;
+use crate::script::{Drive, Host, HostSettings, Interrupt, Script};
+use crate::{Error, ErrorKind, Result};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use tally::Tally;
+use tokio::sync::Mutex;
+
+/// A run's own owner: its faults end with it.
+const RUN: Owner = Owner(1);
+/// Scripts nest a hundred calls deep, and Rhai's frames are large. Address space only, until it is used.
+const STACK_BYTES: usize = 256 << 20;
+
+/// What a run is made of.
+pub struct Settings {
+    /// Compiled.
+    pub script: Script,
+    /// With addresses and all.
+    pub cluster: Cluster,
+    /// The text of the cluster file, for the run's folder.
+    pub cluster_text: String,
+    /// Where the nodes live.
+    pub kind: RuntimeKind,
+    /// Of every choice.
+    pub seed: u64,
+    /// `--set NAME=VALUE`.
+    pub params: BTreeMap<String, String>,
+    /// `--timeout`, microseconds.
+    pub timeout_us: Option<u64>,
+    /// Where its files go; none are written without.
+    pub folder: Option<RunFolder>,
+    /// Ctrl-C.
+    pub interrupt: Arc<Interrupt>,
+}
+
+/// How a run ended.
+pub struct Outcome {
+    /// What `result.json` says.
+    pub result: RunResult,
+    /// Why the script did not pass.
+    pub error: Option<Error>,
+    /// What could not be cleaned up.
+    pub cleanup: Option<Error>,
+}
+
+impl Outcome {
+    /// The process's exit code: the worst of all that happened.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let kinds = [&self.error, &self.cleanup].into_iter().flatten().map(|error| error.kind.exit_code());
+        kinds.min_by_key(|code| [4, 1, 3, 5, 130, 2].iter().position(|worst| worst == code)).unwrap_or(0)
+    }
+}
+
+/// The journal's head for this run.
+pub fn header(settings: &Settings) -> Result<Header> {
+    let cluster = serde_json::to_value(&settings.cluster)
+        .map_err(|error| Error::machine(format!("the cluster cannot be written as JSON: {error}")))?;
+    let simulated = settings.kind == RuntimeKind::Sim;
+    Ok(Header {
+        format: crate::journal::FORMAT,
+        blockade: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: settings.seed,
+        script: serde_json::json!({ "path": settings.script.path(), "sha256": sha256(settings.script.text()) }),
+        cluster,
+        runtime: settings.kind.to_string(),
+        kernel: (!simulated).then(|| rustix::system::uname().release().to_string_lossy().into_owned()),
+        options: serde_json::json!({ "set": settings.params, "timeout_us": settings.timeout_us }),
+    })
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Runs a script. `outputs` get every event after the journal has it.
+pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome> {
+    let started = jiff::Timestamp::now();
+    let simulated = settings.kind == RuntimeKind::Sim;
+    let (tally, tallied) = Tally::new();
+    let mut readers: Vec<Box<dyn Output>> = Vec::new();
+    if let Some(folder) = &settings.folder {
+        folder.write("script.rhai", settings.script.text())?;
+        folder.write("cluster.yaml", &settings.cluster_text)?;
+        readers.push(Box::new(JournalWriter::create(&folder.file("journal.jsonl"), &header(&settings)?)?));
+    }
+    readers.push(Box::new(tally));
+    readers.extend(outputs);
+    let clock = Arc::new(if simulated { Clock::simulated() } else { Clock::real() });
+    let recorder = Arc::new(Recorder::new(Arc::clone(&clock), readers));
+    let (verdict, cleanup) =
+        if simulated { simulate(&settings, &clock, &recorder) } else { on_nodes(&settings, &clock, &recorder)? };
+    let (verdict, recorded) = announce(&recorder, verdict);
+    let cleanup = cleanup.err();
+    let tallied = tallied.take();
+    let result = RunResult {
+        format: crate::journal::FORMAT,
+        verdict: Verdict::of(&verdict),
+        simulated,
+        seed: settings.seed,
+        script: settings.script.path().to_owned(),
+        runtime: settings.kind.to_string(),
+        started: started.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+        duration_ms: clock.now_us() / 1000,
+        faults: tallied.faults,
+        operations: tallied.operations,
+        checks: tallied.checks,
+        failure: verdict.as_ref().err().map(Failure::of),
+        cleanup: Cleanup {
+            ok: cleanup.is_none(),
+            errors: cleanup.iter().chain(recorded.as_ref().err()).map(ToString::to_string).collect(),
+        },
+    };
+    let mut error = verdict.err();
+    if let Some(folder) = &settings.folder
+        && let Err(unwritten) = result.write(&folder.file("result.json"))
+    {
+        error = error.or(Some(unwritten));
+    }
+    Ok(Outcome { result, error: error.or(recorded.err()), cleanup })
+}
+
+/// Records the verdict.
+fn announce(recorder: &Recorder, verdict: Result<()>) -> (Result<()>, Result<()>) {
+    let body = EventBody::Verdict {
+        verdict: Verdict::of(&verdict).word().to_owned(),
+        message: verdict.as_ref().err().map(|error| error.message.clone()),
+    };
+    let recorded = recorder.record_engine(body);
+    (verdict, recorded)
+}
+
+type Ends = (Result<()>, Result<()>);
+
+/// On virtual time everything happens on this thread, and nothing waits.
+fn simulate(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
+    let cluster = Arc::new(settings.cluster.clone());
+    let sim = Arc::new(runtime::sim::Sim::new(&cluster, Arc::clone(clock)));
+    let controller = Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock));
+    let controller = Arc::new(Mutex::new(controller));
+    let up = poll_now(async { controller.lock().await.up().await });
+    let verdict = up
+        .and_then(|()| drive(settings, clock, recorder, Arc::new(LocalPort::new(Arc::clone(&controller), RUN)), None));
+    recorder.enter_task("engine");
+    let cleanup = poll_now(async { controller.lock().await.down().await });
+    (verdict, cleanup)
+}
+
+/// The result of work that never waits.
+fn poll_now<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut work = std::pin::pin!(work);
+    match work.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(result) => result,
+        std::task::Poll::Pending => Err(Error::machine("the simulation waited").help("this is a bug in blockade")),
+    }
+}
+
+/// On real nodes. An error means that nothing was started at all.
+fn on_nodes(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Result<Ends> {
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::machine(format!("cannot start the I/O threads: {error}")))?;
+    let _inside = tokio.enter();
+    interrupt_on_signals(&settings.interrupt)?;
+    let folder = settings.folder.as_ref().ok_or_else(|| Error::machine("a real run needs a folder"))?;
+    let cluster = Arc::new(settings.cluster.clone());
+    let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path))?;
+    let controller = Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock));
+    let controller = Arc::new(Mutex::new(controller));
+    let pump = notices::pump(notices, Arc::clone(&controller), Arc::clone(&settings.interrupt));
+    let up = tokio.block_on(async {
+        let controller = Arc::clone(&controller);
+        let bring_up = tokio::spawn(async move { controller.lock().await.up().await });
+        tokio::select! {
+            biased;
+            () = settings.interrupt.raised() => Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+            up = bring_up => up.unwrap_or_else(|panic| Err(Error::machine(format!("bringing up crashed: {panic}")))),
+        }
+    });
+    let verdict = up.and_then(|()| {
+        let port = Arc::new(LocalPort::new(Arc::clone(&controller), RUN));
+        drive(settings, clock, recorder, port, Some(tokio.handle().clone()))
+    });
+    let verdict = pump.explain(verdict);
+    recorder.enter_task("engine");
+    let cleanup = tokio.block_on(async { controller.lock().await.down().await });
+    Ok((verdict, cleanup))
+}
+
+/// Runs the script on a thread of its own with a large stack.
+fn drive(
+    settings: &Settings,
+    clock: &Arc<Clock>,
+    recorder: &Arc<Recorder>,
+    port: Arc<dyn Port>,
+    handle: Option<tokio::runtime::Handle>,
+) -> Result<()> {
+    let host = HostSettings {
+        cluster: Arc::new(settings.cluster.clone()),
+        port,
+        clock: Arc::clone(clock),
+        recorder: Arc::clone(recorder),
+        interrupt: Arc::clone(&settings.interrupt),
+        seed: settings.seed,
+        params: settings.params.clone(),
+    };
+    let (script, timeout_us) = (&settings.script, settings.timeout_us);
+    std::thread::scope(|scope| {
+        let thread =
+            std::thread::Builder::new().name("script".into()).stack_size(STACK_BYTES).spawn_scoped(scope, || {
+                let _inside = handle.as_ref().map(tokio::runtime::Handle::enter);
+                Drive::new(script, Rc::new(Host::new(host)), timeout_us)?.run()
+            });
+        thread
+            .map_err(|error| Error::machine(format!("cannot start the script's thread: {error}")))?
+            .join()
+            .unwrap_or_else(|_| Err(Error::machine("the script engine crashed").help("this is a bug in blockade")))
+    })
+}

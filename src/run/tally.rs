@@ -1,0 +1,52 @@
+//! Counts what `result.json` sums up.
+
+use crate::Result;
+use crate::engine::{Event, EventBody, Output};
+use crate::journal::{CheckResult, Operations, Verdict};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A script may assert in a loop: the result lists so many claims that held, and all that did not.
+const HELD_MAX: usize = 1_000;
+
+/// The sums so far.
+#[derive(Default)]
+pub(super) struct Sums {
+    pub(super) faults: u64,
+    pub(super) operations: Operations,
+    pub(super) checks: Vec<CheckResult>,
+}
+
+/// The reading end.
+pub(super) struct Tallied(Arc<Mutex<Sums>>);
+
+/// The output that counts.
+pub(super) struct Tally(Arc<Mutex<Sums>>);
+
+impl Tally {
+    pub(super) fn new() -> (Self, Tallied) {
+        let sums = Arc::new(Mutex::new(Sums::default()));
+        (Self(Arc::clone(&sums)), Tallied(sums))
+    }
+}
+
+impl Tallied {
+    pub(super) fn take(self) -> Sums {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Output for Tally {
+    fn event(&mut self, event: &Event) -> Result<()> {
+        let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &event.body {
+            EventBody::FaultActive { .. } => sums.faults += 1,
+            EventBody::Check { name, ok, message } if !ok || sums.checks.len() < HELD_MAX => {
+                let verdict = if *ok { Verdict::Pass } else { Verdict::Fail };
+                let (name, message) = (name.clone(), message.clone());
+                sums.checks.push(CheckResult { name, verdict, message, details: serde_json::Value::Null });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,379 @@
+//! The [`Runtime`] on top of the agent: from a cluster's nodes to the agent's requests, and back.
+//!
+//! Runs in the runner, without rights. It writes the nodes' working folders and reads their logs; everything else is
+//! asked of the agent.
+
+use super::protocol::{
+    ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, KillNode, NodeNet, Notification, Party,
+    Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
+};
+use super::ready;
+use super::workdir;
+use super::{Agent, Notifications};
+use crate::cluster::{Cluster, Node};
+use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
+use crate::plan::Ruleset;
+use crate::runtime::{Applied, Notice, Notices, Place, Runtime};
+use crate::signal::Signal;
+use crate::{Error, ErrorKind, Result};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How long a packet may take before it counts as lost.
+const PACKET_WAIT_MS: u64 = 1_000;
+/// How long a connection within a node may take.
+const TCP_WAIT_MS: u64 = 1_000;
+/// A program without a readiness check that ends this soon after its start has died in `up`.
+const SETTLING: Duration = Duration::from_millis(25);
+/// The exit code of a program that was not run, because its node is down or paused.
+const NOT_RUN: i32 = 125;
+
+/// Processes in namespaces.
+pub struct Netns {
+    inner: Arc<Inner>,
+}
+
+/// What jobs share.
+pub(super) struct Inner {
+    pub(super) agent: Agent,
+    pub(super) cluster: Arc<Cluster>,
+    folder: PathBuf,
+    addresses: Mutex<Vec<Vec<IpAddr>>>,
+    /// Nodes whose program ended since it was last started.
+    ended: Mutex<BTreeMap<usize, Ended>>,
+}
+
+impl Netns {
+    /// Starts an agent. Nothing of the cluster exists yet.
+    pub async fn create(cluster: &Arc<Cluster>, folder: &Path) -> Result<(Self, Notices)> {
+        let (agent, heard) = Agent::launch().await?;
+        let inner = Arc::new(Inner {
+            agent,
+            cluster: Arc::clone(cluster),
+            folder: folder.to_owned(),
+            addresses: Mutex::new(cluster.nodes.iter().map(Node::all_addresses).collect()),
+            ended: Mutex::default(),
+        });
+        let (notify, notices) = mpsc::unbounded_channel();
+        tokio::spawn(listen(Arc::downgrade(&inner), heard, notify));
+        Ok((Self { inner }, notices))
+    }
+
+    fn job<T, F>(&self, work: impl FnOnce(Arc<Inner>) -> F) -> Job<T>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        Box::pin(work(Arc::clone(&self.inner)))
+    }
+}
+
+/// Turns the agent's notifications into notices until it is gone.
+async fn listen(inner: std::sync::Weak<Inner>, mut heard: Notifications, notify: mpsc::UnboundedSender<Notice>) {
+    while let Some(notification) = heard.recv().await {
+        let Some(inner) = inner.upgrade() else { return };
+        let notice = match notification {
+            Notification::Exited { node, ended, expected } => inner.position(&node).map(|node| {
+                let ended = convert(ended);
+                lock(&inner.ended).insert(node, ended);
+                Notice::Exited { node, ended, expected }
+            }),
+            Notification::Addresses { node, addresses } => inner.position(&node).map(|node| {
+                lock(&inner.addresses)[node].clone_from(&addresses);
+                Notice::Addresses { node, addresses }
+            }),
+            Notification::Gone(error) => Some(Notice::Lost { cause: error.to_string() }),
+        };
+        if let Some(notice) = notice {
+            let _ = notify.send(notice); // nobody listens any more at the end of a run
+        }
+    }
+}
+
+fn convert(ended: AgentEnded) -> Ended {
+    match ended {
+        AgentEnded::Code(code) => Ended::Code(code),
+        AgentEnded::Signal(signal) => Ended::Signal(signal),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inner {
+    fn position(&self, name: &str) -> Option<usize> {
+        self.cluster.position(name)
+    }
+
+    pub(super) fn node(&self, index: usize) -> &Node {
+        &self.cluster.nodes[index]
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.node(index).name.clone()
+    }
+
+    /// How the node's program ended, if it has since it was last started.
+    pub(super) fn ended(&self, node: usize) -> Option<Ended> {
+        lock(&self.ended).get(&node).copied()
+    }
+
+    pub(super) fn log_path(&self, node: usize) -> PathBuf {
+        self.folder.join("logs").join(format!("{}.log", self.node(node).name))
+    }
+
+    fn workdir(&self, node: usize) -> PathBuf {
+        workdir::path(&self.folder, self.node(node))
+    }
+
+    fn environment(&self, node: usize) -> BTreeMap<String, String> {
+        workdir::environment(self.node(node), &self.workdir(node))
+    }
+
+    async fn up(self: Arc<Self>) -> Result<()> {
+        for node in &self.cluster.nodes {
+            workdir::create(&self.folder, node)?;
+        }
+        std::fs::create_dir_all(self.folder.join("logs")).map_err(|error| {
+            Error::machine(format!("cannot create {}: {error}", self.folder.join("logs").display()))
+        })?;
+        let nodes = self.cluster.nodes.iter().map(|node| NodeNet {
+            name: node.name.clone(),
+            addresses: node.addresses.clone(),
+            mac: node.mac.0,
+        });
+        let fabric = CreateFabric { gateway: self.cluster.gateways().to_vec(), nodes: nodes.collect() };
+        self.agent.call(fabric).await?;
+        for wave in self.cluster.start_order() {
+            self.start_wave(&wave).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts nodes side by side and waits until all of them are ready.
+    async fn start_wave(self: &Arc<Self>, wave: &[usize]) -> Result<()> {
+        let tasks: Vec<_> = wave
+            .iter()
+            .map(|&node| {
+                let inner = Arc::clone(self);
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_micros(inner.node(node).start_delay_us)).await;
+                    inner.start(node).await?;
+                    ready::wait(&inner, node).await
+                })
+            })
+            .collect();
+        let mut outcome = Ok(());
+        for task in tasks {
+            let result = task.await.unwrap_or_else(|panic| Err(Error::machine(format!("a start crashed: {panic}"))));
+            outcome = outcome.and(result);
+        }
+        outcome?;
+        let unchecked = wave.iter().any(|&node| self.node(node).ready.is_none() && self.node(node).command.is_some());
+        if unchecked {
+            tokio::time::sleep(SETTLING).await;
+        }
+        wave.iter().try_for_each(|&node| ready::still_running(self, node))
+    }
+
+    async fn start(&self, node: usize) -> Result<()> {
+        lock(&self.ended).remove(&node);
+        let program = self.node(node).command.clone().map(|argv| Program {
+            argv,
+            env: self.environment(node),
+            cwd: self.workdir(node),
+            user: self.node(node).user.clone(),
+            log: self.log_path(node),
+        });
+        let start = StartNode {
+            node: self.name(node),
+            program,
+            hostname: self.node(node).hostname.clone(),
+            hosts: workdir::hosts(&self.cluster, self.node(node)),
+        };
+        self.agent.call(start).await.map_err(Error::from)
+    }
+
+    async fn stop(&self, node: usize) -> Result<()> {
+        let stop = self.node(node).stop;
+        let request =
+            StopNode { node: self.name(node), signal: stop.signal.number(), grace_ms: stop.within_us.div_ceil(1_000) };
+        match self.agent.call(request).await {
+            Ok(_) | Err(Failure::NotRunning(_)) => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn kill(&self, node: usize, signal: Signal) -> Result<()> {
+        let request = KillNode { node: self.name(node), signal: signal.number() };
+        match self.agent.call(request).await {
+            Ok(()) | Err(Failure::NotRunning(_)) => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    pub(super) async fn exec(&self, node: usize, exec: Exec) -> Result<ExecOutput> {
+        let request = AgentExec {
+            node: self.name(node),
+            argv: exec.argv,
+            env: self.environment(node),
+            cwd: Some(self.workdir(node)),
+            user: self.node(node).user.clone(),
+            stdin: exec.stdin,
+            timeout_ms: Some(exec.timeout_us.div_ceil(1_000)),
+        };
+        match self.agent.call(request).await {
+            Ok(done) => Ok(ExecOutput {
+                code: done.code.unwrap_or_else(|| 128 + done.signal.unwrap_or(0)),
+                stdout: done.stdout,
+                stderr: done.stderr,
+                timed_out: done.timed_out,
+                took_us: done.took_us,
+            }),
+            Err(Failure::NotRunning(node)) => Ok(not_run(&node, "down")),
+            Err(Failure::Paused(node)) => Ok(not_run(&node, "paused")),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    pub(super) async fn tcp(&self, node: usize, port: u16) -> Result<bool> {
+        Ok(self.agent.call(Tcp { node: self.name(node), port, timeout_ms: TCP_WAIT_MS }).await?)
+    }
+
+    pub(super) fn log(&self, node: usize, last: Option<usize>) -> Result<String> {
+        let path = self.log_path(node);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(Error::machine(format!("cannot read {}: {error}", path.display()))),
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(last.map_or_else(|| text.to_string(), |last| last_lines(&text, last).to_owned()))
+    }
+
+    async fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Result<Applied> {
+        let plans = rulesets.into_iter().map(|(node, ruleset)| (self.name(node), ruleset)).collect();
+        let applied = self.agent.call(ApplyPlans { plans }).await?;
+        if applied.failures.is_empty() {
+            return Ok(Applied { spread_us: applied.first_to_last_us });
+        }
+        let texts: Vec<String> = applied.failures.iter().map(|(node, error)| format!("{node}: {error}")).collect();
+        Err(Error::machine(format!("the kernel did not take the rules: {}", texts.join("; "))))
+    }
+
+    async fn down(&self) -> Result<()> {
+        // Data and namespaces are private to this cluster and go with it: there is nothing to save, no grace to give.
+        let failures = self.agent.call(Teardown::default()).await?;
+        self.agent.clone().close().await;
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        Err(Error::new(ErrorKind::Cleanup, texts.join("; ")))
+    }
+
+    fn party(&self, place: Place) -> Party {
+        match place {
+            Place::World => Party::World,
+            Place::Node(node) => Party::Node(self.name(node)),
+        }
+    }
+}
+
+fn not_run(node: &str, state: &str) -> ExecOutput {
+    ExecOutput { code: NOT_RUN, stderr: format!("blockade: {node} is {state}\n"), ..ExecOutput::default() }
+}
+
+/// The last lines of a text.
+fn last_lines(text: &str, count: usize) -> &str {
+    let end = text.strip_suffix('\n').unwrap_or(text);
+    let start = end.rmatch_indices('\n').nth(count.saturating_sub(1)).map_or(0, |(at, _)| at + 1);
+    if count == 0 { "" } else { &text[start..] }
+}
+
+impl Runtime for Netns {
+    fn name(&self) -> &'static str {
+        "netns"
+    }
+
+    fn up(&self) -> Job<()> {
+        self.job(Inner::up)
+    }
+
+    fn down(&self) -> Job<()> {
+        self.job(|inner| async move { inner.down().await })
+    }
+
+    fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Job<Applied> {
+        self.job(|inner| async move { inner.apply(rulesets).await })
+    }
+
+    fn start(&self, node: usize) -> Job<()> {
+        self.job(move |inner| async move { inner.start(node).await })
+    }
+
+    fn stop(&self, node: usize) -> Job<()> {
+        self.job(move |inner| async move { inner.stop(node).await })
+    }
+
+    fn kill(&self, node: usize, signal: Signal) -> Job<()> {
+        self.job(move |inner| async move { inner.kill(node, signal).await })
+    }
+
+    fn pause(&self, node: usize) -> Job<()> {
+        self.job(move |inner| async move { Ok(inner.agent.call(Pause { node: inner.name(node) }).await?) })
+    }
+
+    fn resume(&self, node: usize) -> Job<()> {
+        self.job(move |inner| async move { Ok(inner.agent.call(Resume { node: inner.name(node) }).await?) })
+    }
+
+    fn exec(&self, node: usize, exec: Exec) -> Job<ExecOutput> {
+        self.job(move |inner| async move { inner.exec(node, exec).await })
+    }
+
+    fn logs(&self, node: usize, last: Option<usize>) -> Job<String> {
+        self.job(move |inner| async move { inner.log(node, last) })
+    }
+
+    fn tcp(&self, node: usize, port: u16) -> Job<bool> {
+        self.job(move |inner| async move { inner.tcp(node, port).await })
+    }
+
+    fn probe(&self, source: Place, target: Place) -> Job<ProbeReply> {
+        self.job(move |inner| async move {
+            let (from, to) = (inner.party(source), inner.party(target));
+            let probed = inner.agent.call(Probe { from, to, wait_ms: PACKET_WAIT_MS }).await?;
+            Ok(ProbeReply { rtt_us: probed.rtt_us })
+        })
+    }
+
+    fn reachable(&self, source: Place, target: Place) -> Job<bool> {
+        self.job(move |inner| async move {
+            let (from, to) = (inner.party(source), inner.party(target));
+            Ok(inner.agent.call(Reachable { from, to, wait_ms: PACKET_WAIT_MS }).await?)
+        })
+    }
+
+    fn addresses(&self) -> Vec<Vec<IpAddr>> {
+        lock(&self.inner.addresses).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_lines;
+
+    #[test]
+    fn the_last_lines_of_a_log() {
+        assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc\n");
+        assert_eq!(last_lines("a\nb", 1), "b");
+        assert_eq!(last_lines("a\n", 5), "a\n");
+        assert_eq!(last_lines("a\n", 0), "");
+        assert_eq!(last_lines("", 3), "");
+    }
+}

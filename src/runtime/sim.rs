@@ -1,0 +1,158 @@
+//! No nodes at all: a virtual clock and the rulesets the nodes would hold. It plans schedules, tests scripts and is
+//! the deterministic arm of the tests. Programs answer as those of a healthy node would: exit code 0, no output.
+//!
+//! Reachability is read from the same rulesets that the kernel would get, so that a wrong plan shows here too.
+
+use super::{Applied, Place, Runtime};
+use crate::cluster::Cluster;
+use crate::engine::{Clock, Exec, ExecOutput, Job, ProbeReply, RunState, ready};
+use crate::fault::Filter;
+use crate::plan::{Refusal, Ruleset};
+use crate::signal::Signal;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a look costs in virtual time, so that a loop that only looks comes to its deadline.
+const LOOK_US: u64 = 1_000;
+/// The round trip of an unimpaired link.
+const RTT_US: u64 = 200;
+/// How long a probe waits for its answer.
+const PROBE_WAIT_US: u64 = 1_000_000;
+
+/// The simulated nodes.
+pub struct Sim {
+    clock: Arc<Clock>,
+    addresses: Vec<Vec<IpAddr>>,
+    nodes: Mutex<Vec<Node>>,
+}
+
+#[derive(Clone)]
+struct Node {
+    state: RunState,
+    ruleset: Ruleset,
+}
+
+impl Sim {
+    /// The nodes of this cluster, down.
+    #[must_use]
+    pub fn new(cluster: &Cluster, clock: Arc<Clock>) -> Self {
+        let node = Node { state: RunState::Down, ruleset: Ruleset::default() };
+        Self {
+            clock,
+            addresses: cluster.nodes.iter().map(crate::cluster::Node::all_addresses).collect(),
+            nodes: Mutex::new(vec![node; cluster.nodes.len()]),
+        }
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, Vec<Node>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, node: usize, state: RunState) -> Job<()> {
+        self.nodes()[node].state = state;
+        ready(Ok(()))
+    }
+
+    fn look<T: Send + 'static>(&self, answer: T) -> Job<T> {
+        self.clock.spend(LOOK_US);
+        ready(Ok(answer))
+    }
+
+    /// Whether one packet from `source` arrives at `target`: the kernel of a frozen node still receives, that of a
+    /// node that is down does too, for its namespace stays.
+    fn arrives(&self, source: Place, target: Place) -> bool {
+        let nodes = self.nodes();
+        match (source, target) {
+            (Place::Node(source), Place::Node(target)) => {
+                let refused = nodes[target].ruleset.refused.get(&(Filter::ANY, Refusal::Drop));
+                let rejected = nodes[target].ruleset.refused.get(&(Filter::ANY, Refusal::Reject));
+                let first = self.addresses[source].first();
+                !first.is_some_and(|address| [refused, rejected].iter().flatten().any(|set| set.contains(*address)))
+            }
+            (Place::World, Place::Node(target)) => {
+                !nodes[target].ruleset.world.from_world.iter().any(|(filter, _)| *filter == Filter::ANY)
+            }
+            (Place::Node(source), Place::World) => !nodes[source].ruleset.world.to_world.contains(&Filter::ANY),
+            (Place::World, Place::World) => true,
+        }
+    }
+}
+
+impl Runtime for Sim {
+    fn name(&self) -> &'static str {
+        "sim"
+    }
+
+    fn up(&self) -> Job<()> {
+        for node in self.nodes().iter_mut() {
+            node.state = RunState::Up;
+        }
+        ready(Ok(()))
+    }
+
+    fn down(&self) -> Job<()> {
+        for node in self.nodes().iter_mut() {
+            node.state = RunState::Down;
+        }
+        ready(Ok(()))
+    }
+
+    fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Job<Applied> {
+        let mut nodes = self.nodes();
+        for (node, ruleset) in rulesets {
+            nodes[node].ruleset = ruleset;
+        }
+        ready(Ok(Applied::default()))
+    }
+
+    fn start(&self, node: usize) -> Job<()> {
+        self.set(node, RunState::Up)
+    }
+
+    fn stop(&self, node: usize) -> Job<()> {
+        self.set(node, RunState::Down)
+    }
+
+    fn kill(&self, node: usize, signal: Signal) -> Job<()> {
+        match signal {
+            Signal::KILL => self.set(node, RunState::Down),
+            _ => ready(Ok(())),
+        }
+    }
+
+    fn pause(&self, node: usize) -> Job<()> {
+        self.set(node, RunState::Paused)
+    }
+
+    fn resume(&self, node: usize) -> Job<()> {
+        self.set(node, RunState::Up)
+    }
+
+    fn exec(&self, _: usize, _: Exec) -> Job<ExecOutput> {
+        self.look(ExecOutput { took_us: LOOK_US, ..ExecOutput::default() })
+    }
+
+    fn logs(&self, _: usize, _: Option<usize>) -> Job<String> {
+        self.look(String::new())
+    }
+
+    fn tcp(&self, node: usize, _: u16) -> Job<bool> {
+        let up = self.nodes()[node].state == RunState::Up;
+        self.look(up)
+    }
+
+    fn probe(&self, source: Place, target: Place) -> Job<ProbeReply> {
+        let whole = self.arrives(source, target) && self.arrives(target, source);
+        self.clock.spend(if whole { RTT_US } else { PROBE_WAIT_US });
+        ready(Ok(ProbeReply { rtt_us: whole.then_some(RTT_US) }))
+    }
+
+    fn reachable(&self, source: Place, target: Place) -> Job<bool> {
+        let arrives = self.arrives(source, target);
+        self.look(arrives)
+    }
+
+    fn addresses(&self) -> Vec<Vec<IpAddr>> {
+        self.addresses.clone()
+    }
+}

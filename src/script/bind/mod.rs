@@ -1,0 +1,42 @@
+//! The functions that scripts call: a file for each group of the script API. Each turns its arguments into a
+//! command, hands it in and turns the reply into a value; nothing else happens here.
+
+mod chance;
+mod faults;
+mod later;
+#[cfg(test)]
+pub(super) use later::LATER;
+mod looking;
+mod nodes;
+mod time;
+mod verdict;
+
+use super::diagnose::raise;
+use super::host::Host;
+use crate::Error;
+use rhai::{Engine, EvalAltResult};
+use std::rc::Rc;
+
+/// What a script function returns.
+pub(super) type Scripted<T> = std::result::Result<T, Box<EvalAltResult>>;
+
+/// Registers all of them.
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
+    faults::register(engine, host);
+    nodes::register(engine, host);
+    looking::register(engine, host);
+    time::register(engine, host);
+    chance::register(engine, host);
+    verdict::register(engine, host);
+    later::register(engine);
+}
+
+/// An error of ours at the place of the call.
+fn at_call<T>(result: crate::Result<T>) -> Scripted<T> {
+    result.map_err(raise)
+}
+
+/// Something that only a bug can bring about: a reply that does not fit its command.
+fn odd_reply(reply: &crate::engine::Reply) -> Error {
+    Error::machine(format!("an odd reply: {reply:?}")).help("this is a bug in blockade")
+}

@@ -1,0 +1,48 @@
+//! Nodes: who there is, and starting, resuming and restarting them. Stopping, killing and pausing are faults.
+
+use super::super::host::Host;
+use super::{Scripted, at_call, odd_reply};
+use crate::engine::{Command, NodeAction, NodeStatus, Reply};
+use crate::{Error, Result};
+use rhai::{Array, Dynamic, Engine};
+use std::rc::Rc;
+
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let own = Rc::clone(host);
+    engine.register_fn("nodes", move || -> Array { own.names().into_iter().map(Dynamic::from).collect() });
+    let own = Rc::clone(host);
+    engine.register_fn("nodes", move |glob: Dynamic| -> Scripted<Array> {
+        at_call(own.select(&glob).map(|nodes| nodes.into_iter().map(Dynamic::from).collect()))
+    });
+    for action in [NodeAction::Start, NodeAction::Resume, NodeAction::Restart] {
+        let own = Rc::clone(host);
+        engine.register_fn(action.verb(), move |nodes: Dynamic| -> Scripted<()> {
+            at_call(own.select(&nodes).and_then(|nodes| own.call(Command::Node { action, nodes })).map(|_| ()))
+        });
+    }
+    let own = Rc::clone(host);
+    engine.register_fn("status", move |node: Dynamic| -> Scripted<String> {
+        at_call(status(&own, &node).map(|line| format!("{:?}", line.status).to_uppercase()))
+    });
+    let own = Rc::clone(host);
+    engine.register_fn("ip", move |node: Dynamic| -> Scripted<String> { at_call(ip(&own, &node)) });
+}
+
+fn status(host: &Host, node: &Dynamic) -> Result<NodeStatus> {
+    let name = host.node(node)?;
+    match host.call(Command::Status)? {
+        Reply::Status(lines) => lines
+            .into_iter()
+            .find(|line| line.name == name)
+            .ok_or_else(|| Error::machine(format!("{name} has no status"))),
+        other => Err(odd_reply(&other)),
+    }
+}
+
+fn ip(host: &Host, node: &Dynamic) -> Result<String> {
+    let name = host.node(node)?;
+    let node = host.cluster.nodes.iter().find(|node| node.name == name);
+    node.and_then(|node| node.addresses.first())
+        .map(|net| net.addr().to_string())
+        .ok_or_else(|| Error::machine(format!("{name} has no address")))
+}

@@ -1,0 +1,199 @@
+//! From Rhai's errors to ours: the place, the caret, what was expected and the nearest name.
+
+use super::engine::DEPTH_MAX;
+use super::table::BUILTINS;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::{Error, ErrorKind};
+use rhai::{AST, Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// An error of ours on its way through Rhai; a script may catch it.
+#[derive(Clone, Debug)]
+pub(super) struct Raised(pub(super) Error);
+
+/// One that no script may catch: Ctrl-C, the deadline, a journal that cannot be written.
+#[derive(Clone, Debug)]
+pub(super) struct Uncatchable(pub(super) Error);
+
+/// An error of ours as one of Rhai's. Its place is filled in by Rhai.
+pub(super) fn raise(error: Error) -> Box<EvalAltResult> {
+    match error.kind {
+        ErrorKind::Interrupted | ErrorKind::Deadline => {
+            EvalAltResult::ErrorTerminated(Dynamic::from(Uncatchable(error)), Position::NONE)
+        }
+        _ => EvalAltResult::ErrorRuntime(Dynamic::from(Raised(error)), Position::NONE),
+    }
+    .into()
+}
+
+/// The text that errors point into.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+impl Source {
+    /// The bytes of the word at a position, or of the character there.
+    fn span(&self, position: Position) -> Range<usize> {
+        let Some(line) = position.line() else { return 0..0 };
+        let line_start: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        let rest = &self.text[line_start.min(self.text.len())..];
+        let column = position.position().unwrap_or(1).max(1);
+        let skipped: usize = rest.chars().take(column - 1).take_while(|c| *c != '\n').map(char::len_utf8).sum();
+        let start = line_start + skipped;
+        start..start + word_length(&self.text[start..])
+    }
+
+    fn diagnostic(&self, position: Position, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(&self.path, &self.text, self.span(position), message)
+    }
+}
+
+fn word_length(text: &str) -> usize {
+    let word: usize = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum();
+    match (word, text.chars().next()) {
+        (0, Some(first)) if first != '\n' => first.len_utf8(),
+        (word, _) => word,
+    }
+}
+
+/// A script that does not compile.
+pub(super) fn syntax(source: &Source, error: &ParseError) -> Error {
+    let ParseError(kind, position) = error;
+    let diagnostic = match &**kind {
+        ParseErrorType::Reserved(word) => source
+            .diagnostic(*position, format!("`{word}` is a reserved word of Rhai"))
+            .label("reserved")
+            .help("choose another name; to run something beside the script use task(|| …)"),
+        other => {
+            source.diagnostic(at_or_end(source, *position), format!("syntax error: {}", sentence(other))).label("here")
+        }
+    };
+    diagnostic.into()
+}
+
+fn at_or_end(source: &Source, position: Position) -> Position {
+    if !position.is_none() {
+        return position;
+    }
+    let line = source.text.lines().count().max(1);
+    let column = source.text.lines().last().map_or(1, |last| last.chars().count().max(1));
+    Position::new(u16::try_from(line).unwrap_or(u16::MAX), u16::try_from(column).unwrap_or(u16::MAX))
+}
+
+fn sentence(kind: &ParseErrorType) -> String {
+    let text = kind.to_string();
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_lowercase().collect::<String>() + letters.as_str())
+}
+
+/// A script that failed while it ran.
+pub(super) fn runtime(source: &Source, ast: &AST, error: &EvalAltResult) -> Error {
+    let (error, position) = innermost(error);
+    match error {
+        EvalAltResult::ErrorRuntime(value, _) | EvalAltResult::ErrorTerminated(value, _) => {
+            ours(value).map_or_else(|| thrown(source, position, value), |own| placed(source, position, own))
+        }
+        EvalAltResult::ErrorFunctionNotFound(call, _) => no_function(source, ast, position, call),
+        EvalAltResult::ErrorVariableNotFound(name, _) => no_variable(source, ast, position, name),
+        EvalAltResult::ErrorStackOverflow(_) => source
+            .diagnostic(position, format!("functions call each other more than {DEPTH_MAX} deep (limit: {DEPTH_MAX})"))
+            .label("the call too many")
+            .help("recursion without an end? use a loop")
+            .into(),
+        other => source.diagnostic(position, plain(other)).into(),
+    }
+}
+
+/// Rhai wraps an error once for each function it passes; the innermost is what happened, with the first place known.
+fn innermost(error: &EvalAltResult) -> (&EvalAltResult, Position) {
+    let mut current = error;
+    let mut position = error.position();
+    while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) = current {
+        current = inner;
+        if !current.position().is_none() {
+            position = current.position();
+        }
+    }
+    (current, position)
+}
+
+fn ours(value: &Dynamic) -> Option<Error> {
+    let raised = value.clone().try_cast::<Raised>().map(|raised| raised.0);
+    raised.or_else(|| value.clone().try_cast::<Uncatchable>().map(|own| own.0))
+}
+
+/// Our own error, shown at its place in the script.
+fn placed(source: &Source, position: Position, mut error: Error) -> Error {
+    if error.diagnostics.is_empty() && error.kind != ErrorKind::Interrupted && !position.is_none() {
+        let mut diagnostic = source.diagnostic(position, error.message.clone());
+        diagnostic.help.clone_from(&error.help);
+        error.diagnostics.push(diagnostic);
+    }
+    error
+}
+
+fn thrown(source: &Source, position: Position, value: &Dynamic) -> Error {
+    let what = if value.is_unit() { "nothing".to_owned() } else { value.to_string() };
+    source.diagnostic(position, format!("the script threw: {what}")).label("not caught").into()
+}
+
+fn plain(error: &EvalAltResult) -> String {
+    let mut bare = error.unwrap_inner().to_string();
+    if let Some(place) = bare.rfind(" (line ") {
+        bare.truncate(place);
+    }
+    let mut letters = bare.chars();
+    letters.next().map_or(String::new(), |first| first.to_lowercase().collect::<String>() + letters.as_str())
+}
+
+/// `call` is Rhai's rendering: `name (type, type)`.
+fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Error {
+    let (name, given) = call.split_once(" (").map_or((call, ""), |(name, rest)| (name, rest.trim_end_matches(')')));
+    let known: Vec<&str> =
+        BUILTINS.iter().filter(|builtin| builtin.name == name).map(|builtin| builtin.signature).collect();
+    let own: Vec<String> =
+        ast.iter_functions().filter(|f| f.name == name).map(|f| format!("{name}({})", f.params.join(", "))).collect();
+    let span = source.span(position);
+    // An operator's error is placed at the operator.
+    if !source.text[span].starts_with(name.rsplit("::").next().unwrap_or(name))
+        && !name.chars().any(char::is_alphabetic)
+    {
+        return source.diagnostic(position, format!("`{name}` does not work on ({given})")).into();
+    }
+    if known.is_empty() && own.is_empty() {
+        let diagnostic = source.diagnostic(position, format!("unknown function `{name}`")).label("not a function");
+        return match nearest(name, function_names(ast).iter().map(String::as_str)) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic.help("`blockade doc` lists the functions"),
+        }
+        .into();
+    }
+    let takes = if known.is_empty() { own.join(" or ") } else { known.join(" or ") };
+    source.diagnostic(position, format!("`{name}` does not take ({given})")).help(format!("it is {takes}")).into()
+}
+
+fn no_variable(source: &Source, ast: &AST, position: Position, name: &str) -> Error {
+    let diagnostic = source.diagnostic(position, format!("unknown variable `{name}`")).label("not known here");
+    if name.starts_with("global::") {
+        return diagnostic
+            .help("only constants of the script's body are seen as `global::NAME`: `const NAME = …;`")
+            .into();
+    }
+    let constants = ast.iter_literal_variables(true, false).map(|(constant, ..)| constant).collect::<Vec<_>>();
+    if constants.contains(&name) {
+        return diagnostic.help(format!("inside a function a constant of the body is `global::{name}`")).into();
+    }
+    let words = function_names(ast);
+    match nearest(name, words.iter().map(String::as_str).chain(constants)) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).into(),
+        None => diagnostic.help("functions share no variables; state(key, value) does").into(),
+    }
+}
+
+fn function_names(ast: &AST) -> BTreeSet<String> {
+    let own = ast.iter_functions().map(|f| f.name.to_owned());
+    BUILTINS.iter().map(|builtin| builtin.name.to_owned()).chain(own).collect()
+}

@@ -1,0 +1,204 @@
+//! What all script functions share: the way to the cluster, the clock, the recorder, the randomness and the limits.
+//!
+//! Every function that waits does so through [`Host::wait`], which is also where Ctrl-C and the run's deadline end a
+//! script; nothing else may block.
+
+use super::random::Stream;
+use crate::cluster::Cluster;
+use crate::engine::{Clock, Command, EventBody, Job, Port, Recorder, Reply};
+use crate::{Error, ErrorKind, Result};
+use rhai::Dynamic;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use tokio::sync::Notify;
+
+/// Ctrl-C or SIGTERM, seen by a waiting script at once and by a computing one soon.
+#[derive(Debug, Default)]
+pub struct Interrupt {
+    raised: AtomicBool,
+    wake: Notify,
+}
+
+impl Interrupt {
+    /// Interrupts the run.
+    pub fn raise(&self) {
+        self.raised.store(true, Ordering::SeqCst);
+        self.wake.notify_waiters();
+    }
+
+    /// Whether it was interrupted.
+    pub fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::SeqCst)
+    }
+
+    /// Waits for it.
+    pub async fn raised(&self) {
+        let wake = self.wake.notified();
+        if !self.is_raised() {
+            wake.await;
+        }
+    }
+}
+
+/// What a host is made of.
+pub struct HostSettings {
+    /// The nodes.
+    pub cluster: Arc<Cluster>,
+    /// Takes the script's commands.
+    pub port: Arc<dyn Port>,
+    /// The run's clock.
+    pub clock: Arc<Clock>,
+    /// Where events go.
+    pub recorder: Arc<Recorder>,
+    /// Ctrl-C.
+    pub interrupt: Arc<Interrupt>,
+    /// The seed of every choice.
+    pub seed: u64,
+    /// `--set NAME=VALUE`.
+    pub params: BTreeMap<String, String>,
+}
+
+/// Lives as long as a run, on the script's thread.
+pub struct Host {
+    /// The nodes.
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) clock: Arc<Clock>,
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) seed: u64,
+    pub(super) params: BTreeMap<String, String>,
+    /// The current task's stream.
+    pub(super) stream: RefCell<Stream>,
+    /// `state(key, value)`.
+    pub(super) state: RefCell<BTreeMap<String, Dynamic>>,
+    port: Arc<dyn Port>,
+    interrupt: Arc<Interrupt>,
+    deadline_us: Cell<u64>,
+    /// Operations counted by Rhai at the last wait and at the last look.
+    operations: Cell<(u64, u64)>,
+}
+
+/// A script that computes so long without waiting for anything is taken for an endless loop.
+const OPERATIONS_MAX: u64 = 50_000_000;
+
+impl Host {
+    /// A host for one run.
+    #[must_use]
+    pub fn new(settings: HostSettings) -> Self {
+        Self {
+            cluster: settings.cluster,
+            port: settings.port,
+            clock: settings.clock,
+            recorder: settings.recorder,
+            interrupt: settings.interrupt,
+            seed: settings.seed,
+            params: settings.params,
+            stream: RefCell::new(Stream::root(settings.seed).split("main")),
+            state: RefCell::default(),
+            deadline_us: Cell::new(u64::MAX),
+            operations: Cell::new((0, 0)),
+        }
+    }
+
+    /// Ends the script at this time.
+    pub fn set_deadline(&self, t_us: u64) {
+        self.deadline_us.set(t_us);
+    }
+
+    /// Hands in a command and waits for its reply.
+    pub fn call(&self, command: Command) -> Result<Reply> {
+        let job = self.port.call(command);
+        self.wait(job)
+    }
+
+    /// Waits for a job, but not beyond Ctrl-C or the deadline.
+    pub fn wait<T: Send>(&self, job: Job<T>) -> Result<T> {
+        self.operations.set((self.operations.get().1, self.operations.get().1));
+        self.check_limits()?;
+        if self.clock.is_virtual() {
+            return at_once(job);
+        }
+        let deadline_us = self.deadline_us.get();
+        tokio::runtime::Handle::current().block_on(async {
+            tokio::select! {
+                biased;
+                result = job => result,
+                () = self.interrupt.raised() => Err(interrupted()),
+                () = self.clock.sleep_until(deadline_us) => Err(deadline(deadline_us)),
+            }
+        })
+    }
+
+    /// Sleeps until this time of the run.
+    pub fn sleep_until(&self, t_us: u64) -> Result<()> {
+        let deadline_us = self.deadline_us.get();
+        if self.clock.is_virtual() {
+            self.check_limits()?;
+            at_once(self.clock_job(t_us.min(deadline_us)))?;
+            return if t_us >= deadline_us { Err(deadline(deadline_us)) } else { Ok(()) };
+        }
+        self.wait(self.clock_job(t_us))
+    }
+
+    fn clock_job(&self, t_us: u64) -> Job<()> {
+        let clock = Arc::clone(&self.clock);
+        Box::pin(async move {
+            clock.sleep_until(t_us).await;
+            Ok(())
+        })
+    }
+
+    /// Called by Rhai between operations: why the script must end now, if it must.
+    pub(super) fn progress(&self, operations: u64) -> Option<Error> {
+        let (mark, _) = self.operations.get();
+        let mark = mark.min(operations); // each entry into Rhai counts from zero again
+        self.operations.set((mark, operations));
+        if operations - mark > OPERATIONS_MAX {
+            return Some(
+                Error::usage(format!("runaway script: {OPERATIONS_MAX} operations without waiting for anything"))
+                    .help("an endless loop? a loop that waits for something should sleep() or wait_until()"),
+            );
+        }
+        if operations.is_multiple_of(4096) { self.check_limits().err() } else { None }
+    }
+
+    fn check_limits(&self) -> Result<()> {
+        if self.interrupt.is_raised() {
+            return Err(interrupted());
+        }
+        let deadline_us = self.deadline_us.get();
+        if self.clock.now_us() >= deadline_us { Err(deadline(deadline_us)) } else { Ok(()) }
+    }
+
+    /// Records an event; a journal that cannot take it ends the run.
+    pub fn record(&self, body: EventBody) -> Result<()> {
+        self.recorder.record(body)
+    }
+
+    /// The names of all nodes, in the cluster's order.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.cluster.nodes.iter().map(|node| node.name.clone()).collect()
+    }
+}
+
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "interrupted")
+}
+
+fn deadline(deadline_us: u64) -> Error {
+    Error::new(ErrorKind::Deadline, format!("the run's deadline of {} s has passed", deadline_us as f64 / 1e6))
+        .help("give more with `const OPTIONS = #{ timeout: \"30m\" };` or --timeout")
+}
+
+/// The result of a job that never waits: everything on virtual time.
+fn at_once<T>(mut job: Job<T>) -> Result<T> {
+    match Future::poll(job.as_mut(), &mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => {
+            Err(Error::machine("something waited for real time on the virtual clock").help("this is a bug in blockade"))
+        }
+    }
+}

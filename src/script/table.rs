@@ -1,0 +1,120 @@
+//! The functions of the script API as a table: name, signature, one line of what it does. Diagnostics read it, and a
+//! test holds it against what is registered, so that no function is missing here.
+
+/// One way to call a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Builtin {
+    /// Its name.
+    pub name: &'static str,
+    /// How it is called.
+    pub signature: &'static str,
+    /// What it does, one line.
+    pub summary: &'static str,
+}
+
+macro_rules! builtins {
+    ($($name:ident $arguments:literal $summary:literal)*) => {
+        /// All of them, by group.
+        pub const BUILTINS: &[Builtin] = &[$(Builtin {
+            name: stringify!($name),
+            signature: concat!(stringify!($name), "(", $arguments, ")"),
+            summary: $summary,
+        }),*];
+    };
+}
+
+builtins! {
+    partition "groups" "nodes reach each other only inside a common group: [[\"n1\", \"n2\"], \"n3\"]; nodes not named form one more"
+    isolate "nodes" "the nodes reach nobody else, and not each other"
+    one_way "source, target" "packets travel only from source to target; the way back is dropped"
+    block "links" "the links drop everything"
+    block "a, b" "everything that travels from a to b is dropped"
+    reject "links" "the links answer with ICMP unreachable or a TCP reset"
+    reject "a, b" "everything that travels from a to b is answered so"
+    slow "links, delay" "the links are slower by a duration, or by #{ delay, jitter, correlation, distribution }"
+    flaky "links, loss" "the links lose packets with a probability, or by #{ loss, correlation }"
+    duplicate "links, p" "packets arrive twice with this probability"
+    corrupt "links, p" "packets arrive with a flipped bit with this probability"
+    reorder "links, p" "packets overtake each other with this probability"
+    throttle "links, rate" "the links carry no more than a rate like \"10mbit\""
+    degrade "links, how" "several at once: #{ delay, jitter, loss, duplicate, corrupt, reorder, rate }"
+    pause "nodes" "freezes all processes of the nodes; heal() or resume() lets them go on"
+    stop "nodes" "stops the nodes' programs with their own signal and grace; heal() or start() starts them again"
+    kill "nodes" "ends the nodes with SIGKILL; heal() or start() starts them again"
+    kill "nodes, signal" "sends a signal like \"SIGTERM\" to the nodes' programs"
+    link "a, b" "the links from a to b"
+    between "a, b" "the links between a and b, both directions"
+    from "a" "all links that leave a"
+    to "a" "all links that reach a"
+    on "links, filter" "narrows links to packets: links.on(#{ proto: \"tcp\", port: 6379, family: \"ipv6\" })"
+    heal "" "heals every fault but those marked keep()"
+    heal "fault" "heals one: fault.heal()"
+    keep "fault" "exempts a fault from heal(): fault.keep()"
+    join "" "heals the cuts only"
+    fast "" "heals the impairments only"
+    fast "nodes" "heals the impairments that touch these nodes"
+    during "fault, duration" "sleeps, then heals the fault"
+    faults "" "the active faults, oldest first"
+    nodes "" "the names of all nodes, in the cluster's order"
+    nodes "glob" "the names that match"
+    start "nodes" "starts nodes that are down"
+    restart "nodes" "stops and starts nodes; their addresses and faults stay"
+    resume "nodes" "lets frozen nodes go on"
+    status "node" "\"UP\", \"DOWN\" or \"PAUSED\""
+    ip "node" "the node's first address"
+    exec "node, command" "runs a program in the node: #{ code, stdout, stderr, ok, timed_out, took }"
+    exec "node, command, options" "the same with #{ timeout, stdin }"
+    logs "node" "what the node's program has printed"
+    logs "node, options" "only its end: #{ last: 100 }"
+    wait_log "node, regex, timeout" "waits until a line of the node's log matches"
+    tcp "node, port" "does the node accept a TCP connection on this port?"
+    probe "a, b" "one packet there and back: #{ ok, rtt, lost }"
+    reachable "a, b" "does one packet that a sends arrive at b?"
+    sleep "duration" "waits: 5, 0.5, 100.ms, \"1.5s\""
+    sleep_until "time" "waits until this time since the start of the run"
+    elapsed "" "seconds since the start of the run"
+    wait_until "timeout, condition" "waits until || condition holds; fails the run if it does not"
+    eventually "timeout, condition" "asserts that || condition comes true in time"
+    always "duration, condition" "asserts that || condition stays true"
+    random "" "a number from 0 up to, not including, 1"
+    random "low, high" "a number between; of integers, both ends are included"
+    random_duration "low, high" "a duration between two"
+    exponential "mean" "a duration, exponentially distributed"
+    chance "p" "true with this probability: 0.3 or \"30%\""
+    choose "list" "one item"
+    sample "list, count" "so many different items"
+    shuffle "list" "the items in a random order"
+    random_partition "" "random groups of all nodes, for partition()"
+    seed "" "the run's seed"
+    param "name, default" "what --set name=value gave, in the default's type"
+    state "key" "a value that all functions of the run share; () where none was set"
+    state "key, value" "sets it"
+    assert "condition, message" "fails the run unless the condition holds"
+    fail "message" "fails the run"
+    note "message" "writes into the timeline and the journal"
+    metric "name, value" "records a number"
+    task "function" "runs a function beside the script"
+    every "duration, function" "runs a function again and again"
+    after "duration, function" "runs a function once, later"
+    op "f, value, function" "records an operation"
+    workload "command" "runs a program that prints operations"
+    http "node, request" "an HTTP request to a node"
+    check_linearizable "model" "checks the history"
+    check_set "final_read" "checks a set's history"
+    history "" "the recorded operations"
+    ops "filter" "some of them"
+    definite_failure "message" "throws: the operation was definitely not done"
+    verify "" "measures every impaired link"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_of_later_versions_is_listed() {
+        for (name, _) in super::super::bind::LATER {
+            assert!(BUILTINS.iter().any(|builtin| builtin.name == *name), "{name} has no line in the table");
+        }
+    }
+}
