@@ -12,7 +12,8 @@ pub(super) fn main(function: Option<&str>) -> Result<()> {
     if found.peek().is_none() {
         let name = function.unwrap_or_default();
         let near = nearest(name, BUILTINS.iter().map(|builtin| builtin.name));
-        let help = near.map_or_else(|| "`blockade doc` lists them all".to_owned(), |near| format!("did you mean `{near}`?"));
+        let help =
+            near.map_or_else(|| "`blockade doc` lists them all".to_owned(), |near| format!("did you mean `{near}`?"));
         return Err(Error::usage(format!("there is no function `{name}`")).help(help));
     }
     for builtin in found {

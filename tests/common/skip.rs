@@ -9,7 +9,8 @@ pub fn skip(reason: &str) {
     // To the terminal itself: the test runner keeps what a passing test prints to itself.
     let _ = writeln!(std::io::stderr().lock(), "SKIPPED {line}");
     if let Some(list) = std::env::var_os("BLOCKADE_SKIPPED_FILE") {
-        let mut file = std::fs::File::options().append(true).create(true).open(list).expect("the list of skipped tests");
+        let mut file =
+            std::fs::File::options().append(true).create(true).open(list).expect("the list of skipped tests");
         writeln!(file, "{line}").expect("the list of skipped tests");
     }
 }
