@@ -109,8 +109,9 @@ impl Agent {
         let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let answer = self.shared.waiting.register(id)?;
         let closed = || Failure::Gone(Error::machine("the agent was closed"));
-        let sent = lock(&self.shared.outbox).as_ref().map(|outbox| outbox.send(Call { id, request }));
-        sent.ok_or_else(closed)?.map_err(|_| closed())?;
+        let outbox = lock(&self.shared.outbox).clone();
+        let sent = outbox.is_some_and(|outbox| outbox.send(Call { id, request }).is_ok());
+        sent.then_some(()).ok_or_else(closed)?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 

@@ -5,23 +5,21 @@
 
 use super::namespace::NetNs;
 use super::node::Node;
+use super::rules::{self, Rules};
 use super::serve::Outbox;
 use crate::error::{Error, Result};
 use crate::kernel::address::{AddressEvents, hosts};
 use crate::kernel::link::{Change, Device, End, LOOPBACK, Links, Mac, link_local};
+use crate::kernel::probe::{self, Connecting, Endpoint};
 use crate::plan::Ruleset;
-use crate::runtime::netns::protocol::{
-    Applied, CreateFabric, Failure, NodeNet, Notification, Probe, Probed, Reachable,
-};
+use crate::runtime::netns::protocol::{Applied, CreateFabric, NodeNet, Notification, Party, Probe, Probed, Reachable};
 use crate::runtime::netns::readable::readable;
 use ipnet::{IpNet, Ipv6Net};
 use rustix::fd::AsFd;
-use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::TcpSocket;
 use tokio::task::{JoinHandle, spawn_local};
 
 const BRIDGE: Device<'static> = Device { index: 2, name: "br0" };
@@ -32,6 +30,7 @@ const FIRST_PORT: u32 = 10;
 /// The network and all nodes in it.
 pub(super) struct Fabric {
     home: NetNs,
+    gateway: Vec<IpAddr>,
     members: Vec<Member>,
 }
 
@@ -39,6 +38,7 @@ pub(super) struct Fabric {
 struct Member {
     node: Rc<Node>,
     addresses: Vec<IpAddr>,
+    rules: Rules,
     watch: JoinHandle<()>,
 }
 
@@ -56,7 +56,8 @@ impl Fabric {
         let nodes: Vec<_> = request.nodes.iter().map(|node| Made::new(&home, node)).collect::<Result<_>>()?;
         connect(&request.gateway, &nodes)?;
         let members = nodes.into_iter().map(|made| made.finish(outbox)).collect::<Result<_>>()?;
-        Ok(Self { home, members })
+        let gateway = request.gateway.iter().map(IpNet::addr).collect();
+        Ok(Self { home, gateway, members })
     }
 
     /// Each node's addresses, link-local ones included, in the order of the nodes.
@@ -83,25 +84,65 @@ impl Fabric {
         let Some(address) = member.addresses.first() else {
             return Err(Error::usage(format!("node {node} has no address")));
         };
-        // A socket stays in the namespace it was opened in.
-        let socket = self.home.visit(member.node.network(), || {
-            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-            socket.map_err(|error| Error::machine(format!("node {node}: cannot open a socket: {error}")))
-        })?;
-        let connection = tokio::time::timeout(wait, socket.connect(SocketAddr::new(*address, port))).await;
-        Ok(matches!(connection, Ok(Ok(_))))
+        let to = SocketAddr::new(*address, port);
+        let connecting = self.home.visit(member.node.network(), || Connecting::start(to))?;
+        match connecting {
+            Some(connecting) => Ok(connecting.accepted(wait).await),
+            None => Ok(false),
+        }
     }
 
-    pub(super) fn apply(&self, _plans: Vec<(String, Ruleset)>) -> Result<Applied> {
-        Err(Error::machine("rules come later"))
+    /// A packet there and its answer back.
+    pub(super) async fn probe(&self, request: &Probe) -> Result<Probed> {
+        let (from, to) = self.endpoints(&request.from, &request.to)?;
+        let outcome = probe::probe(&from, &to, Duration::from_millis(request.wait_ms)).await?;
+        Ok(Probed { rtt_us: outcome.took_us() })
     }
 
-    pub(super) async fn probe(&self, _probe: &Probe) -> Result<Probed, Failure> {
-        Err(Error::machine("probes come later").into())
+    /// A packet there.
+    pub(super) async fn reachable(&self, request: &Reachable) -> Result<bool> {
+        let (from, to) = self.endpoints(&request.from, &request.to)?;
+        Ok(probe::reachable(&from, &to, Duration::from_millis(request.wait_ms)).await?.arrived())
     }
 
-    pub(super) async fn reachable(&self, _probe: &Reachable) -> Result<bool, Failure> {
-        Err(Error::machine("probes come later").into())
+    fn endpoints(&self, from: &Party, to: &Party) -> Result<(Endpoint, Endpoint)> {
+        let (from, to) = (self.party(from)?, self.party(to)?);
+        let (source, target) = probe::choose(from.1, to.1)
+            .ok_or_else(|| Error::usage("the two have no address of the same family").help("give both IPv4 or IPv6"))?;
+        Ok((self.open(from.0, source)?, self.open(to.0, target)?))
+    }
+
+    /// Where a party's sockets are opened (nowhere else than here for the world), and its addresses.
+    fn party(&self, party: &Party) -> Result<(Option<&NetNs>, &[IpAddr])> {
+        match party {
+            Party::World => Ok((None, &self.gateway)),
+            Party::Node(name) => {
+                let member = self.member(name)?;
+                Ok((Some(member.node.network()), &member.addresses))
+            }
+        }
+    }
+
+    fn open(&self, network: Option<&NetNs>, address: IpAddr) -> Result<Endpoint> {
+        match network {
+            Some(network) => self.home.visit(network, || Endpoint::open(address)),
+            None => Endpoint::open(address),
+        }
+    }
+
+    /// Brings namespaces to these rulesets.
+    pub(super) fn apply(&self, plans: Vec<(String, Ruleset)>) -> Applied {
+        let mut failures = Vec::new();
+        let mut found = Vec::new();
+        for (name, ruleset) in plans {
+            match self.member(&name) {
+                Ok(member) => found.push((name, &member.rules, ruleset)),
+                Err(error) => failures.push((name, error)),
+            }
+        }
+        let mut applied = rules::apply(found);
+        applied.failures.extend(failures);
+        applied
     }
 }
 
@@ -111,6 +152,7 @@ struct Made<'a> {
     network: NetNs,
     links: Links,
     events: AddressEvents,
+    rules: Rules,
 }
 
 impl<'a> Made<'a> {
@@ -118,10 +160,11 @@ impl<'a> Made<'a> {
         let made = home.create(|| {
             let links = Links::open()?;
             open_ports_and_ping();
-            Ok((links, AddressEvents::open()?))
+            Ok((links, AddressEvents::open()?, Rules::open()?))
         });
-        let (network, (links, events)) = made.map_err(|error| error.context(format!("node {}", request.name)))?;
-        Ok(Self { request, network, links, events })
+        let (network, (links, events, rules)) =
+            made.map_err(|error| error.context(format!("node {}", request.name)))?;
+        Ok(Self { request, network, links, events, rules })
     }
 
     /// Gives `eth0`, which is there by now, its addresses, and watches them from then on.
@@ -139,7 +182,7 @@ impl<'a> Made<'a> {
         let node = Rc::new(Node::new(name, self.network));
         let watcher =
             Watcher { name: name.clone(), links: self.links, known: addresses.clone(), outbox: outbox.clone() };
-        Ok(Member { node, addresses, watch: spawn_local(watcher.watch(self.events)) })
+        Ok(Member { node, addresses, rules: self.rules, watch: spawn_local(watcher.watch(self.events)) })
     }
 
     /// What `eth0` gets: IPv4 first, since the first address is the one that the node is known by.
@@ -235,6 +278,3 @@ impl Watcher {
         Ok(())
     }
 }
-
-#[allow(dead_code, reason = "used with rules")]
-type Current = RefCell<Ruleset>;

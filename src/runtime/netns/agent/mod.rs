@@ -14,6 +14,7 @@ mod image;
 mod init;
 mod namespace;
 mod node;
+mod rules;
 mod serve;
 mod sys;
 mod tree;

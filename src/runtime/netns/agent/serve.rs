@@ -97,8 +97,8 @@ impl Agent {
             Request::Resume(request) => encode::<p::Resume>(self.resume(&request.node).await),
             Request::Exec(request) => encode::<p::Exec>(self.exec(request).await),
             Request::ApplyPlans(request) => encode::<p::ApplyPlans>(self.apply(request)),
-            Request::Probe(request) => encode::<p::Probe>(self.fabric()?.probe(&request).await),
-            Request::Reachable(request) => encode::<p::Reachable>(self.fabric()?.reachable(&request).await),
+            Request::Probe(request) => encode::<p::Probe>(self.probe(&request).await),
+            Request::Reachable(request) => encode::<p::Reachable>(self.reachable(&request).await),
             Request::Tcp(request) => encode::<p::Tcp>(self.tcp(&request).await),
             Request::Teardown(request) => encode::<p::Teardown>(Ok(self.tear_down(request).await)),
         }
@@ -147,7 +147,15 @@ impl Agent {
     }
 
     fn apply(&self, request: p::ApplyPlans) -> Answer<p::ApplyPlans> {
-        Ok(self.fabric()?.apply(request.plans)?)
+        Ok(self.fabric()?.apply(request.plans))
+    }
+
+    async fn probe(&self, request: &p::Probe) -> Answer<p::Probe> {
+        Ok(self.fabric()?.probe(request).await?)
+    }
+
+    async fn reachable(&self, request: &p::Reachable) -> Answer<p::Reachable> {
+        Ok(self.fabric()?.reachable(request).await?)
     }
 
     async fn tcp(&self, request: &p::Tcp) -> Answer<p::Tcp> {
