@@ -105,7 +105,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => run::main(&cli.global, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&cli.global, &args).map(ExitCode::from),
         Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
-        Command::DemoStore(args) => Ok(crate::demo::run(args)),
+        Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::runtime::netns::agent::main(args)),
         Command::OneShot(command) => oneshot::run(command, &cli.global.place()).map(|()| ExitCode::SUCCESS),
         Command::Supervise => crate::supervisor::supervise().map(|()| ExitCode::SUCCESS),
