@@ -22,7 +22,7 @@ async fn rounds(nodes: u8) {
     let launched = lap(began);
     agent.close().await;
     let began = Instant::now();
-    let cluster = Cluster::of(nodes).await;
+    let cluster = cluster!(nodes);
     let fabric = lap(began);
     let mut starting = tokio::task::JoinSet::new();
     for node in 1..=nodes {
