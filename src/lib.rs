@@ -1,4 +1,55 @@
 //! blockade: a chaos engine one scripts.
+//!
+//! A Rhai program calls `partition()`, `one_way()`, `restart()` … on a cluster of real nodes and decides, at random or
+//! on conditions, what happens next; a seed replays it.
+//!
+//! ```text
+//!  blockade.yaml ─► cluster ─┐
+//!  script / one-shot command ─► engine::Command ─► engine::Controller ─► fault (desired state) ─► plan (pure)
+//!                                                        │                                          │
+//!                                                        │                       runtime applies ◄──┘
+//!                                                        └──► engine::Event ─► terminal, journal, --json
+//! ```
+//!
+//! # Where a verb of the script becomes a rule in the kernel
+//! 1. [`script`] (`bind/faults.rs`): `partition([["n1"], ["n2"]])` becomes a [`fault::Fault`], a value, and is handed in
+//!    as a [`engine::Command`].
+//! 2. [`engine::Controller`] adds it to the set of active faults and folds the set: [`fault::Matrix`] says what happens
+//!    on every directed link, [`plan::rulesets`] what each node's namespace must therefore hold.
+//! 3. [`runtime::netns`] hands the rulesets that changed to its agent, and [`kernel::nft`] brings each namespace there
+//!    in one netlink transaction.
+//!
+//! # The map
+//! | module | what it is | what it may touch |
+//! |---|---|---|
+//! | [`cli`], `main.rs` | arguments → commands, events → text, exit codes | the terminal |
+//! | [`cluster`] | `blockade.yaml` → nodes, addresses, links; every config error with its place | nothing |
+//! | [`fault`] | faults, link selections, the fold into the matrix | nothing |
+//! | [`plan`] | matrix → what each namespace must hold, and the way from one ruleset to the next | nothing |
+//! | [`kernel`] | nftables, links, addresses and probes over netlink | the namespace it is called in |
+//! | [`runtime`] | where nodes live: `netns` (an agent with rights, inits, a client without), `sim` | processes, namespaces, node folders |
+//! | [`engine`] | commands, events, the controller (the single writer), the clock | nothing itself |
+//! | [`script`] | Rhai: bindings, randomness, limits, diagnostics | what its commands say |
+//! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
+//! | [`run`] | one run, from seed to verdict | signals |
+//! | [`supervisor`] | a cluster left up, and the way to it from other processes | its folder and socket |
+//! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
+//!
+//! # Invariants
+//! 1. A fault is a value; the active faults are a set; the network is a function of the set. Healing one leaves the rest
+//!    exactly as they were.
+//! 2. Links are directed. A symmetric partition is two cells of the matrix.
+//! 3. Desired state, reconciled: a plan is computed whole and applied idempotently; what is right already is not touched.
+//!    There is no moment at which a packet crosses a link that is cut both before and after.
+//! 4. Rules live inside the node's own network namespace, never in the host's firewall. Drops act at the receiver, before
+//!    conntrack; towards the world at netdev egress. Neighbour discovery is never dropped.
+//! 5. Only our own tables are created, changed, removed.
+//! 6. No fault outlives its run, however the run ends; then every failure to clean up is reported.
+//! 7. Everything a script decides comes from the seed and from what it observed.
+//! 8. Honest about determinism: on `sim` a seed gives a byte-identical journal; on real nodes the same decisions as long
+//!    as the script observes the same.
+//! 9. A fault that did not happen is an error.
+//! 10. What is about to be done is on disk before it is done.
 
 pub mod cli;
 pub mod cluster;
@@ -14,6 +65,7 @@ pub mod run;
 pub mod runtime;
 pub mod script;
 pub mod signal;
+pub mod supervisor;
 
 pub use error::{Error, ErrorKind, Result};
 

@@ -3,6 +3,8 @@
 //! Results go to stdout, messages to stderr. Errors are printed here, once, and decide the exit code.
 
 mod doc;
+pub mod oneshot;
+pub mod place;
 mod plan;
 mod report;
 mod run;
@@ -42,6 +44,12 @@ pub(crate) struct Global {
     name: Option<String>,
 }
 
+impl Global {
+    fn place(self) -> place::Place {
+        place::Place { config: self.config, data_dir: self.data_dir, name: self.name }
+    }
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Run a script against its cluster
@@ -62,6 +70,11 @@ enum Command {
     Version,
     /// A small replicated store: the patient of the quickstart
     DemoStore(crate::demo::Args),
+    #[command(flatten)]
+    OneShot(oneshot::OneShot),
+    /// Owns a cluster that is left up; started by blockade itself
+    #[command(hide = true)]
+    Supervise,
     /// Owns the namespaces of a run; started by blockade itself
     #[command(hide = true)]
     Agent(crate::runtime::netns::agent::Args),
@@ -88,12 +101,15 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let place = cli.global.place();
     match cli.command {
-        Command::Run(args) => run::main(&cli.global, &args).map(ExitCode::from),
-        Command::Plan(args) => plan::main(&cli.global, &args).map(ExitCode::from),
+        Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
+        Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
         Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
-        Command::DemoStore(args) => Ok(crate::demo::run(args)),
+        Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::runtime::netns::agent::main(args)),
+        Command::OneShot(command) => oneshot::run(command, &place).map(|()| ExitCode::SUCCESS),
+        Command::Supervise => crate::supervisor::supervise().map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "blockade", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

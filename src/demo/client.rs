@@ -7,14 +7,13 @@ use super::{List, Write};
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// From the node asked to the leader it names, and once more where leadership has just moved.
 const REDIRECTS_MAX: u32 = 2;
 
 /// Writes one value after the other.
-pub(super) fn write(args: &Write) -> ExitCode {
+pub(super) fn write(args: &Write) -> u8 {
     let mut all_ok = true;
     for value in &args.values {
         let line = match ask(args.to, &Request::Write { value: value.clone() }, args.timeout) {
@@ -26,31 +25,31 @@ pub(super) fn write(args: &Write) -> ExitCode {
         all_ok &= line.starts_with("ok ");
         println!("{line}");
     }
-    ExitCode::from(u8::from(!all_ok))
+    u8::from(!all_ok)
 }
 
 /// Prints the values as a sorted set.
-pub(super) fn list(args: &List) -> ExitCode {
+pub(super) fn list(args: &List) -> u8 {
     match ask(args.to, &Request::List, args.timeout) {
         Reply::Values(values) => {
             for value in values.into_iter().collect::<BTreeSet<_>>() {
                 println!("{value}");
             }
-            ExitCode::SUCCESS
+            0
         }
         Reply::Fail(reason) | Reply::Unknown(reason) => {
             eprintln!("demo-store list: {reason}");
-            ExitCode::FAILURE
+            1
         }
         Reply::Ok | Reply::Redirect(_) => {
             eprintln!("demo-store list: the node answered something else");
-            ExitCode::FAILURE
+            1
         }
     }
 }
 
 /// Asks a node and those it redirects to, all within `timeout`. Never answers [`Reply::Redirect`].
-fn ask(node: SocketAddr, request: &Request, timeout: Duration) -> Reply {
+pub(super) fn ask(node: SocketAddr, request: &Request, timeout: Duration) -> Reply {
     let deadline = Instant::now() + timeout;
     let mut node = node;
     for _ in 0..=REDIRECTS_MAX {

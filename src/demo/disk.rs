@@ -51,3 +51,51 @@ fn failure(verb: &str, path: &Path, error: impl std::fmt::Display) -> Error {
     Error::machine(format!("cannot {verb} {}: {error}", path.display()))
         .help("the store stops rather than forget what it promised")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::message::Epoch;
+
+    fn written() -> Durable {
+        let epoch = Epoch { number: 4, leader: 3 };
+        Durable { promised: epoch, log_epoch: epoch, log: vec!["a".to_owned(), "b".to_owned()] }
+    }
+
+    #[test]
+    fn what_was_stored_is_there_when_the_node_starts_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = Disk::open(dir.path(), 1).unwrap();
+        assert_eq!(*disk.stored(), Durable::default());
+        disk.store(&written()).unwrap();
+        assert_eq!(*Disk::open(dir.path(), 1).unwrap().stored(), written());
+        assert_eq!(*Disk::open(dir.path(), 2).unwrap().stored(), Durable::default());
+    }
+
+    #[test]
+    fn a_process_killed_while_it_writes_leaves_the_old_state() {
+        let dir = tempfile::tempdir().unwrap();
+        Disk::open(dir.path(), 1).unwrap().store(&written()).unwrap();
+        fs::write(dir.path().join("demo-store-1.json.new"), "{\"promi").unwrap();
+        assert_eq!(*Disk::open(dir.path(), 1).unwrap().stored(), written());
+    }
+
+    #[test]
+    fn a_file_that_is_not_its_own_is_an_error_and_not_an_empty_log() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("demo-store-1.json"), "{").unwrap();
+        let error = Disk::open(dir.path(), 1).unwrap_err();
+        assert_eq!(error.kind.exit_code(), 3);
+        let message = error.to_string().replace(&dir.path().display().to_string(), "DIR");
+        insta::assert_snapshot!(message, @"cannot read DIR/demo-store-1.json: EOF while parsing an object at line 1 column 1 (the store stops rather than forget what it promised)");
+    }
+
+    #[test]
+    fn a_node_that_cannot_store_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = Disk::open(dir.path(), 1).unwrap();
+        dir.close().unwrap();
+        assert_eq!(disk.store(&written()).unwrap_err().kind.exit_code(), 3);
+        assert_eq!(*disk.stored(), Durable::default());
+    }
+}

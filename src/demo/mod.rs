@@ -13,11 +13,11 @@ mod server;
 mod simulation;
 mod wire;
 
+use crate::error::Result;
 use clap::{Args as ClapArgs, Subcommand};
 use message::{Acks, Id};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// A small replicated store to try faults on: heartbeats, the highest node leads, writes are acknowledged after a
@@ -84,15 +84,12 @@ struct List {
     timeout: Duration,
 }
 
-/// Runs the subcommand. Prints results to stdout and errors to stderr.
-pub fn run(args: Args) -> ExitCode {
-    match args.command {
-        Command::Serve(serve) => server::run(serve).unwrap_or_else(|error| {
-            eprintln!("demo-store: {error}");
-            ExitCode::from(error.kind.exit_code())
-        }),
-        Command::Write(write) => client::write(&write),
-        Command::List(list) => client::list(&list),
+/// Runs the subcommand and returns its exit code. Results go to stdout, what a node has to say to stderr.
+pub fn run(args: &Args) -> Result<u8> {
+    match &args.command {
+        Command::Serve(serve) => server::run(serve),
+        Command::Write(write) => Ok(client::write(write)),
+        Command::List(list) => Ok(client::list(list)),
     }
 }
 
@@ -111,5 +108,28 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     match number.parse::<u64>() {
         Ok(count) if (1..=1_000_000).contains(&count) => Ok(Duration::from_millis(count * unit_ms)),
         _ => Err("write a duration as a whole number with a unit, such as 500ms or 2s".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse_duration, parse_peer};
+    use std::time::Duration;
+
+    #[test]
+    fn a_peer_is_a_number_and_an_address() {
+        assert_eq!(parse_peer("2=10.0.0.2:7000"), Ok((2, "10.0.0.2:7000".parse().unwrap())));
+        insta::assert_snapshot!(parse_peer("10.0.0.2:7000").unwrap_err(), @"write a peer as ID=IP:PORT, such as 2=10.0.0.2:7000");
+        insta::assert_snapshot!(parse_peer("two=10.0.0.2:7000").unwrap_err(), @"`two` is no node number");
+        insta::assert_snapshot!(parse_peer("2=10.0.0.2").unwrap_err(), @"`10.0.0.2` is not IP:PORT");
+    }
+
+    #[test]
+    fn a_duration_needs_a_unit_and_ends_some_day() {
+        assert_eq!(parse_duration("150ms"), Ok(Duration::from_millis(150)));
+        assert_eq!(parse_duration("2s"), Ok(Duration::from_secs(2)));
+        for wrong in ["", "2", "0s", "-1s", "1.5s", "99999999999999999999s", "s", "ms"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
     }
 }

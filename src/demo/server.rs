@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -35,7 +34,7 @@ const INBOX_LENGTH: usize = 256;
 type Arrival = (Request, oneshot::Sender<Reply>);
 
 /// Serves until the process is killed; returns only if it cannot.
-pub(super) fn run(args: Serve) -> Result<ExitCode> {
+pub(super) fn run(args: &Serve) -> Result<u8> {
     let peers: BTreeMap<Id, SocketAddr> = args.peers.iter().copied().collect();
     if peers.len() < args.peers.len() || peers.contains_key(&args.id) {
         return Err(
@@ -44,10 +43,10 @@ pub(super) fn run(args: Serve) -> Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::machine(format!("cannot start: {error}")))?;
-    runtime.block_on(serve(&args, peers))
+    runtime.block_on(serve(args, peers))
 }
 
-async fn serve(args: &Serve, peers: BTreeMap<Id, SocketAddr>) -> Result<ExitCode> {
+async fn serve(args: &Serve, peers: BTreeMap<Id, SocketAddr>) -> Result<u8> {
     let disk = Disk::open(&args.dir, args.id)?;
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.map_err(|error| Error::machine(format!("cannot listen on {}: {error}", args.listen)))?;
@@ -72,7 +71,7 @@ struct Server {
 }
 
 impl Server {
-    async fn drive(&mut self, mut arrivals: mpsc::Receiver<Arrival>) -> Result<ExitCode> {
+    async fn drive(&mut self, mut arrivals: mpsc::Receiver<Arrival>) -> Result<u8> {
         let mut ticks = interval(Duration::from_millis(HEARTBEAT_MS));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -189,4 +188,59 @@ async fn converse(connection: TcpStream, inbox: mpsc::Sender<Arrival>) -> Option
     let reply = timeout(ANSWER_TIMEOUT, answered).await.ok()?.ok()?;
     let mut connection = connection.into_inner().into_inner();
     timeout(REQUEST_TIMEOUT, connection.write_all(&wire::line(&reply))).await.ok()?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::client;
+    use super::super::message::Acks;
+    use super::*;
+    use std::path::Path;
+    use tokio::runtime::Runtime;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// Loopback addresses that no other process uses: this process's number is in them.
+    fn address(id: Id) -> SocketAddr {
+        let [.., high, low] = std::process::id().to_be_bytes();
+        SocketAddr::from(([127, high, low, id as u8], 7000))
+    }
+
+    /// Three nodes that run until the runtime is dropped, as abruptly as if they were killed.
+    fn cluster(dir: &Path) -> Runtime {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        for id in 1..=3 {
+            let peers: BTreeMap<_, _> = (1..=3).filter(|&peer| peer != id).map(|peer| (peer, address(peer))).collect();
+            let peers_given = peers.clone().into_iter().collect();
+            let dir = dir.to_owned();
+            let args = Serve { id, listen: address(id), peers: peers_given, acks: Acks::Majority, dir };
+            runtime.spawn(async move { serve(&args, peers).await.unwrap() });
+        }
+        runtime
+    }
+
+    /// Asks again until the answer is not "no": at first there is no leader.
+    fn ask(id: Id, request: &Request) -> Reply {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match client::ask(address(id), request, PATIENCE) {
+                Reply::Fail(reason) => assert!(Instant::now() < deadline, "{reason}"),
+                reply => return reply,
+            }
+            std::thread::sleep(Duration::from_millis(HEARTBEAT_MS));
+        }
+    }
+
+    #[test]
+    fn every_node_takes_writes_and_what_was_acknowledged_survives_the_death_of_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let running = cluster(dir.path());
+        for id in 1..=3 {
+            assert_eq!(ask(id, &Request::Write { value: id.to_string() }), Reply::Ok);
+        }
+        drop(running);
+        let _running = cluster(dir.path());
+        let values = ["1", "2", "3"].map(str::to_owned).to_vec();
+        assert_eq!(ask(1, &Request::List), Reply::Values(values));
+    }
 }

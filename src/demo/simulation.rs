@@ -235,6 +235,19 @@ fn with_acks_majority_a_leader_cut_off_acknowledges_nothing() {
 }
 
 #[test]
+fn a_leader_cut_off_does_not_list_values_that_others_may_have_added_to() {
+    let mut world = World::new(Acks::Majority);
+    world.calm(10);
+    let write = world.write(3);
+    world.settle();
+    assert_eq!(world.answers[&write], Answer::Ok);
+    world.isolate(3);
+    let list = world.list(3);
+    world.calm(20);
+    assert_eq!(world.answers.get(&list), None);
+}
+
+#[test]
 fn the_others_elect_the_highest_of_them_and_go_on() {
     let (mut world, _) = write_through_a_leader_cut_off(Acks::Majority);
     assert_eq!(world.list_at(1), Answer::Redirect(2));

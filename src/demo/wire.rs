@@ -20,7 +20,7 @@ pub(super) enum Request {
 }
 
 /// The one line that a client gets back.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reply {
     Ok,

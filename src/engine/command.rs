@@ -16,6 +16,14 @@ pub enum Command {
         #[serde(default)]
         for_us: Option<u64>,
     },
+    /// Adds a partition in the place of this owner's others, so that what is cut before and after is never open.
+    Replace {
+        /// What to do.
+        fault: Fault,
+        /// Heal it by itself after this time.
+        #[serde(default)]
+        for_us: Option<u64>,
+    },
     /// Removes faults.
     Heal {
         /// Which ones.
@@ -72,6 +80,26 @@ pub enum Command {
     Status,
     /// The active faults.
     Faults,
+}
+
+impl Command {
+    /// Whether it changes the cluster, rather than only looking at it.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        matches!(
+            self,
+            Self::Inject { .. } | Self::Replace { .. } | Self::Heal { .. } | Self::Keep { .. } | Self::Node { .. }
+        )
+    }
+
+    /// The time after which its fault is healed by whoever carried it out, microseconds.
+    #[must_use]
+    pub fn for_us(&self) -> Option<u64> {
+        match self {
+            Self::Inject { for_us, .. } | Self::Replace { for_us, .. } => *for_us,
+            _ => None,
+        }
+    }
 }
 
 /// Which faults to heal.

@@ -140,7 +140,11 @@ impl Controller {
             }
             Command::Status => Ok(super::ready(Ok(Reply::Status(self.status())))),
             Command::Faults => Ok(super::ready(Ok(Reply::Faults(self.active().collect())))),
-            Command::Inject { .. } | Command::Heal { .. } | Command::Keep { .. } | Command::Node { .. } => return None,
+            Command::Inject { .. }
+            | Command::Replace { .. }
+            | Command::Heal { .. }
+            | Command::Keep { .. }
+            | Command::Node { .. } => return None,
         };
         Some(job.unwrap_or_else(|error| super::ready(Err(error))))
     }
@@ -149,6 +153,7 @@ impl Controller {
     pub async fn change(&mut self, owner: Owner, command: Command) -> Result<Reply> {
         match command {
             Command::Inject { fault, .. } => self.inject(owner, fault).await.map(Reply::Fault),
+            Command::Replace { fault, .. } => self.replace(owner, fault).await.map(Reply::Fault),
             Command::Heal { which } => {
                 let ids = self.selected(&which);
                 self.heal(ids).await.map(Reply::Faults)
@@ -188,10 +193,48 @@ impl Controller {
     async fn inject(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
         self.admit(&fault)?;
         let before = self.clock.now_us();
+        let id = self.join_set(owner, &fault)?;
+        self.settle(id, fault, before, Vec::new()).await
+    }
+
+    /// Puts a partition in the place of this owner's others: one step for the network. Where it fails, they stand.
+    async fn replace(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
+        self.admit(&fault)?;
+        let before = self.clock.now_us();
+        let replaced = |active: &Active| active.owner == owner && matches!(active.fault, Fault::Partition { .. });
+        let ids: Vec<FaultId> = self.faults.iter().filter(|(_, a)| replaced(a)).map(|(id, _)| *id).collect();
+        let id = self.join_set(owner, &fault)?;
+        let mut former = Vec::with_capacity(ids.len());
+        for id in &ids {
+            self.recorder.record(EventBody::FaultHeal { id: *id })?;
+            former.extend(self.faults.remove(id).map(|active| (*id, active)));
+        }
+        let info = self.settle(id, fault, before, former).await?;
+        let took_us = self.clock.now_us() - before;
+        for id in ids {
+            self.recorder.record(EventBody::FaultHealed { id, took_us })?;
+        }
+        Ok(info)
+    }
+
+    /// Records a fault that is about to be injected and adds it to the active ones.
+    fn join_set(&mut self, owner: Owner, fault: &Fault) -> Result<FaultId> {
         let id = FaultId(self.next);
         self.recorder.record(EventBody::FaultInject { id, fault: fault.clone() })?;
         self.next += 1;
         self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
+        Ok(id)
+    }
+
+    /// Carries out a fault that has just joined the active ones. Where that fails, it leaves them again, and those
+    /// that made way for it return.
+    async fn settle(
+        &mut self,
+        id: FaultId,
+        fault: Fault,
+        before: u64,
+        former: Vec<(FaultId, Active)>,
+    ) -> Result<FaultInfo> {
         match self.carry_out(&fault).await {
             Ok(spread_us) => {
                 self.recorder.record(EventBody::FaultActive {
@@ -203,6 +246,7 @@ impl Controller {
             }
             Err(error) => {
                 self.faults.remove(&id);
+                self.faults.extend(former);
                 let undone = self.reconcile().await;
                 self.recorder.record(EventBody::FaultFailed { id, error: error.to_string() })?;
                 Err(undone.err().map_or(error, |undo| undo.context("undoing a fault that failed half-way")))

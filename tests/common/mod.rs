@@ -13,7 +13,8 @@ use tempfile::TempDir;
 pub const BLOCKADE: &str = env!("CARGO_BIN_EXE_blockade");
 
 /// Three nodes that do nothing.
-pub const THREE: &str = "nodes:\n  n1: { command: sleep infinity }\n  n2: { command: sleep infinity }\n  n3: { command: sleep infinity }\n";
+pub const THREE: &str =
+    "nodes:\n  n1: { command: sleep infinity }\n  n2: { command: sleep infinity }\n  n3: { command: sleep infinity }\n";
 
 /// How a command ended.
 #[derive(Debug)]

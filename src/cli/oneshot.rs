@@ -1,0 +1,147 @@
+//! One-shot commands: each asks the supervisor of a cluster that is up, prints the answer and ends.
+//!
+//! Here arguments become [`Command`](crate::engine::Command)s, names are resolved and chances drawn before anything
+//! is asked for; results go to standard output, everything else to standard error.
+
+mod exec;
+mod faults;
+mod nodes;
+mod show;
+mod targets;
+mod up;
+
+use super::place::Place;
+use crate::engine::{Command, Port, Reply};
+use crate::supervisor::{self, Connection};
+use crate::{Error, Result};
+use clap::{Args, Subcommand};
+use show::Shown;
+
+/// The commands on a cluster that is left up.
+#[derive(Debug, Subcommand)]
+pub enum OneShot {
+    /// Bring the cluster up and leave it up
+    Up(up::Up),
+    /// Heal everything and remove the cluster
+    Destroy(up::Destroy),
+    /// Show the nodes
+    Status(Format),
+    /// Cut the network into groups, in place of the partition in force
+    Partition(faults::Partition),
+    /// Let packets travel in one direction only
+    OneWay(faults::OneWay),
+    /// Drop everything that travels from A to B
+    Block(faults::Block),
+    /// Remove all partitions, one-way and blocked links
+    Join(Format),
+    /// Heal faults: all of them, stopped nodes included, or those named
+    Heal(faults::Heal),
+    /// List the active faults
+    Faults(Format),
+    /// Start nodes that are down
+    Start(nodes::Act),
+    /// Stop nodes, as their own stop signal and grace say
+    Stop(faults::Halt),
+    /// Stop and start nodes
+    Restart(nodes::Act),
+    /// Send a signal to nodes
+    Kill(faults::Kill),
+    /// Freeze all processes of nodes
+    Pause(faults::Halt),
+    /// Let frozen nodes go on
+    Resume(nodes::Act),
+    /// Delay what nodes send
+    Slow(faults::Halt),
+    /// Lose some of what nodes send
+    Flaky(faults::Halt),
+    /// Send some of what nodes send twice
+    Duplicate(faults::Halt),
+    /// Damage some of what nodes send
+    Corrupt(faults::Halt),
+    /// Reorder some of what nodes send
+    Reorder(faults::Halt),
+    /// Limit the rate at which nodes send
+    Throttle(faults::Halt),
+    /// Remove every delay, loss and the like from nodes
+    Fast(faults::Fast),
+    /// Print what a node has written
+    Logs(exec::Logs),
+    /// Run a program in a node
+    Exec(exec::Exec),
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Format {
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries out one command.
+pub fn run(command: OneShot, place: &Place) -> Result<()> {
+    if let OneShot::Up(up) = &command {
+        up.start(place)?;
+    }
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let tokio = tokio.map_err(|error| Error::machine(format!("cannot wait for the supervisor: {error}")))?;
+    let shown = tokio.block_on(answer(command, place))?;
+    shown.print()
+}
+
+async fn answer(command: OneShot, place: &Place) -> Result<Shown> {
+    if let OneShot::Destroy(destroy) = command {
+        return destroy.run(place).await;
+    }
+    let remote = Remote(supervisor::connect(&place.folder()?, None).await?);
+    match command {
+        OneShot::Up(up::Up { format, .. }) | OneShot::Status(format) => remote.status(format).await,
+        OneShot::Destroy(_) => Ok(Shown::default()),
+        OneShot::Partition(partition) => partition.run(&remote).await,
+        OneShot::OneWay(one_way) => one_way.run(&remote).await,
+        OneShot::Block(block) => block.run(&remote).await,
+        OneShot::Join(format) => faults::join(&remote, format).await,
+        OneShot::Heal(heal) => heal.run(&remote).await,
+        OneShot::Faults(format) => faults::list(&remote, format).await,
+        OneShot::Start(act) => act.run(&remote, crate::engine::NodeAction::Start).await,
+        OneShot::Restart(act) => act.run(&remote, crate::engine::NodeAction::Restart).await,
+        OneShot::Resume(act) => act.run(&remote, crate::engine::NodeAction::Resume).await,
+        OneShot::Stop(halt) => halt.stop(&remote).await,
+        OneShot::Pause(halt) => halt.pause(&remote).await,
+        OneShot::Kill(kill) => kill.run(&remote).await,
+        OneShot::Slow(halt) => halt.shape(&remote, "slow").await,
+        OneShot::Flaky(halt) => halt.shape(&remote, "flaky").await,
+        OneShot::Duplicate(halt) => halt.shape(&remote, "duplicate").await,
+        OneShot::Corrupt(halt) => halt.shape(&remote, "corrupt").await,
+        OneShot::Reorder(halt) => halt.shape(&remote, "reorder").await,
+        OneShot::Throttle(halt) => halt.shape(&remote, "throttle").await,
+        OneShot::Fast(fast) => fast.run(&remote).await,
+        OneShot::Logs(logs) => logs.run(&remote).await,
+        OneShot::Exec(exec) => exec.run(&remote).await,
+    }
+}
+
+/// The cluster that is up.
+struct Remote(Connection);
+
+impl Remote {
+    fn cluster(&self) -> &crate::cluster::Cluster {
+        &self.0.info.cluster
+    }
+
+    async fn call(&self, command: Command) -> Result<Reply> {
+        self.0.port.call(command).await
+    }
+
+    async fn status(&self, format: Format) -> Result<Shown> {
+        match self.call(Command::Status).await? {
+            Reply::Status(lines) => show::status(&lines, format),
+            other => Err(odd(&other)),
+        }
+    }
+}
+
+fn odd(reply: &Reply) -> Error {
+    Error::machine(format!("the supervisor gave a reply that does not fit: {reply:?}"))
+        .help("this is a bug in blockade")
+}

@@ -1,0 +1,255 @@
+//! Faults that stand until they are healed: cuts, halts, and what will shape links.
+
+use super::targets::{Seed, Targets, group, parties};
+use super::{Format, Remote, Shown, odd, show};
+use crate::cli::setup;
+use crate::cluster::Cluster;
+use crate::engine::{Command, FaultInfo, Reply, Selection};
+use crate::fault::{Fault, FaultId, Impairment, LinkSet, Party};
+use crate::script::quantity::Problem;
+use crate::script::random::Stream;
+use crate::signal::Signal;
+use crate::{Error, Result};
+use clap::Args;
+
+/// What every fault takes.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Heal it by itself after this time, as in 30s
+    #[arg(long = "for", value_name = "D", value_parser = setup::duration)]
+    for_us: Option<u64>,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Common {
+    async fn inject(self, remote: &Remote, fault: Fault, told: String) -> Result<Shown> {
+        let command = Command::Inject { fault, for_us: self.for_us };
+        shown(remote.call(command).await?, told, self.format)
+    }
+}
+
+fn shown(reply: Reply, told: String, format: Format) -> Result<Shown> {
+    match reply {
+        Reply::Fault(info) => Ok(Shown { messages: told, ..show::injected(&info, format)? }),
+        other => Err(odd(&other)),
+    }
+}
+
+/// Cuts the network into groups.
+#[derive(Debug, Args)]
+pub struct Partition {
+    /// Groups of nodes that reach each other: `n1,n2 n3`. Nodes not named form one more group; a node in two groups
+    /// reaches both
+    #[arg(value_name = "GROUP", required_unless_present = "random", conflicts_with = "random")]
+    groups: Vec<String>,
+    /// Into random groups
+    #[arg(short = 'z', long)]
+    random: bool,
+    #[command(flatten)]
+    seed: Seed,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Partition {
+    pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
+        let cluster = remote.cluster();
+        let (groups, told) = if self.random {
+            let (seed, told) = self.seed.draw()?;
+            (random_groups(cluster, seed)?, told)
+        } else {
+            (self.groups.iter().map(|list| group(cluster, list)).collect::<Result<_>>()?, String::new())
+        };
+        let command = Command::Replace { fault: Fault::Partition { groups }, for_us: self.common.for_us };
+        shown(remote.call(command).await?, told, self.common.format)
+    }
+}
+
+/// Neutral and holy nodes belong to no side.
+fn random_groups(cluster: &Cluster, seed: u64) -> Result<Vec<Vec<String>>> {
+    let sided: Vec<&str> =
+        cluster.nodes.iter().filter(|node| !node.neutral && !node.holy).map(|node| node.name.as_str()).collect();
+    if sided.len() < 2 {
+        return Err(Error::usage("a random partition needs at least two nodes that are neither neutral nor holy"));
+    }
+    let groups = Stream::root(seed).partition(sided.len());
+    Ok(groups.into_iter().map(|group| group.into_iter().map(|node| sided[node].to_owned()).collect()).collect())
+}
+
+/// Lets packets travel in one direction only.
+#[derive(Debug, Args)]
+pub struct OneWay {
+    /// Whose packets still arrive: `n1`, `n1,n2` or `world`
+    source: String,
+    /// Whose packets no longer do
+    target: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl OneWay {
+    pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
+        let (source, target) = ends(remote.cluster(), &self.source, &self.target)?;
+        self.common.inject(remote, Fault::OneWay { source, target }, String::new()).await
+    }
+}
+
+/// Drops everything that travels from A to B.
+#[derive(Debug, Args)]
+pub struct Block {
+    /// Whose packets: `n1`, `n1,n2` or `world`
+    source: String,
+    /// To whom
+    target: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Block {
+    pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
+        let (source, target) = ends(remote.cluster(), &self.source, &self.target)?;
+        let links = LinkSet::new(&source, &target);
+        self.common.inject(remote, Fault::Block { links }, String::new()).await
+    }
+}
+
+fn ends(cluster: &Cluster, source: &str, target: &str) -> Result<(Vec<Party>, Vec<Party>)> {
+    let (source, target) = (parties(cluster, source)?, parties(cluster, target)?);
+    match source.iter().find(|end| target.contains(end)) {
+        Some(both) => Err(Error::usage(format!("{both} is both source and target: it has no link to itself"))),
+        None => Ok((source, target)),
+    }
+}
+
+/// A fault on whole nodes.
+#[derive(Debug, Args)]
+pub struct Halt {
+    #[command(flatten)]
+    targets: Targets,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Halt {
+    pub(super) async fn stop(self, remote: &Remote) -> Result<Shown> {
+        let (nodes, told) = self.targets.resolve(remote.cluster())?;
+        self.common.inject(remote, Fault::Stop { nodes }, told).await
+    }
+
+    pub(super) async fn pause(self, remote: &Remote) -> Result<Shown> {
+        let (nodes, told) = self.targets.resolve(remote.cluster())?;
+        self.common.inject(remote, Fault::Pause { nodes }, told).await
+    }
+
+    /// Impairs all that the nodes send, by the old Blockade's defaults where it has some.
+    pub(super) async fn shape(self, remote: &Remote, verb: &str) -> Result<Shown> {
+        let (nodes, told) = self.targets.resolve(remote.cluster())?;
+        let sources: Vec<Party> = nodes.into_iter().map(Party::Node).collect();
+        let everyone = remote.cluster().names().map(|name| Party::Node(name.to_owned())).chain([Party::World]);
+        let links = LinkSet::new(&sources, &everyone.collect::<Vec<_>>());
+        let fault = Fault::Degrade { verb: verb.to_owned(), links, impairment: usual(verb) };
+        self.common.inject(remote, fault, told).await
+    }
+}
+
+fn usual(verb: &str) -> Impairment {
+    match verb {
+        "slow" => Impairment { delay_us: 75_000, jitter_us: 100_000, ..Impairment::NONE },
+        "flaky" => Impairment { loss: 0.3, ..Impairment::NONE },
+        "duplicate" => Impairment { duplicate: 0.05, ..Impairment::NONE },
+        "corrupt" => Impairment { corrupt: 0.05, ..Impairment::NONE },
+        "reorder" => Impairment { reorder: 0.25, ..Impairment::NONE },
+        _ => Impairment { rate_bits: Some(1_000_000), ..Impairment::NONE },
+    }
+}
+
+/// Sends a signal to nodes.
+#[derive(Debug, Args)]
+pub struct Kill {
+    /// The signal, by name or number
+    #[arg(short, long, default_value = "SIGKILL", value_parser = signal)]
+    signal: Signal,
+    #[command(flatten)]
+    targets: Targets,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Kill {
+    pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
+        let (nodes, told) = self.targets.resolve(remote.cluster())?;
+        let signal = self.signal.name().to_owned();
+        self.common.inject(remote, Fault::Kill { nodes, signal }, told).await
+    }
+}
+
+fn signal(text: &str) -> Result<Signal, Problem> {
+    Signal::parse(text)
+}
+
+/// Heals faults.
+#[derive(Debug, Args)]
+pub struct Heal {
+    /// Their names, f1, f2, … [default: all]
+    #[arg(value_name = "ID", value_parser = fault_id)]
+    ids: Vec<FaultId>,
+    #[command(flatten)]
+    format: Format,
+}
+
+fn fault_id(text: &str) -> Result<FaultId, String> {
+    FaultId::try_from(text.to_owned())
+}
+
+impl Heal {
+    pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
+        if self.ids.is_empty() {
+            return show::healed(&faults(remote, Command::Heal { which: Selection::All }).await?, self.format);
+        }
+        let active = faults(remote, Command::Faults).await?;
+        if let Some(unknown) = self.ids.iter().find(|id| !active.iter().any(|info| info.id == **id)) {
+            return Err(Error::usage(format!("no fault {unknown} is active")).help("`blockade faults` lists them"));
+        }
+        let mut healed = Vec::new();
+        for id in self.ids {
+            healed.extend(faults(remote, Command::Heal { which: Selection::One(id) }).await?);
+        }
+        show::healed(&healed, self.format)
+    }
+}
+
+/// Heals all cuts.
+pub(super) async fn join(remote: &Remote, format: Format) -> Result<Shown> {
+    show::healed(&faults(remote, Command::Heal { which: Selection::Partitions }).await?, format)
+}
+
+/// Lists the active faults.
+pub(super) async fn list(remote: &Remote, format: Format) -> Result<Shown> {
+    show::faults(&faults(remote, Command::Faults).await?, format)
+}
+
+/// Heals all that shapes the nodes' links.
+#[derive(Debug, Args)]
+pub struct Fast {
+    #[command(flatten)]
+    targets: Targets,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Fast {
+    pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
+        let (names, told) = self.targets.resolve(remote.cluster())?;
+        let healed = faults(remote, Command::Heal { which: Selection::Impairments(names) }).await?;
+        let shown = show::healed(&healed, self.format)?;
+        Ok(Shown { messages: format!("{told}{}", shown.messages), ..shown })
+    }
+}
+
+async fn faults(remote: &Remote, command: Command) -> Result<Vec<FaultInfo>> {
+    match remote.call(command).await? {
+        Reply::Faults(faults) => Ok(faults),
+        other => Err(odd(&other)),
+    }
+}

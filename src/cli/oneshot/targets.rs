@@ -1,0 +1,85 @@
+//! Which nodes a command is about: names, globs, `--all` or `--random`. Pure, but for a fresh seed.
+
+use crate::cli::setup;
+use crate::cluster::{Cluster, select};
+use crate::fault::Party;
+use crate::script::random::Stream;
+use crate::{Error, Result};
+use clap::Args;
+
+/// Nodes by name or by chance.
+#[derive(Debug, Args)]
+pub(super) struct Targets {
+    /// Nodes, by name or as a glob like 'db*'
+    #[arg(value_name = "NODE", required_unless_present_any = ["all", "random"], conflicts_with_all = ["all"])]
+    names: Vec<String>,
+    /// All nodes
+    #[arg(long, conflicts_with = "random")]
+    all: bool,
+    /// One of them, at random
+    #[arg(long)]
+    random: bool,
+    #[command(flatten)]
+    seed: Seed,
+}
+
+/// Where chance comes from.
+#[derive(Debug, Args)]
+pub(super) struct Seed {
+    /// The seed of the random choice [default: a fresh one]
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+impl Seed {
+    /// The seed, with what to tell about it.
+    pub(super) fn draw(&self) -> Result<(u64, String)> {
+        let seed = self.seed.map_or_else(setup::fresh_seed, Ok)?;
+        Ok((seed, format!("seed {seed}\n")))
+    }
+}
+
+impl Targets {
+    /// The nodes in the cluster's order, and what is to be told about the choice. A single name that is no node is a
+    /// usage error, and none are chosen.
+    pub(super) fn resolve(&self, cluster: &Cluster) -> Result<(Vec<String>, String)> {
+        let mut nodes = if self.names.is_empty() {
+            cluster.names().map(str::to_owned).collect()
+        } else {
+            nodes(cluster, self.names.iter().map(String::as_str))?
+        };
+        if !self.random || nodes.is_empty() {
+            return Ok((nodes, String::new()));
+        }
+        let (seed, told) = self.seed.draw()?;
+        let chosen = Stream::root(seed).index(nodes.len());
+        Ok((vec![nodes.swap_remove(chosen)], told))
+    }
+}
+
+/// The nodes that names and globs mean, each once, in the cluster's order.
+pub(super) fn nodes<'a>(cluster: &Cluster, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
+    let mut chosen = Vec::new();
+    for name in names {
+        chosen.extend(select(cluster.names(), name)?);
+    }
+    Ok(cluster.names().filter(|name| chosen.contains(name)).map(str::to_owned).collect())
+}
+
+/// The nodes of `a,b,c`.
+pub(super) fn group(cluster: &Cluster, list: &str) -> Result<Vec<String>> {
+    let names: Vec<&str> = list.split(',').map(str::trim).collect();
+    if names.iter().any(|name| name.is_empty()) {
+        return Err(Error::usage(format!("a name is missing in the group `{list}`"))
+            .help("write a group as names with commas between them, `n1,n2`"));
+    }
+    nodes(cluster, names.into_iter())
+}
+
+/// The ends of links of `a,b` or `world`.
+pub(super) fn parties(cluster: &Cluster, list: &str) -> Result<Vec<Party>> {
+    match list {
+        "world" => Ok(vec![Party::World]),
+        _ => Ok(group(cluster, list)?.into_iter().map(Party::Node).collect()),
+    }
+}

@@ -1,0 +1,45 @@
+//! Which cluster a command is about: the flags that all commands share, and what follows from them.
+
+use crate::cluster::{self, Cluster, RuntimeKind, Variables};
+use crate::kernel::address::used_subnets;
+use crate::supervisor::ClusterFolder;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What `--config`, `--data-dir` and `--name` say.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The cluster's file, where it was named.
+    pub config: Option<PathBuf>,
+    /// Where clusters that are up and runs keep their files.
+    pub data_dir: PathBuf,
+    /// The cluster's name, where it was given.
+    pub name: Option<String>,
+}
+
+impl Place {
+    /// The cluster's name: the given one, else the current folder's.
+    pub fn name(&self) -> Result<String> {
+        match &self.name {
+            Some(name) => cluster::check_name(name).map(|()| name.clone()),
+            None => Ok(cluster::default_name(&std::env::current_dir().unwrap_or_default())),
+        }
+    }
+
+    /// Where the cluster keeps its files while it is up. Touches nothing.
+    pub fn folder(&self) -> Result<ClusterFolder> {
+        ClusterFolder::new(&self.data_dir, &self.name()?)
+    }
+
+    /// Reads the cluster from its file. Real nodes get a subnet that the host does not use.
+    pub fn load(&self, seed: u64, params: &BTreeMap<String, String>, kind: Option<RuntimeKind>) -> Result<Cluster> {
+        let path = cluster::find(None, self.config.as_deref())?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;
+        let env = |name: &str| std::env::var(name).ok();
+        let name = self.name()?;
+        let used = if kind == Some(RuntimeKind::Sim) { Vec::new() } else { used_subnets()? };
+        cluster::load(&path, &text, &Variables { name: &name, seed, params, env: &env, used: &used })
+    }
+}

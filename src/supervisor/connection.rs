@@ -1,0 +1,173 @@
+//! One client of the supervisor, from its greeting until it goes.
+//!
+//! A session's faults are healed when it goes, however it goes; those of a one-shot command stand. A change that was
+//! begun is brought to its end first, so that none is injected after its owner's faults were healed.
+
+use super::output::Output;
+use super::protocol::{Answer, Ask, Info, Message, Request, VERSION};
+use super::serve::{End, request};
+use super::sessions::{Sessions, task};
+use crate::cluster::Cluster;
+use crate::engine::{Command, Controller, Owner, Recorder, Reply, Selection};
+use crate::fault::FaultId;
+use crate::{Error, Result};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+
+/// What all clients share.
+pub(super) struct Hub {
+    pub(super) controller: Arc<Mutex<Controller>>,
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) info: Info,
+    sessions: Sessions,
+    pub(super) end: watch::Sender<Option<End>>,
+    destroyers: StdMutex<Vec<(u64, Output)>>,
+}
+
+impl Hub {
+    pub(super) fn new(
+        controller: Arc<Mutex<Controller>>,
+        recorder: Arc<Recorder>,
+        sessions: Sessions,
+        cluster: Cluster,
+        runtime: String,
+        end: watch::Sender<Option<End>>,
+    ) -> Self {
+        let info = Info { cluster, runtime, pid: std::process::id(), task: String::new() };
+        Self { controller, recorder, info, sessions, end, destroyers: StdMutex::default() }
+    }
+
+    fn destroy(&self, id: u64, output: Output) {
+        self.destroyers.lock().unwrap_or_else(PoisonError::into_inner).push((id, output));
+        request(&self.end, End::Wanted);
+    }
+
+    /// Tells those who wanted the end that it has come. One that does not listen is not waited for.
+    pub(super) async fn answer_destroyers(&self, outcome: &Result<()>) {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let waiting = std::mem::take(&mut *self.destroyers.lock().unwrap_or_else(PoisonError::into_inner));
+        for (id, output) in waiting {
+            let answer = Message::Answer { id, result: outcome.clone().map(|()| Answer::Done) };
+            let _gone = tokio::time::timeout(PATIENCE, output.deliver(&answer)).await;
+        }
+    }
+
+    async fn call(self: &Arc<Self>, owner: Owner, command: Command) -> Result<Reply> {
+        let mut controller = self.controller.lock().await;
+        if let Some(look) = controller.observe(&command) {
+            drop(controller); // a slow look must not hold up anybody's change
+            return look.await;
+        }
+        self.recorder.enter_task(&task(owner));
+        let for_us = command.for_us();
+        let reply = controller.change(owner, command).await?;
+        if let (Some(for_us), Reply::Fault(info)) = (for_us, &reply) {
+            tokio::spawn(Arc::clone(self).heal_after(owner, info.id, for_us));
+        }
+        Ok(reply)
+    }
+
+    async fn heal_after(self: Arc<Self>, owner: Owner, id: FaultId, for_us: u64) {
+        tokio::time::sleep(Duration::from_micros(for_us)).await;
+        let mut controller = self.controller.lock().await;
+        self.recorder.enter_task(&task(owner));
+        let healed = controller.change(owner, Command::Heal { which: Selection::One(id) }).await;
+        if let Err(error) = healed {
+            self.note(format!("{id}, whose time is over: {error}"));
+        }
+    }
+
+    async fn release(&self, owner: Owner) -> Result<()> {
+        let mut controller = self.controller.lock().await;
+        self.recorder.enter_task(&task(owner));
+        controller.release(owner).await
+    }
+}
+
+/// Serves one client until it goes.
+pub(super) async fn attend(hub: Arc<Hub>, stream: UnixStream) {
+    let (read, write) = stream.into_split();
+    let mut client = Client {
+        hub,
+        output: Output::new(write),
+        owner: Owner::STANDING,
+        changes: JoinSet::new(),
+        looks: JoinSet::new(),
+    };
+    let mut lines = BufReader::new(read).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        // What is no request comes from no client of ours.
+        let Ok(request) = serde_json::from_str(&line) else { break };
+        client.take(request).await;
+    }
+    client.leave().await;
+}
+
+struct Client {
+    hub: Arc<Hub>,
+    output: Output,
+    owner: Owner,
+    changes: JoinSet<()>,
+    looks: JoinSet<()>,
+}
+
+impl Client {
+    async fn take(&mut self, Request { id, ask }: Request) {
+        match ask {
+            Ask::Hello { version, session } => {
+                let result = self.greet(&version, session);
+                self.output.send(&Message::Answer { id, result });
+            }
+            Ask::Call(command) => self.call(id, command),
+            Ask::Release => {
+                self.finish_changes().await;
+                let result = self.hub.release(self.owner).await.map(|()| Answer::Done);
+                self.output.send(&Message::Answer { id, result });
+            }
+            Ask::Destroy => self.hub.destroy(id, self.output.clone()),
+        }
+    }
+
+    fn greet(&mut self, version: &str, session: bool) -> Result<Answer> {
+        if version != VERSION {
+            return Err(Error::usage(format!("the cluster was brought up by blockade {VERSION}, this is {version}"))
+                .help("destroy it and bring it up again"));
+        }
+        if session && self.owner == Owner::STANDING {
+            self.owner = self.hub.sessions.open(self.output.clone());
+        }
+        let task = if self.owner == Owner::STANDING { String::new() } else { task(self.owner) };
+        Ok(Answer::Info(Box::new(Info { task, ..self.hub.info.clone() })))
+    }
+
+    fn call(&mut self, id: u64, command: Command) {
+        let (hub, output, owner) = (Arc::clone(&self.hub), self.output.clone(), self.owner);
+        let tasks = if command.changes() { &mut self.changes } else { &mut self.looks };
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
+            let result = hub.call(owner, command).await.map(Answer::Reply);
+            output.send(&Message::Answer { id, result });
+        });
+    }
+
+    async fn finish_changes(&mut self) {
+        while self.changes.join_next().await.is_some() {}
+    }
+
+    /// The client is gone: nobody waits for its looks, and a session's faults go with it.
+    async fn leave(mut self) {
+        self.looks.abort_all();
+        self.finish_changes().await;
+        if self.owner == Owner::STANDING {
+            return;
+        }
+        self.hub.sessions.close(self.owner);
+        if let Err(error) = self.hub.release(self.owner).await {
+            self.hub.note(format!("{}, which is over: {error}", task(self.owner)));
+        }
+    }
+}

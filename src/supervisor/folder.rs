@@ -1,0 +1,267 @@
+//! The folder of a cluster that is up: `<data-dir>/clusters/<name>/`, and who may touch it.
+//!
+//! The lock in it is held from before anything is created until after everything is gone, by whichever process is
+//! responsible at the moment. A lock that can be taken therefore means: what lies here is of the dead.
+
+use super::state::State;
+use crate::cluster::check_name;
+use crate::{Error, ErrorKind, Result};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::ErrorKind as Io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+const LOCK: &str = "lock";
+const SOCKET: &str = "control.sock";
+const STATE: &str = "state.json";
+/// A claim meets a folder that is being removed only in passing.
+const CLAIM_TRIES: u32 = 20;
+
+/// Where a cluster that is up keeps its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterFolder {
+    name: String,
+    path: PathBuf,
+}
+
+/// The right to everything in a folder, for as long as the file is open in any process.
+#[derive(Debug)]
+pub(super) struct Claim(pub(super) File);
+
+/// Who answers in a folder.
+pub(super) enum Reached {
+    /// A supervisor.
+    Supervisor(UnixStream),
+    /// Nobody: there is no such cluster.
+    Nobody,
+    /// Nobody any more: the supervisor did not come to its end.
+    Dead(Option<State>),
+    /// Nobody yet, or nobody any more: the cluster is being brought up or removed.
+    Busy,
+}
+
+impl ClusterFolder {
+    /// The folder of the cluster of this name. Touches nothing.
+    pub fn new(data_dir: &Path, name: &str) -> Result<Self> {
+        check_name(name)?;
+        let clusters =
+            std::path::absolute(data_dir.join("clusters")).map_err(|error| cannot("find", data_dir, &error))?;
+        Ok(Self { name: name.to_owned(), path: clusters.join(name) })
+    }
+
+    /// The cluster's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder, absolute.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Creates the folder and takes its lock; `None` if another process has it.
+    pub(super) fn claim(&self) -> Result<Option<Claim>> {
+        for _ in 0..CLAIM_TRIES {
+            std::fs::create_dir_all(&self.path).map_err(|error| cannot("create", &self.path, &error))?;
+            match self.try_lock(true) {
+                Ok(Some(claim)) if self.is_current(&claim) => return Ok(Some(claim)),
+                Ok(None) => return Ok(None),
+                // Removed between two of our steps, by one who had it before us.
+                Ok(Some(_)) => {}
+                Err(error) if error.kind() == Io::NotFound => {}
+                Err(error) => return Err(cannot("lock", &self.path, &error)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn try_lock(&self, create: bool) -> std::io::Result<Option<Claim>> {
+        let file = File::options().read(true).write(true).create(create).truncate(false).open(self.path.join(LOCK))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Claim(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Whether the locked file is still the one in the folder.
+    fn is_current(&self, claim: &Claim) -> bool {
+        let ours = claim.0.metadata().map(|meta| (meta.dev(), meta.ino()));
+        let there = std::fs::metadata(self.path.join(LOCK)).map(|meta| (meta.dev(), meta.ino()));
+        matches!((ours, there), (Ok(ours), Ok(there)) if ours == there)
+    }
+
+    /// Removes what a dead supervisor left. Only for who holds the claim.
+    pub(super) fn clear(&self, _: &Claim) -> Result<()> {
+        let entries = std::fs::read_dir(&self.path).map_err(|error| cannot("read", &self.path, &error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| cannot("read", &self.path, &error))?;
+            if entry.file_name() != LOCK {
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                let path = entry.path();
+                let removed = if is_folder { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+                removed.map_err(|error| cannot("remove", &path, &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the folder, and those above it that are of no use without it. Only for who holds the claim.
+    /// One that is removed already, and perhaps another's by now, is left alone.
+    pub(super) fn remove(&self, claim: &Claim) -> Result<()> {
+        if !self.is_current(claim) {
+            return Ok(());
+        }
+        self.clear(claim)?;
+        let lock = self.path.join(LOCK);
+        std::fs::remove_file(&lock).map_err(|error| cannot("remove", &lock, &error))?;
+        // Fails where somebody brings up the next cluster of this name or another one: then it is no longer ours.
+        let above = self.path.ancestors().take(3);
+        let _first_in_use = above.map(std::fs::remove_dir).find(Result::is_err);
+        Ok(())
+    }
+
+    /// Looks who answers for this cluster.
+    pub(super) fn reach(&self) -> Result<Reached> {
+        match self.with_socket(|socket| UnixStream::connect(socket)) {
+            Ok(stream) => return Ok(Reached::Supervisor(stream)),
+            Err(error) if matches!(error.kind(), Io::NotFound | Io::ConnectionRefused) => {}
+            Err(error) => return Err(cannot("connect to", &self.path.join(SOCKET), &error)),
+        }
+        match self.try_lock(false) {
+            Ok(Some(_)) => Ok(Reached::Dead(State::read(&self.path.join(STATE)))),
+            Ok(None) => Ok(Reached::Busy),
+            Err(error) if error.kind() == Io::NotFound => Ok(Reached::Nobody),
+            Err(error) => Err(cannot("look at", &self.path, &error)),
+        }
+    }
+
+    /// Opens the socket on which the supervisor answers, for its user alone.
+    pub(super) fn listen(&self) -> Result<UnixListener> {
+        let path = self.path.join(SOCKET);
+        // Nobody may connect between the bind and a later chmod; the mask is the process's, which has one thread yet.
+        let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
+        let listener = self.with_socket(|socket| UnixListener::bind(socket));
+        rustix::process::umask(mask);
+        listener.map_err(|error| cannot("listen on", &path, &error))
+    }
+
+    /// Unix socket addresses end at 108 bytes, folders may lie deeper: the way leads through the opened folder.
+    fn with_socket<T>(&self, act: impl FnOnce(&Path) -> std::io::Result<T>) -> std::io::Result<T> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder: OwnedFd = rustix::fs::open(&self.path, flags, Mode::empty())?;
+        act(Path::new(&format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd())))
+    }
+
+    /// Writes the state for whoever comes later. Only for who holds the claim.
+    pub(super) fn write_state(&self, state: &State) -> Result<()> {
+        let path = self.path.join(STATE);
+        state.write(&path).map_err(|error| cannot("write", &path, &error))
+    }
+
+    /// There is nothing to work on.
+    pub(super) fn nobody(&self) -> Error {
+        Error::usage(format!("no cluster `{}` is up", self.name)).help("`blockade up` starts it")
+    }
+
+    /// Somebody holds the lock and does not answer.
+    pub(super) fn busy(&self) -> Error {
+        Error::machine(format!("the cluster `{}` is just being brought up or removed", self.name))
+            .help("try again in a moment")
+    }
+
+    /// The supervisor went away in the middle of a conversation.
+    pub(super) fn lost(&self) -> Error {
+        match State::read(&self.path.join(STATE)) {
+            Some(state) => self.dead(Some(&state)),
+            None => Error::machine(format!("the cluster `{}` was removed meanwhile", self.name)),
+        }
+    }
+
+    /// The supervisor has come to a bad end.
+    pub(super) fn dead(&self, state: Option<&State>) -> Error {
+        let cause = match state {
+            Some(State { died: Some(cause), .. }) => cause.clone(),
+            Some(State { pid, .. }) => format!("its supervisor (process {pid}) is gone, and its nodes with it"),
+            None => "its supervisor is gone, and its nodes with it".to_owned(),
+        };
+        Error::machine(format!("the cluster `{}` has died: {cause}", self.name))
+            .help("`blockade up` starts it anew, `blockade destroy` removes its files")
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
+    let kind = if what == "remove" { ErrorKind::Cleanup } else { ErrorKind::Machine };
+    Error::new(kind, format!("cannot {what} {}: {error}", path.display()))
+        .help("the data folder must be writable; name another one with --data-dir")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, ClusterFolder) {
+        let root = tempfile::tempdir().unwrap();
+        let folder = ClusterFolder::new(&root.path().join("data"), "c1").unwrap();
+        (root, folder)
+    }
+
+    #[test]
+    fn a_claim_excludes_every_other_until_it_is_dropped() {
+        let (_root, folder) = folder();
+        let claim = folder.claim().unwrap().unwrap();
+        assert!(folder.claim().unwrap().is_none());
+        assert!(matches!(folder.reach().unwrap(), Reached::Busy));
+        drop(claim);
+        assert!(folder.claim().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_removed_folder_leaves_nothing_above_it() {
+        let (root, folder) = folder();
+        let claim = folder.claim().unwrap().unwrap();
+        std::fs::create_dir_all(folder.path().join("logs")).unwrap();
+        std::fs::write(folder.path().join("logs/n1.log"), "x").unwrap();
+        folder.remove(&claim).unwrap();
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+        assert!(matches!(folder.reach().unwrap(), Reached::Nobody));
+    }
+
+    #[test]
+    fn a_claim_on_a_removed_folder_is_not_mistaken_for_one_on_its_successor() {
+        let (_root, folder) = folder();
+        let old = folder.claim().unwrap().unwrap();
+        folder.remove(&old).unwrap();
+        let new = folder.claim().unwrap().unwrap();
+        assert!(!folder.is_current(&old) && folder.is_current(&new));
+        folder.remove(&old).unwrap();
+        assert!(folder.path().exists());
+    }
+
+    #[test]
+    fn what_lies_in_an_unlocked_folder_is_of_the_dead() {
+        let (_root, folder) = folder();
+        drop(folder.claim().unwrap());
+        drop(folder.listen().unwrap());
+        let Reached::Dead(state) = folder.reach().unwrap() else { panic!("somebody answered") };
+        insta::assert_snapshot!(folder.dead(state.as_ref()), @"the cluster `c1` has died: its supervisor is gone, and its nodes with it (`blockade up` starts it anew, `blockade destroy` removes its files)");
+    }
+
+    #[test]
+    fn a_folder_deeper_than_a_socket_address_is_long_still_has_a_socket_for_its_user_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let folder = ClusterFolder::new(&root.path().join("d".repeat(120)).join("e".repeat(120)), "c1").unwrap();
+        let _claim = folder.claim().unwrap().unwrap();
+        let _listener = folder.listen().unwrap();
+        assert!(matches!(folder.reach().unwrap(), Reached::Supervisor(_)));
+        let mode = std::fs::metadata(folder.path().join(SOCKET)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,87 @@
+//! What client and supervisor say to each other: JSON Lines over the control socket.
+//!
+//! Both are the same binary, or the greeting fails: the protocol has no versions of its own.
+
+use crate::cluster::Cluster;
+use crate::engine::{Command, Event, Reply};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// From the client. Every request gets exactly one answer of its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    /// Chosen by the client, repeated in the answer.
+    pub(super) id: u64,
+    /// What it wants.
+    pub(super) ask: Ask,
+}
+
+/// What a client may want.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ask {
+    /// Who are you? The first request but for `Destroy`.
+    Hello {
+        /// The client's version of blockade.
+        version: String,
+        /// Whether faults end with this connection, and events are wanted.
+        session: bool,
+    },
+    /// Carry this out.
+    Call(Command),
+    /// Heal this session's faults.
+    Release,
+    /// Remove the cluster. The answer comes when all is gone.
+    Destroy,
+}
+
+/// From the supervisor.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Message {
+    /// The answer to a request.
+    Answer {
+        /// The request's.
+        id: u64,
+        /// What came of it.
+        result: Result<Answer, Error>,
+    },
+    /// Something happened, in a session. Events come before the answer to the command that caused them.
+    Event(Event),
+}
+
+/// What a request was answered with.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    /// To `Hello`.
+    Info(Box<Info>),
+    /// To `Call`.
+    Reply(Reply),
+    /// To the others.
+    Done,
+}
+
+/// A cluster that is up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Info {
+    /// With its addresses and all.
+    pub cluster: Cluster,
+    /// Where its nodes live: `netns`, `docker`, `sim`.
+    pub runtime: String,
+    /// The supervisor's process id.
+    pub pid: u32,
+    /// The name under which this session's events are recorded, [`Event::task`]; empty without a session.
+    pub task: String,
+}
+
+/// This binary's version, which client and supervisor must share.
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// One line, with its end.
+pub(super) fn line(message: &impl Serialize) -> Result<String> {
+    let mut line = serde_json::to_string(message)
+        .map_err(|error| Error::machine(format!("a message cannot be written as JSON: {error}")))?;
+    line.push('\n');
+    Ok(line)
+}
