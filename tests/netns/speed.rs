@@ -1,6 +1,8 @@
 //! How long it takes; run with `cargo test --release --test netns -- --ignored --nocapture speed`.
 
 use crate::support::*;
+use blockade::fault::Filter;
+use blockade::plan::{Refusal, Ruleset};
 use blockade::runtime::netns::protocol::*;
 use std::time::Instant;
 
@@ -15,6 +17,12 @@ async fn speed_of_fifty_nodes_up_and_down() {
     }
 }
 
+async fn timed<T>(work: impl Future<Output = T>) -> (f64, T) {
+    let began = Instant::now();
+    let done = work.await;
+    (began.elapsed().as_secs_f64() * 1e3, done)
+}
+
 async fn rounds(nodes: u8) {
     let began = Instant::now();
     let lap = |since: Instant| since.elapsed().as_secs_f64() * 1e3;
@@ -22,7 +30,7 @@ async fn rounds(nodes: u8) {
     let launched = lap(began);
     agent.close().await;
     let began = Instant::now();
-    let cluster = Cluster::of(nodes).await;
+    let cluster = cluster!(nodes);
     let fabric = lap(began);
     let mut starting = tokio::task::JoinSet::new();
     for node in 1..=nodes {
@@ -39,6 +47,28 @@ async fn rounds(nodes: u8) {
         cluster.agent.call(Exec { argv: vec!["true".into()], ..sh("n1", "") }).await.unwrap();
     }
     let exec = lap(exec) / 20.0;
+    let plans = |cut: bool| {
+        let half = |node: usize| node < usize::from(nodes) / 2;
+        let refused = |node: usize| {
+            let mut ruleset = Ruleset::default();
+            let others = (0..usize::from(nodes)).filter(|other| cut && half(*other) != half(node));
+            let addresses = others.flat_map(|other| cluster.addresses[other].iter().copied());
+            let addresses: Vec<_> = addresses.collect();
+            if cut {
+                ruleset.refused.entry((Filter::default(), Refusal::Drop)).or_default().extend(addresses);
+            }
+            ruleset
+        };
+        (0..usize::from(nodes)).map(|node| (format!("n{}", node + 1), refused(node))).collect()
+    };
+    let (cutting, applied) = timed(cluster.agent.call(ApplyPlans { plans: plans(true) })).await;
+    let (healing, healed) = timed(cluster.agent.call(ApplyPlans { plans: plans(false) })).await;
+    let (applied, healed) = (applied.unwrap(), healed.unwrap());
+    println!(
+        "  cut {cutting:.2} ms, of that commits {:.2}; heal {healing:.2}, commits {:.2}",
+        applied.first_to_last_us as f64 / 1e3,
+        healed.first_to_last_us as f64 / 1e3
+    );
     let down = Instant::now();
     assert_eq!(cluster.agent.call(Teardown::default()).await, Ok(vec![]));
     let teardown = lap(down);

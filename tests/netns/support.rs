@@ -1,5 +1,6 @@
 //! A cluster in a line, and a look at what is left of it.
 
+use crate::skip::skip;
 use blockade::runtime::netns::protocol::*;
 use blockade::runtime::netns::{Agent, Notifications};
 use std::collections::BTreeMap;
@@ -14,6 +15,17 @@ pub(crate) fn binary() -> PathBuf {
     std::env::var_os("BLOCKADE_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_blockade").into(), PathBuf::from)
 }
 
+/// A cluster of so many nodes; without namespaces on this machine, the end of the test.
+macro_rules! cluster {
+    ($nodes:expr) => {
+        match Cluster::of($nodes).await {
+            Some(cluster) => cluster,
+            None => return,
+        }
+    };
+}
+pub(crate) use cluster;
+
 /// An agent with nodes `n1`, `n2`, … that exist and do not run.
 pub(crate) struct Cluster {
     pub(crate) agent: Agent,
@@ -23,8 +35,16 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) async fn of(nodes: u8) -> Self {
-        let (agent, notifications) = Agent::launch_from(&binary()).await.unwrap();
+    /// The nodes; without namespaces on this machine, nothing but the reason on the list of skipped tests.
+    pub(crate) async fn of(nodes: u8) -> Option<Self> {
+        let (agent, notifications) = match Agent::launch_from(&binary()).await {
+            Ok(launched) => launched,
+            Err(error) => {
+                skip(&error.to_string());
+                println!("SKIPPED");
+                return None;
+            }
+        };
         let nodes = (1..=nodes).map(|number| NodeNet {
             name: format!("n{number}"),
             addresses: vec![
@@ -35,7 +55,7 @@ impl Cluster {
         });
         let gateway = vec!["10.9.0.1/24".parse().unwrap(), "fd00:9::1/64".parse().unwrap()];
         let addresses = agent.call(CreateFabric { gateway, nodes: nodes.collect() }).await.unwrap();
-        Self { agent, notifications, folder: tempfile::tempdir().unwrap(), addresses }
+        Some(Self { agent, notifications, folder: tempfile::tempdir().unwrap(), addresses })
     }
 
     /// What starts this node with a shell line, or idle.

@@ -1,5 +1,6 @@
 //! All of it once more as an ordinary user.
 
+use crate::skip::skip;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -23,6 +24,7 @@ fn everything_holds_for_an_ordinary_user() {
         .arg("--test-threads=4")
         .env("BLOCKADE_BINARY", binary)
         .env("TMPDIR", folder.path())
+        .env("BLOCKADE_SKIPPED_FILE", folder.path().join("skipped"))
         .current_dir(folder.path())
         .uid(NOBODY)
         .gid(NOBODY)
@@ -31,4 +33,9 @@ fn everything_holds_for_an_ordinary_user() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(!text.contains("running 0 tests"), "{text}");
+    // What only root can do has been tried by root.
+    let skipped = fs::read_to_string(folder.path().join("skipped")).unwrap_or_default();
+    for line in skipped.lines().filter(|line| !line.contains("only root")) {
+        skip(&format!("as an ordinary user: {line}"));
+    }
 }

@@ -18,6 +18,7 @@ mod rules;
 mod serve;
 mod sys;
 mod tree;
+mod wire;
 
 use super::protocol::{Message, frame};
 use crate::error::{Error, Result};

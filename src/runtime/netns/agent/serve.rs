@@ -89,7 +89,7 @@ fn encode<A: Ask>(answer: Answer<A>) -> Result<serde_json::Value, Failure> {
 impl Agent {
     async fn answer(self: &Rc<Self>, request: Request) -> Result<serde_json::Value, Failure> {
         match request {
-            Request::CreateFabric(request) => encode::<p::CreateFabric>(self.create(&request)),
+            Request::CreateFabric(request) => encode::<p::CreateFabric>(self.create(&request).await),
             Request::StartNode(request) => encode::<p::StartNode>(self.start(request).await),
             Request::StopNode(request) => encode::<p::StopNode>(self.stop(&request).await),
             Request::KillNode(request) => encode::<p::KillNode>(self.kill(&request).await),
@@ -112,11 +112,11 @@ impl Agent {
         self.fabric()?.node(name)
     }
 
-    fn create(&self, request: &p::CreateFabric) -> Answer<p::CreateFabric> {
+    async fn create(&self, request: &p::CreateFabric) -> Answer<p::CreateFabric> {
         if self.fabric.borrow().is_some() {
             return Err(Error::machine("the network is there already").into());
         }
-        let fabric = Fabric::create(request, &self.outbox)?;
+        let fabric = Fabric::create(request, &self.outbox).await?;
         let addresses = fabric.addresses();
         self.fabric.replace(Some(Rc::new(fabric)));
         Ok(addresses)
