@@ -6,6 +6,9 @@
 //!
 //! Neighbour discovery is always let through: without it a healed link would lag, and the sender of a cut one would see
 //! an error instead of silence. IPv4 packets do not pay for it. (ARP meets no rule at all.)
+//!
+//! A set's size in the kernel is fixed when the set is made. So few addresses and many lie in differently named sets,
+//! with differently named chains: that is one refusal taking another's place, which `diff` does without a gap.
 
 use super::ruleset::{Addresses, Refusal, Ruleset};
 use super::table::{Chain, End, Hook, Match, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
@@ -27,7 +30,7 @@ impl Ruleset {
     fn arrival(&self) -> Table {
         let mut table = Table::default();
         for ((filter, refusal), addresses) in &self.refused {
-            let kind = refusal.to_string();
+            let kind = format!("{refusal}{}", size_class(addresses));
             let sources = |family| Match::In(End::Source, set_name(&kind, family, *filter));
             let rules = refusing(*filter, *refusal, sources);
             if !rules.is_empty() {
@@ -35,15 +38,17 @@ impl Ruleset {
                 add_sets(&mut table, &kind, *filter, Role::Refused, addresses);
             }
         }
+        let class = size_class(&self.nodes);
+        let nodes = format!("{NODES}{class}");
         for (filter, refusal) in &self.world.from_world {
-            let strangers = |family| Match::NotIn(End::Source, set_name(NODES, family, Filter::ANY));
+            let strangers = |family| Match::NotIn(End::Source, set_name(&nodes, family, Filter::ANY));
             let rules = refusing(*filter, *refusal, strangers);
             if !rules.is_empty() {
                 let own = accept(None, Match::Loopback);
                 let rules = std::iter::once(own).chain(rules).collect();
                 let chain = Chain { hook: refusal.hook(), rules };
-                table.chains.insert(name(&format!("world_{refusal}"), *filter), chain);
-                add_sets(&mut table, NODES, Filter::ANY, Role::Known, &self.nodes);
+                table.chains.insert(name(&format!("world_{refusal}{class}"), *filter), chain);
+                add_sets(&mut table, &nodes, Filter::ANY, Role::Known, &self.nodes);
             }
         }
         table
@@ -51,15 +56,18 @@ impl Ruleset {
 
     fn departure(&self) -> Table {
         let mut table = Table::default();
+        let class = size_class(&self.nodes);
+        let nodes = format!("{NODES}{class}");
         for filter in &self.world.to_world {
-            let strangers = |family| Match::NotIn(End::Destination, set_name(NODES, family, Filter::ANY));
+            let strangers = |family| Match::NotIn(End::Destination, set_name(&nodes, family, Filter::ANY));
             let mut rules = refusing(*filter, Refusal::Drop, strangers);
             if !rules.is_empty() {
                 rules.splice(0..0, to_many(*filter));
-                table
-                    .chains
-                    .insert(name(&format!("world_{}", Refusal::Drop), *filter), Chain { hook: Hook::Departure, rules });
-                add_sets(&mut table, NODES, Filter::ANY, Role::Known, &self.nodes);
+                table.chains.insert(
+                    name(&format!("world_{}{class}", Refusal::Drop), *filter),
+                    Chain { hook: Hook::Departure, rules },
+                );
+                add_sets(&mut table, &nodes, Filter::ANY, Role::Known, &self.nodes);
             }
         }
         table
@@ -68,6 +76,20 @@ impl Ruleset {
 
 /// The sets of all nodes' addresses.
 const NODES: &str = "nodes";
+
+/// So many addresses of a family are few.
+const FEW: usize = 256;
+/// Room for few addresses that go and as many that come in one transaction.
+const ROOM_FOR_FEW: u32 = 2 * FEW as u32;
+
+/// What the names of sets of many addresses, and of their chains, have more.
+fn size_class(addresses: &Addresses) -> &'static str {
+    if is_few(addresses) { "" } else { "_many" }
+}
+
+fn is_few(addresses: &Addresses) -> bool {
+    addresses.v4.len().max(addresses.v6.len()) <= FEW
+}
 
 impl Refusal {
     fn hook(self) -> Hook {
@@ -113,12 +135,13 @@ fn set_name(kind: &str, family: Family, filter: Filter) -> String {
 
 /// A set for each family the filter selects, even where there is no address of it: one may come.
 fn add_sets(table: &mut Table, kind: &str, filter: Filter, role: Role, addresses: &Addresses) {
+    let size = is_few(addresses).then_some(ROOM_FOR_FEW);
     for family in filter.families() {
         let elements: BTreeSet<_> = match family {
             Family::Ipv4 => addresses.v4.iter().copied().map(IpAddr::from).collect(),
             Family::Ipv6 => addresses.v6.iter().copied().map(IpAddr::from).collect(),
         };
-        table.sets.insert(set_name(kind, family, filter), Set { family, role, elements });
+        table.sets.insert(set_name(kind, family, filter), Set { family, role, size, elements });
     }
 }
 
@@ -215,11 +238,13 @@ mod tests {
         table inet blockade {
             set dropped4 {
                 type ipv4_addr
+                size 512
                 elements = { 10.0.0.9, 10.0.0.10 }
             }
 
             set dropped6 {
                 type ipv6_addr
+                size 512
                 elements = { fd00::9, fe80::42:aff:fe00:9 }
             }
 
@@ -240,11 +265,13 @@ mod tests {
         table inet blockade {
             set dropped4 {
                 type ipv4_addr
+                size 512
                 elements = { 10.0.0.2 }
             }
 
             set dropped6 {
                 type ipv6_addr
+                size 512
             }
 
             chain dropped {
@@ -264,11 +291,13 @@ mod tests {
         table inet blockade {
             set rejected4 {
                 type ipv4_addr
+                size 512
                 elements = { 10.0.0.2 }
             }
 
             set rejected6 {
                 type ipv6_addr
+                size 512
                 elements = { fd00::2 }
             }
 
@@ -296,26 +325,31 @@ mod tests {
         table inet blockade {
             set dropped4_53_ipv4 {
                 type ipv4_addr
+                size 512
                 elements = { 10.0.0.3 }
             }
 
             set dropped4_icmp {
                 type ipv4_addr
+                size 512
                 elements = { 10.0.0.2 }
             }
 
             set dropped6_icmp {
                 type ipv6_addr
+                size 512
                 elements = { fd00::2 }
             }
 
             set rejected6_tcp_6379_ipv6 {
                 type ipv6_addr
+                size 512
                 elements = { fd00::3 }
             }
 
             set rejected6_udp_ipv6 {
                 type ipv6_addr
+                size 512
                 elements = { fd00::4 }
             }
 
@@ -357,11 +391,13 @@ mod tests {
         table inet blockade {
             set nodes4 {
                 type ipv4_addr
+                size 512
                 elements = { 10.0.0.9, 10.0.0.10 }
             }
 
             set nodes6 {
                 type ipv6_addr
+                size 512
                 elements = { fd00::9, fe80::42:aff:fe00:9 }
             }
 
@@ -377,11 +413,13 @@ mod tests {
         table netdev blockade {
             set nodes4 {
                 type ipv4_addr
+                size 512
                 elements = { 10.0.0.9, 10.0.0.10 }
             }
 
             set nodes6 {
                 type ipv6_addr
+                size 512
                 elements = { fd00::9, fe80::42:aff:fe00:9 }
             }
 

@@ -110,7 +110,7 @@ fn destroy_ends_an_up_that_is_still_waiting_for_its_nodes() {
 fn a_killed_supervisor_takes_the_nodes_with_it_and_is_told_of_until_the_next_up() {
     for runtime in ["sim", "netns"] {
         let up = Up::on(runtime);
-        up.run(&["partition", "n1"]).with(0);
+        up.run(&["pause", "n1"]).with(0);
         let pid = up.supervisor().as_raw_nonzero().to_string();
         up.kill_supervisor();
         let ended = up.run(&["status"]).with(3);

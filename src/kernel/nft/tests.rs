@@ -117,9 +117,12 @@ fn more_elements_than_one_attribute_holds_are_split() {
     let full = refusing(Filter::ANY, Refusal::Drop, &many);
     node.become_(full.clone());
     assert!(node.nft.holds(&full).unwrap());
-    let half = refusing(Filter::ANY, Refusal::Drop, &many[5_000..]);
-    node.become_(half.clone());
-    assert!(node.nft.holds(&half).unwrap());
+    // Half of them; then few, in another kind of set; then as many others in one transaction; then many again.
+    for rest in [&many[5_000..], &many[..512], &many[512..1_024], &many[..600]] {
+        let rest = refusing(Filter::ANY, Refusal::Drop, rest);
+        node.become_(rest.clone());
+        assert!(node.nft.holds(&rest).unwrap());
+    }
 }
 
 #[test]
@@ -312,7 +315,8 @@ fn no_packet_crosses_a_standing_cut_while_it_is_applied_again_extended_and_shrun
                 ruleset.refused.extend(twice.refused);
             }
             _ if round % 40 == 3 => ruleset = refusing(Filter::ANY, Refusal::Reject, &standing(n)),
-            _ => ruleset.world = world_cut(&[]).world,
+            // Not `to_world`: the flood must reach the other node.
+            _ => ruleset.world.from_world = world_cut(&[]).world.from_world,
         }
         ruleset
     };
