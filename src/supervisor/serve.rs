@@ -95,15 +95,13 @@ fn live(
             return Err(removed.err().map_or(error.clone(), |left| left.context(error)));
         }
         let end = ended.wait_for(Option::is_some).await.map_or(None, |end| end.clone());
-        match end {
-            Some(End::Lost(cause)) => bury(&hub, folder, cause).await,
-            _ => {
-                let removed = remove(&hub, folder, claim).await;
-                hub.answer_destroyers(&removed).await;
-                // By now nobody waits to hear of it.
-                Ok(())
-            }
+        if let Some(End::Lost(cause)) = end {
+            return bury(&hub, folder, cause).await;
         }
+        let removed = remove(&hub, folder, claim).await;
+        hub.answer_destroyers(&removed).await;
+        // By now nobody waits to hear of it.
+        Ok(())
     })
 }
 

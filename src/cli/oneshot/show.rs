@@ -100,9 +100,7 @@ pub(super) fn healed(faults: &[FaultInfo], format: Format) -> Result<Shown> {
     match faults {
         _ if format.json => json(&faults),
         [] => Ok(Shown::message("nothing to heal")),
-        _ => Ok(Shown::results(
-            faults.iter().map(|info| format!("healed {}: {}\n", info.id, info.fault)).collect::<String>(),
-        )),
+        _ => Ok(Shown::results(lines(faults.iter().map(|info| format!("healed {}: {}", info.id, info.fault))))),
     }
 }
 
@@ -114,5 +112,9 @@ fn table<const N: usize>(head: &[&str; N], rows: impl Iterator<Item = [String; N
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    lines(table.lines().map(|line| line.trim_end().to_owned()))
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.fold(String::new(), |text, line| text + line.as_str() + "\n")
 }

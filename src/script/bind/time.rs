@@ -26,13 +26,13 @@ fn units(engine: &mut Engine) {
 }
 
 fn sleeping(engine: &mut Engine, host: &Rc<Host>) {
-    // Rhai has a `sleep` of its own for numbers, which really sleeps: each of its types needs one of ours.
+    // Rhai's own `sleep` takes integers and floats and blocks for real: each of its forms must be replaced.
     let own = Rc::clone(host);
-    engine.register_fn("sleep", move |seconds: INT| sleep(&own, &seconds.into()));
+    engine.register_fn("sleep", move |duration: Dynamic| at_call(sleep(&own, &duration)));
     let own = Rc::clone(host);
-    engine.register_fn("sleep", move |seconds: FLOAT| sleep(&own, &seconds.into()));
+    engine.register_fn("sleep", move |duration: INT| at_call(sleep(&own, &duration.into())));
     let own = Rc::clone(host);
-    engine.register_fn("sleep", move |duration: Dynamic| sleep(&own, &duration));
+    engine.register_fn("sleep", move |duration: FLOAT| at_call(sleep(&own, &duration.into())));
     let own = Rc::clone(host);
     engine.register_fn("sleep_until", move |time: Dynamic| -> Scripted<()> {
         at_call(values::duration_us(&time).and_then(|t_us| own.sleep_until(t_us)))
@@ -41,9 +41,8 @@ fn sleeping(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn("elapsed", move || -> FLOAT { seconds(own.clock.now_us()) });
 }
 
-fn sleep(host: &Host, duration: &Dynamic) -> Scripted<()> {
-    let end = values::duration_us(duration).map(|duration_us| host.clock.now_us().saturating_add(duration_us));
-    at_call(end.and_then(|end_us| host.sleep_until(end_us)))
+fn sleep(host: &Host, duration: &Dynamic) -> Result<()> {
+    host.sleep_until(host.clock.now_us().saturating_add(values::duration_us(duration)?))
 }
 
 fn conditions(engine: &mut Engine, host: &Rc<Host>) {
