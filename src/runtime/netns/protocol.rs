@@ -47,7 +47,7 @@ macro_rules! requests {
 
 requests! {
     CreateFabric => Vec<Vec<IpAddr>>,
-    StartNode => (),
+    StartNode => u64,
     StopNode => Ended,
     KillNode => (),
     Pause => (),
@@ -81,7 +81,8 @@ pub struct NodeNet {
     pub mac: [u8; 6],
 }
 
-/// Starts a node's processes. Answered when its program runs, that is after a successful `execve`.
+/// Starts a node's processes. Answered when its program runs, that is after a successful `execve`, with the number of
+/// the life that begins: the first is 1.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StartNode {
     /// Which node.
@@ -307,6 +308,8 @@ pub enum Notification {
     Exited {
         /// Which node.
         node: String,
+        /// Which of its lives.
+        life: u64,
         /// How.
         ended: Ended,
         /// Whether it was asked for: by a stop, a kill, a teardown.
@@ -401,7 +404,7 @@ mod tests {
     #[tokio::test]
     async fn frames_travel_one_after_another() {
         let (mut a, mut b) = tokio::io::duplex(16);
-        let sent = Notification::Exited { node: "n1".into(), ended: Ended::Code(3), expected: false };
+        let sent = Notification::Exited { node: "n1".into(), life: 1, ended: Ended::Code(3), expected: false };
         let again = sent.clone();
         let writer = tokio::spawn(async move {
             write(&mut a, &again).await.unwrap();
