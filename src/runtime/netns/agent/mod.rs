@@ -20,6 +20,7 @@ mod tree;
 
 use super::protocol::{Message, frame};
 use crate::error::{Error, Result};
+pub(crate) use enter::mounts;
 pub use enter::{Settings, Step, explain};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd, RawFd};
@@ -56,6 +57,17 @@ pub fn main(args: Args) -> ExitCode {
             ExitCode::from(3)
         }
     }
+}
+
+/// Runs `body` as PID 1 of namespaces like a fabric's and returns when it has ended; its namespaces end with it. To be
+/// called before the process has a second thread.
+pub(crate) fn within(body: impl FnOnce()) -> Result<()> {
+    enter::enter()?;
+    let child = sys::spawn(0, || {
+        body();
+        0
+    });
+    child.and_then(|child| sys::wait(&child.pidfd)).map_err(|errno| machine("fork", errno))
 }
 
 fn begin(control: &OwnedFd) -> Result<sys::Child> {
