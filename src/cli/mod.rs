@@ -107,9 +107,10 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let place = cli.global.place();
     match cli.command {
-        Command::Run(args) => run::main(&cli.global, &args).map(ExitCode::from),
-        Command::Plan(args) => plan::main(&cli.global, &args).map(ExitCode::from),
+        Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
+        Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
         Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::runtime::netns::agent::main(args)),
@@ -118,7 +119,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             crate::doctor::probe();
             Ok(ExitCode::SUCCESS)
         }
-        Command::OneShot(command) => oneshot::run(command, &cli.global.place()).map(|()| ExitCode::SUCCESS),
+        Command::OneShot(command) => oneshot::run(command, &place).map(|()| ExitCode::SUCCESS),
         Command::Supervise => crate::supervisor::supervise().map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "blockade", &mut std::io::stdout());

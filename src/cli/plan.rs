@@ -1,7 +1,8 @@
 //! `blockade plan`: what a seed would do, without doing it.
 
+use super::place::Place;
 use super::timeline::{JsonLines, Timeline};
-use super::{Global, report, setup};
+use super::{report, setup};
 use crate::cluster::RuntimeKind;
 use crate::engine::Output;
 use crate::run::{self, Outcome, Settings};
@@ -44,7 +45,7 @@ fn seeds(text: &str) -> std::result::Result<(u64, u64), String> {
     }
 }
 
-pub(super) fn main(global: &Global, args: &Args) -> Result<u8> {
+pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let (first, last) = match (args.seeds, args.seed) {
         (Some(range), _) => range,
         (None, Some(seed)) => (seed, seed),
@@ -53,7 +54,7 @@ pub(super) fn main(global: &Global, args: &Args) -> Result<u8> {
     let mut worst = 0;
     let mut passed = 0_u64;
     for seed in first..=last {
-        let outcome = plan(global, args, seed)?;
+        let outcome = plan(place, args, seed)?;
         passed += u64::from(outcome.exit_code() == 0);
         worst = worst.max(outcome.exit_code());
         let failure = outcome.error.as_ref().or(outcome.cleanup.as_ref());
@@ -67,9 +68,9 @@ pub(super) fn main(global: &Global, args: &Args) -> Result<u8> {
     Ok(worst)
 }
 
-fn plan(global: &Global, args: &Args, seed: u64) -> Result<Outcome> {
+fn plan(place: &Place, args: &Args, seed: u64) -> Result<Outcome> {
     let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
-    let setup = setup::load(global, &args.script, seed, &params, Some(RuntimeKind::Sim))?;
+    let setup = setup::load(place, &args.script, seed, &params, Some(RuntimeKind::Sim))?;
     let settings = Settings {
         script: setup.script,
         cluster: setup.cluster,
@@ -79,6 +80,7 @@ fn plan(global: &Global, args: &Args, seed: u64) -> Result<Outcome> {
         params,
         timeout_us: args.timeout,
         folder: None,
+        attached: None,
         interrupt: Arc::new(Interrupt::default()),
     };
     let output: Vec<Box<dyn Output>> = match (args.json, args.quiet) {

@@ -1,12 +1,15 @@
 //! `blockade run`.
 
+use super::place::Place;
+use super::report;
+use super::setup::{self, Setup};
 use super::timeline::{JsonLines, Timeline};
-use super::{Global, report, setup};
 use crate::cluster::RuntimeKind;
 use crate::engine::Output;
 use crate::journal::{RunFolder, Verdict};
-use crate::run::{self, Outcome, Settings};
-use crate::script::Interrupt;
+use crate::run::{self, Attached, Outcome, Settings};
+use crate::script::{Interrupt, Script};
+use crate::supervisor::{self, Launch};
 use crate::{ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,9 +40,15 @@ pub(super) struct Args {
     /// Print only the verdict
     #[arg(short, long)]
     quiet: bool,
+    /// Leave the cluster up; the run's faults go all the same
+    #[arg(long)]
+    keep: bool,
+    /// Use the cluster that is up; only the run's faults go
+    #[arg(long, conflicts_with_all = ["keep", "runtime"])]
+    attach: bool,
 }
 
-pub(super) fn main(global: &Global, args: &Args) -> Result<u8> {
+pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let seed = args.seed.map_or_else(setup::fresh_seed, Ok)?;
     let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
     if args.json {
@@ -47,8 +56,8 @@ pub(super) fn main(global: &Global, args: &Args) -> Result<u8> {
     } else {
         report::line(&format!("seed {seed}"));
     }
-    let setup = setup::load(global, &args.script, seed, &params, args.runtime)?;
-    let folder = RunFolder::create(args.out.as_deref(), &global.data_dir.join("runs"), seed)?;
+    let setup = prepare(place, args, seed, &params)?;
+    let folder = RunFolder::create(args.out.as_deref(), &place.data_dir.join("runs"), seed)?;
     let settings = Settings {
         script: setup.script,
         cluster: setup.cluster,
@@ -58,6 +67,7 @@ pub(super) fn main(global: &Global, args: &Args) -> Result<u8> {
         params,
         timeout_us: args.timeout,
         folder: Some(folder.clone()),
+        attached: setup.attached,
         interrupt: Arc::new(Interrupt::default()),
     };
     let output: Vec<Box<dyn Output>> = match (args.json, args.quiet) {
@@ -69,9 +79,24 @@ pub(super) fn main(global: &Global, args: &Args) -> Result<u8> {
     if !args.json {
         conclude(&outcome);
     }
-    explain(&outcome, args, global, seed);
+    explain(&outcome, args, place, seed);
     report::message(&format!("run folder: {}", folder.path.display()));
     Ok(outcome.exit_code())
+}
+
+/// The script and its cluster: read from its file, or the one that is up.
+fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, String>) -> Result<Setup> {
+    if args.attach {
+        let script = Script::load(&args.script)?;
+        return Setup::standing(script, Attached::open(&place.folder()?)?);
+    }
+    let setup = setup::load(place, &args.script, seed, params, args.runtime)?;
+    if !args.keep || setup.kind == RuntimeKind::Sim {
+        return Ok(setup);
+    }
+    let (folder, params) = (place.folder()?, params.clone());
+    supervisor::start(&folder, Launch { cluster: setup.cluster, kind: setup.kind, params, seed })?;
+    Setup::standing(setup.script, Attached::open(&folder)?)
 }
 
 /// The verdict, on stdout.
@@ -85,25 +110,28 @@ fn conclude(outcome: &Outcome) {
 }
 
 /// Why, and how to see it again, on stderr.
-fn explain(outcome: &Outcome, args: &Args, global: &Global, seed: u64) {
+fn explain(outcome: &Outcome, args: &Args, place: &Place, seed: u64) {
     for error in [&outcome.error, &outcome.cleanup].into_iter().flatten() {
         report::error(error);
     }
     let interrupted = outcome.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Interrupted);
     if outcome.result.verdict != Verdict::Pass && !interrupted {
-        report::message(&format!("replay: {}", replay(args, global, seed)));
+        report::message(&format!("replay: {}", replay(args, place, seed)));
     }
 }
 
 /// The one command that does it again.
-fn replay(args: &Args, global: &Global, seed: u64) -> String {
+fn replay(args: &Args, place: &Place, seed: u64) -> String {
     let mut words = vec!["blockade".to_owned(), "run".to_owned(), args.script.display().to_string()];
     words.extend(["--seed".to_owned(), seed.to_string()]);
     for (name, value) in &args.params {
         words.extend(["--set".to_owned(), format!("{name}={value}")]);
     }
-    if let Some(config) = &global.config {
+    if let Some(config) = &place.config {
         words.extend(["--config".to_owned(), config.display().to_string()]);
+    }
+    for (flag, given) in [("--keep", args.keep), ("--attach", args.attach)] {
+        words.extend(given.then(|| flag.to_owned()));
     }
     if let Some(kind) = args.runtime {
         words.extend(["--runtime".to_owned(), kind.to_string()]);

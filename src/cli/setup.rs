@@ -1,21 +1,33 @@
 //! What `run` and `plan` share: from arguments to a script, its cluster, a seed and parameters.
 
-use super::Global;
+use super::place::Place;
 use crate::cluster::{self, Cluster, RuntimeKind, Variables};
+use crate::run::Attached;
 use crate::script::Script;
 use crate::script::quantity;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A script and its cluster, ready for any runtime.
 pub(super) struct Setup {
     pub(super) script: Script,
     pub(super) cluster: Cluster,
     pub(super) cluster_text: String,
-    pub(super) cluster_path: PathBuf,
     pub(super) kind: RuntimeKind,
+    pub(super) attached: Option<Attached>,
+}
+
+impl Setup {
+    /// A script for a cluster that is up already.
+    pub(super) fn standing(script: Script, attached: Attached) -> Result<Self> {
+        let kind = runtime(attached.runtime()).map_err(Error::machine)?;
+        let cluster = attached.cluster().clone();
+        // Its file may have changed since: the journal's head holds the cluster as it is.
+        let cluster_text = std::fs::read_to_string(&cluster.file).unwrap_or_default();
+        Ok(Self { script, cluster, cluster_text, kind, attached: Some(attached) })
+    }
 }
 
 /// A seed that nobody chose: ten digits are easy to read out and type.
@@ -53,25 +65,21 @@ pub(super) fn runtime(text: &str) -> std::result::Result<RuntimeKind, String> {
 
 /// Reads the script and its cluster file. Real runtimes get a subnet that the host does not use.
 pub(super) fn load(
-    global: &Global,
+    place: &Place,
     script: &Path,
     seed: u64,
     params: &BTreeMap<String, String>,
     kind: Option<RuntimeKind>,
 ) -> Result<Setup> {
     let script = Script::load(script)?;
-    let cluster_path = cluster::find(Some(Path::new(script.path())), global.config.as_deref())?;
+    let cluster_path = cluster::find(Some(Path::new(script.path())), place.config.as_deref())?;
     let cluster_text = std::fs::read_to_string(&cluster_path)
         .map_err(|error| Error::usage(format!("cannot read the cluster file {}: {error}", cluster_path.display())))?;
-    let name = match &global.name {
-        Some(name) => name.clone(),
-        None => cluster::default_name(&std::env::current_dir().unwrap_or_default()),
-    };
-    cluster::check_name(&name)?;
+    let name = place.name()?;
     // A simulated cluster must be the same on every machine.
     let used = if kind == Some(RuntimeKind::Sim) { Vec::new() } else { crate::kernel::address::used_subnets()? };
     let variables = Variables { name: &name, seed, params, env: &|name| std::env::var(name).ok(), used: &used };
     let cluster = cluster::load(&cluster_path, &cluster_text, &variables)?;
     let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
-    Ok(Setup { script, cluster, cluster_text, cluster_path, kind })
+    Ok(Setup { script, cluster, cluster_text, kind, attached: None })
 }

@@ -9,6 +9,7 @@
 //! of namespaces that we made. It enters no namespace itself: callers open sockets while they are inside.
 
 pub mod address;
+pub mod carrier;
 pub mod link;
 pub mod message;
 pub mod netlink;

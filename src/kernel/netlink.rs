@@ -99,11 +99,8 @@ impl Socket {
         }
     }
 
-    /// Hands over what was reported since the last call; returns at once when there is nothing.
-    ///
-    /// # Errors
-    /// `Ok(false)` is no error: reports were lost, because they came faster than they were read. Ask for the whole
-    /// state anew.
+    /// Hands over what was reported since the last call; returns at once when there is nothing. `false` where reports
+    /// were lost, because they came faster than they were read: then ask for the whole state anew.
     pub fn events(&self, mut each: impl FnMut(u16, &[u8])) -> Result<bool> {
         let mut buffer = vec![0; DUMP];
         let mut complete = true;

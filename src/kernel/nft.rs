@@ -5,6 +5,8 @@
 
 mod encode;
 mod expression;
+#[cfg(test)]
+mod packets;
 mod state;
 #[cfg(test)]
 mod tests;

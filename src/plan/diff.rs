@@ -41,8 +41,8 @@ pub enum Act {
     AddTable,
     /// It goes, with all it holds.
     DeleteTable,
-    /// An empty set is made.
-    AddSet(String, Family),
+    /// An empty set is made; its size is that of the third, where there is one.
+    AddSet(String, Family, Option<u32>),
     /// A set goes, with its elements.
     DeleteSet(String),
     /// A base chain without rules is made.
@@ -129,7 +129,7 @@ impl Steps {
     fn additions(&mut self, family: TableFamily, old: &Table, new: &Table) {
         let at = |act| Change { table: family, act };
         for (name, set) in new.sets.iter().filter(|(name, _)| !old.sets.contains_key(*name)) {
-            self.grow.push(at(Act::AddSet(name.clone(), set.family)));
+            self.grow.push(at(Act::AddSet(name.clone(), set.family, set.size)));
             push_elements(&mut self.grow, family, Act::AddElements, name, set.elements.iter().copied().collect());
             self.grown.add(set);
         }
@@ -214,7 +214,10 @@ impl fmt::Display for Change {
         match &self.act {
             Act::AddTable => write!(f, "add table {at}"),
             Act::DeleteTable => write!(f, "delete table {at}"),
-            Act::AddSet(set, family) => write!(f, "add set {at} {set} {{ type {}; }}", SetType(*family)),
+            Act::AddSet(set, family, size) => {
+                let size = size.map(|size| format!(" size {size};")).unwrap_or_default();
+                write!(f, "add set {at} {set} {{ type {};{size} }}", SetType(*family))
+            }
             Act::DeleteSet(set) => write!(f, "delete set {at} {set}"),
             Act::AddChain(chain, hook) => write!(f, "add chain {at} {chain} {{ {hook} }}"),
             Act::DeleteChain(chain) => write!(f, "delete chain {at} {chain}"),
@@ -302,9 +305,9 @@ mod tests {
         let old = refusing(&[(Filter::ANY, Drop, &["10.0.0.2"])]);
         let new = refusing(&[(Filter::ANY, Reject, &["10.0.0.2"])]);
         insta::assert_snapshot!(script(&diff(&old, &new)), @r"
-        add set inet blockade rejected4 { type ipv4_addr; }
+        add set inet blockade rejected4 { type ipv4_addr; size 512; }
         add element inet blockade rejected4 { 10.0.0.2 }
-        add set inet blockade rejected6 { type ipv6_addr; }
+        add set inet blockade rejected6 { type ipv6_addr; size 512; }
         add chain inet blockade rejected { type filter hook prerouting priority raw + 1; policy accept; }
         add rule inet blockade rejected meta l4proto tcp ip saddr @rejected4 reject with tcp reset
         add rule inet blockade rejected ip saddr @rejected4 reject with icmpx port-unreachable

@@ -142,9 +142,9 @@ pub(crate) fn apply(tables: &mut Tables, transaction: &Transaction) {
 fn act(table: &mut Table, act: &Act) {
     match act.clone() {
         Act::AddTable | Act::DeleteTable => unreachable!(),
-        Act::AddSet(name, family) => {
+        Act::AddSet(name, family, size) => {
             let role = if name.starts_with("nodes") { Role::Known } else { Role::Refused };
-            assert!(table.sets.insert(name, Set { family, role, elements: BTreeSet::new() }).is_none());
+            assert!(table.sets.insert(name, Set { family, role, size, elements: BTreeSet::new() }).is_none());
         }
         Act::DeleteSet(name) => {
             let used = |chain: &Chain| chain.rules.iter().any(|rule| rule.sets().any(|set| set == name));
@@ -160,6 +160,7 @@ fn act(table: &mut Table, act: &Act) {
         Act::AddElements(set, elements) => {
             let set = table.sets.get_mut(&set).unwrap();
             assert!(elements.into_iter().all(|element| set.elements.insert(element)));
+            assert!(set.size.is_none_or(|size| set.elements.len() <= size as usize));
         }
         Act::DeleteElements(set, elements) => {
             let set = table.sets.get_mut(&set).unwrap();

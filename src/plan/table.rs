@@ -39,6 +39,9 @@ pub struct Set {
     pub family: Family,
     /// What being in it means.
     pub role: Role,
+    /// Room for so many elements, where that is certain to be enough: the kernel then makes a table of fixed size, which
+    /// fills twice as fast as one that grows.
+    pub size: Option<u32>,
     /// The addresses.
     pub elements: BTreeSet<IpAddr>,
 }
@@ -145,6 +148,7 @@ impl fmt::Display for Table {
         for (name, set) in &self.sets {
             writeln!(f, "    set {name} {{")?;
             writeln!(f, "        type {}", SetType(set.family))?;
+            set.size.iter().try_for_each(|size| writeln!(f, "        size {size}"))?;
             if !set.elements.is_empty() {
                 writeln!(f, "        elements = {}", Elements(&set.elements))?;
             }

@@ -3,26 +3,25 @@
 //! Brings the cluster up, drives the script, heals what it left, removes the cluster and says what came of it. What
 //! can go wrong in the middle must not skip the end: every path from here leads through the clean-up.
 
+mod attach;
+mod ground;
 mod notices;
 mod signals;
 mod tally;
 
+pub use attach::Attached;
 pub use signals::interrupt_on_signals;
 
 use crate::cluster::{Cluster, RuntimeKind};
-use crate::engine::{Clock, Controller, EventBody, LocalPort, Output, Owner, Port, Recorder};
+use crate::engine::{Clock, EventBody, Output, Port, Recorder};
 use crate::journal::{Cleanup, Failure, Header, JournalWriter, RunFolder, RunResult, Verdict};
-use crate::runtime;
 use crate::script::{Drive, Host, HostSettings, Interrupt, Script};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use tally::Tally;
-use tokio::sync::Mutex;
 
-/// A run's own owner: its faults end with it.
-const RUN: Owner = Owner(1);
 /// Scripts nest a hundred calls deep, and Rhai's frames are large. Address space only, until it is used.
 const STACK_BYTES: usize = 256 << 20;
 
@@ -44,6 +43,8 @@ pub struct Settings {
     pub timeout_us: Option<u64>,
     /// Where its files go; none are written without.
     pub folder: Option<RunFolder>,
+    /// The cluster that is up already, if the run is to take place there.
+    pub attached: Option<Attached>,
     /// Ctrl-C.
     pub interrupt: Arc<Interrupt>,
 }
@@ -104,8 +105,7 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     readers.extend(outputs);
     let clock = Arc::new(if simulated { Clock::simulated() } else { Clock::real() });
     let recorder = Arc::new(Recorder::new(Arc::clone(&clock), readers));
-    let (verdict, cleanup) =
-        if simulated { simulate(&settings, &clock, &recorder) } else { on_nodes(&settings, &clock, &recorder)? };
+    let (verdict, cleanup) = ground::run(&settings, &clock, &recorder);
     let (verdict, recorded) = announce(&recorder, verdict);
     let cleanup = cleanup.err();
     let tallied = tallied.take();
@@ -144,65 +144,6 @@ fn announce(recorder: &Recorder, verdict: Result<()>) -> (Result<()>, Result<()>
     };
     let recorded = recorder.record_engine(body);
     (verdict, recorded)
-}
-
-type Ends = (Result<()>, Result<()>);
-
-/// On virtual time everything happens on this thread, and nothing waits.
-fn simulate(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
-    let cluster = Arc::new(settings.cluster.clone());
-    let sim = Arc::new(runtime::sim::Sim::new(&cluster, Arc::clone(clock)));
-    let controller = Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock));
-    let controller = Arc::new(Mutex::new(controller));
-    let up = poll_now(async { controller.lock().await.up().await });
-    let verdict = up
-        .and_then(|()| drive(settings, clock, recorder, Arc::new(LocalPort::new(Arc::clone(&controller), RUN)), None));
-    recorder.enter_task("engine");
-    let cleanup = poll_now(async { controller.lock().await.down().await });
-    (verdict, cleanup)
-}
-
-/// The result of work that never waits.
-fn poll_now<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut work = std::pin::pin!(work);
-    match work.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
-        std::task::Poll::Ready(result) => result,
-        std::task::Poll::Pending => Err(Error::machine("the simulation waited").help("this is a bug in blockade")),
-    }
-}
-
-/// On real nodes. An error means that nothing was started at all.
-fn on_nodes(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Result<Ends> {
-    let tokio = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::machine(format!("cannot start the I/O threads: {error}")))?;
-    let _inside = tokio.enter();
-    interrupt_on_signals(&settings.interrupt)?;
-    let folder = settings.folder.as_ref().ok_or_else(|| Error::machine("a real run needs a folder"))?;
-    let cluster = Arc::new(settings.cluster.clone());
-    let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path))?;
-    let controller = Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock));
-    let controller = Arc::new(Mutex::new(controller));
-    let pump = notices::pump(notices, Arc::clone(&controller), Arc::clone(&settings.interrupt));
-    let up = tokio.block_on(async {
-        let controller = Arc::clone(&controller);
-        let bring_up = tokio::spawn(async move { controller.lock().await.up().await });
-        tokio::select! {
-            biased;
-            () = settings.interrupt.raised() => Err(Error::new(ErrorKind::Interrupted, "interrupted")),
-            up = bring_up => up.unwrap_or_else(|panic| Err(Error::machine(format!("bringing up crashed: {panic}")))),
-        }
-    });
-    let verdict = up.and_then(|()| {
-        let port = Arc::new(LocalPort::new(Arc::clone(&controller), RUN));
-        drive(settings, clock, recorder, port, Some(tokio.handle().clone()))
-    });
-    let verdict = pump.explain(verdict);
-    recorder.enter_task("engine");
-    let cleanup = tokio.block_on(async { controller.lock().await.down().await });
-    Ok((verdict, cleanup))
 }
 
 /// Runs the script on a thread of its own with a large stack.

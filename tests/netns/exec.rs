@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn a_command_reads_its_input_and_answers_with_both_outputs_and_its_code() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start_idle("n1").await;
     let mut exec = sh("n1", "cat; echo wrong >&2; hostname; exit 4");
     exec.stdin = "some input\n".into();
@@ -18,9 +18,10 @@ async fn a_command_reads_its_input_and_answers_with_both_outputs_and_its_code() 
 
 #[tokio::test]
 async fn a_command_shares_the_nodes_processes_and_network_with_its_program() {
-    let cluster = Cluster::of(1).await;
-    cluster.start("n1", "exec sleep 4242").await;
-    assert_eq!(cluster.sh("n1", "tr '\\0' ' ' < /proc/2/cmdline").await.stdout, "sleep 4242 ");
+    let cluster = cluster!(1);
+    cluster.start("n1", "echo up; exec sleep 4242").await;
+    cluster.logged("n1", "up").await;
+    assert!(cluster.sh("n1", "tr '\\0' ' ' < /proc/2/cmdline").await.stdout.contains("sleep 4242"));
     let links = "for kind in net pid mnt uts ipc; do readlink /proc/self/ns/$kind; readlink /proc/2/ns/$kind; done";
     let links = cluster.sh("n1", links).await.stdout;
     let links: Vec<_> = links.lines().collect();
@@ -30,7 +31,7 @@ async fn a_command_shares_the_nodes_processes_and_network_with_its_program() {
 
 #[tokio::test]
 async fn a_command_that_is_not_there_answers_as_in_a_shell() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start_idle("n1").await;
     let exec = Exec { argv: vec!["no-such-command".into()], ..sh("n1", "") };
     let done = cluster.agent.call(exec).await.unwrap();
@@ -46,7 +47,7 @@ async fn a_command_that_is_not_there_answers_as_in_a_shell() {
 
 #[tokio::test]
 async fn a_signal_that_ends_a_command_is_told() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start_idle("n1").await;
     let done = cluster.sh("n1", "kill -SEGV $$").await;
     assert_eq!((done.code, done.signal), (None, Some(libc::SIGSEGV)));
@@ -54,7 +55,7 @@ async fn a_signal_that_ends_a_command_is_told() {
 
 #[tokio::test]
 async fn a_timeout_kills_the_command_and_all_that_it_started() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start("n1", "exec sleep infinity").await;
     let line = "echo before; sleep 1000 & setsid sleep 1000 & (sh -c 'sleep 1000 & sleep 1000' &) ; wait";
     let exec = Exec { timeout_ms: Some(300), ..sh("n1", line) };
@@ -70,7 +71,7 @@ async fn a_timeout_kills_the_command_and_all_that_it_started() {
 
 #[tokio::test]
 async fn what_stays_in_the_background_does_not_hold_the_answer_up_and_goes_on_writing() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start_idle("n1").await;
     let line = "(sleep 0.2; echo late; echo late; touch written; exec sleep 1000) & echo at once";
     let exec = Exec { cwd: Some(cluster.folder.path().into()), timeout_ms: None, ..sh("n1", line) };
@@ -81,7 +82,7 @@ async fn what_stays_in_the_background_does_not_hold_the_answer_up_and_goes_on_wr
 
 #[tokio::test]
 async fn much_output_is_kept_and_too_much_is_cut_with_a_note() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start_idle("n1").await;
     let done =
         cluster.sh("n1", "head -c 3000000 /dev/zero | tr '\\0' x; head -c 100000 /dev/zero | tr '\\0' y >&2").await;
@@ -93,7 +94,7 @@ async fn much_output_is_kept_and_too_much_is_cut_with_a_note() {
 
 #[tokio::test]
 async fn many_commands_run_at_the_same_time() {
-    let cluster = Cluster::of(2).await;
+    let cluster = cluster!(2);
     cluster.start_idle("n1").await;
     cluster.start_idle("n2").await;
     // Each waits for a file that the last one creates: one after another they would never end.
@@ -117,7 +118,7 @@ async fn many_commands_run_at_the_same_time() {
 
 #[tokio::test]
 async fn a_node_that_dies_takes_its_commands_with_it() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start("n1", "exec sleep infinity").await;
     let exec = Exec { cwd: Some(cluster.folder.path().into()), ..sh("n1", "touch begun; exec sleep 1000") };
     let agent = cluster.agent.clone();
@@ -130,7 +131,7 @@ async fn a_node_that_dies_takes_its_commands_with_it() {
 
 #[tokio::test]
 async fn a_pause_during_a_command_stops_it_too_and_its_timeout_still_holds() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start_idle("n1").await;
     let exec =
         Exec { cwd: Some(cluster.folder.path().into()), timeout_ms: Some(500), ..sh("n1", "touch begun; sleep 1000") };

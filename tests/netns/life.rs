@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn a_program_sees_its_own_host_name_hosts_pids_and_network() {
-    let cluster = Cluster::of(2).await;
+    let cluster = cluster!(2);
     let line = "hostname; cat /etc/hosts; ls /sys/class >/dev/null; echo pid $$; ls /proc | grep -c '^[0-9]'; \
                 ls -A /dev/shm | wc -l; pwd; id -u; exec sleep infinity";
     cluster.start("n2", line).await;
@@ -23,7 +23,7 @@ async fn a_program_sees_its_own_host_name_hosts_pids_and_network() {
 
 #[tokio::test]
 async fn a_plain_program_ends_of_sigterm_at_once() {
-    let mut cluster = Cluster::of(1).await;
+    let mut cluster = cluster!(1);
     cluster.start("n1", "exec sleep infinity").await;
     let began = Instant::now();
     let ended = cluster.agent.call(stop("n1", 60_000)).await.unwrap();
@@ -34,7 +34,7 @@ async fn a_plain_program_ends_of_sigterm_at_once() {
 
 #[tokio::test]
 async fn a_program_that_ignores_sigterm_dies_after_the_grace_with_all_its_children() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start("n1", "trap '' TERM; sleep 1000 & setsid sleep 1000 & echo up; while :; do sleep 1; done").await;
     cluster.logged("n1", "up").await;
     assert_eq!(cluster.agent.call(stop("n1", 50)).await, Ok(Ended::Signal(libc::SIGKILL)));
@@ -43,7 +43,7 @@ async fn a_program_that_ignores_sigterm_dies_after_the_grace_with_all_its_childr
 
 #[tokio::test]
 async fn a_program_that_handles_sigterm_chooses_its_exit_code() {
-    let mut cluster = Cluster::of(1).await;
+    let mut cluster = cluster!(1);
     cluster.start("n1", "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.01; done").await;
     cluster.logged("n1", "up").await;
     assert_eq!(cluster.agent.call(stop("n1", 60_000)).await, Ok(Ended::Code(7)));
@@ -53,7 +53,7 @@ async fn a_program_that_handles_sigterm_chooses_its_exit_code() {
 
 #[tokio::test]
 async fn a_program_that_ends_by_itself_is_told_with_its_code() {
-    let mut cluster = Cluster::of(1).await;
+    let mut cluster = cluster!(1);
     cluster.start("n1", "sleep 1000 & echo gone; exit 3").await;
     assert_eq!(cluster.exit().await, ("n1".into(), Ended::Code(3), false));
     assert_eq!(cluster.log("n1"), "gone\n");
@@ -62,7 +62,7 @@ async fn a_program_that_ends_by_itself_is_told_with_its_code() {
 
 #[tokio::test]
 async fn a_restarted_node_appends_to_its_log_and_keeps_its_network_namespace() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     let line = "readlink /proc/self/ns/net; readlink /proc/self/ns/mnt; echo up; exec sleep infinity";
     cluster.start("n1", line).await;
     cluster.logged("n1", "up").await;
@@ -77,7 +77,7 @@ async fn a_restarted_node_appends_to_its_log_and_keeps_its_network_namespace() {
 
 #[tokio::test]
 async fn a_running_node_cannot_be_started_again() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start_idle("n1").await;
     let error = cluster.agent.call(cluster.node("n1", None)).await.unwrap_err();
     assert_eq!(blockade::Error::from(error).to_string(), "node n1 runs already");
@@ -85,7 +85,7 @@ async fn a_running_node_cannot_be_started_again() {
 
 #[tokio::test]
 async fn what_cannot_be_executed_is_named_and_the_node_can_be_started_afterwards() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     let attempt = async |change: &dyn Fn(&mut Program)| {
         let mut request = cluster.node("n1", Some("true"));
         change(request.program.as_mut().unwrap());
@@ -111,7 +111,7 @@ async fn what_cannot_be_executed_is_named_and_the_node_can_be_started_afterwards
 
 #[tokio::test]
 async fn a_command_called_blockade_is_this_binary() {
-    let mut cluster = Cluster::of(1).await;
+    let mut cluster = cluster!(1);
     let mut request = cluster.node("n1", None);
     request.program = Some(cluster.program("n1", &["blockade", "--help"]));
     cluster.agent.call(request).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_command_called_blockade_is_this_binary() {
 
 #[tokio::test]
 async fn an_idle_node_lives_until_it_is_stopped() {
-    let mut cluster = Cluster::of(1).await;
+    let mut cluster = cluster!(1);
     cluster.start_idle("n1").await;
     assert_eq!(cluster.sh("n1", "echo here").await.stdout, "here\n");
     assert_eq!(cluster.agent.call(stop("n1", 60_000)).await, Ok(Ended::Code(0)));
@@ -130,7 +130,7 @@ async fn an_idle_node_lives_until_it_is_stopped() {
 
 #[tokio::test]
 async fn sigkill_ends_the_whole_node_and_other_signals_reach_the_program() {
-    let mut cluster = Cluster::of(1).await;
+    let mut cluster = cluster!(1);
     cluster.start("n1", "trap 'echo got it' USR1; echo up; while :; do sleep 0.01; done").await;
     cluster.logged("n1", "up").await;
     cluster.agent.call(kill("n1", libc::SIGUSR1)).await.unwrap();
@@ -143,7 +143,7 @@ async fn sigkill_ends_the_whole_node_and_other_signals_reach_the_program() {
 
 #[tokio::test]
 async fn sigkill_does_not_wait_for_a_stop_that_is_under_way() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start("n1", "trap '' TERM; echo up; while :; do sleep 1; done").await;
     cluster.logged("n1", "up").await;
     let stopping = tokio::spawn({
@@ -174,7 +174,7 @@ fn states(cluster: &Cluster) -> Vec<char> {
 
 #[tokio::test]
 async fn pause_stops_a_tree_that_never_stops_forking_and_resume_lets_it_go_on() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     let fork = "while :; do (:) & (: | :) ; wait; done";
     let line =
         format!("(setsid sh -c '{fork}') & ({fork}) & echo up; i=0; while :; do i=$((i+1)); echo $i > count; done");
@@ -197,7 +197,7 @@ async fn pause_stops_a_tree_that_never_stops_forking_and_resume_lets_it_go_on() 
 
 #[tokio::test]
 async fn a_paused_node_can_be_stopped_and_killed() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     for _ in 0..2 {
         cluster.start("n1", "trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done").await;
         cluster.logged("n1", "up").await;
@@ -216,7 +216,7 @@ async fn a_paused_node_can_be_stopped_and_killed() {
 
 #[tokio::test]
 async fn a_program_has_no_right_that_its_user_lacks_and_no_descriptor_but_three() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster
         .start(
             "n1",
@@ -235,7 +235,7 @@ async fn a_program_has_no_right_that_its_user_lacks_and_no_descriptor_but_three(
 
 #[tokio::test]
 async fn teardown_stops_all_nodes_at_the_same_time_and_leaves_none() {
-    let mut cluster = Cluster::of(4).await;
+    let mut cluster = cluster!(4);
     for node in ["n1", "n2", "n3"] {
         cluster.start(node, "trap 'exit 9' TERM; echo up; while :; do sleep 0.01; done").await;
         cluster.logged(node, "up").await;
@@ -253,7 +253,7 @@ async fn teardown_stops_all_nodes_at_the_same_time_and_leaves_none() {
 
 #[tokio::test]
 async fn orphans_are_reaped_while_the_node_lives() {
-    let cluster = Cluster::of(1).await;
+    let cluster = cluster!(1);
     cluster.start("n1", "for i in 1 2 3 4 5; do sh -c 'sleep 0.01 & exit' ; done; echo up; exec sleep infinity").await;
     cluster.logged("n1", "up").await;
     let began = Instant::now();

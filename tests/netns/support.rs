@@ -1,5 +1,6 @@
 //! A cluster in a line, and a look at what is left of it.
 
+use crate::skip::skip;
 use blockade::runtime::netns::protocol::*;
 use blockade::runtime::netns::{Agent, Notifications};
 use std::collections::BTreeMap;
@@ -7,24 +8,43 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here may take; only a failing test waits for it.
-pub const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 /// The binary under test. The run as an ordinary user brings a copy that everybody may read.
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     std::env::var_os("BLOCKADE_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_blockade").into(), PathBuf::from)
 }
 
+/// A cluster of so many nodes; without namespaces on this machine, the end of the test.
+macro_rules! cluster {
+    ($nodes:expr) => {
+        match Cluster::of($nodes).await {
+            Some(cluster) => cluster,
+            None => return,
+        }
+    };
+}
+pub(crate) use cluster;
+
 /// An agent with nodes `n1`, `n2`, … that exist and do not run.
-pub struct Cluster {
-    pub agent: Agent,
-    pub notifications: Notifications,
-    pub folder: tempfile::TempDir,
-    pub addresses: Vec<Vec<std::net::IpAddr>>,
+pub(crate) struct Cluster {
+    pub(crate) agent: Agent,
+    pub(crate) notifications: Notifications,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) addresses: Vec<Vec<std::net::IpAddr>>,
 }
 
 impl Cluster {
-    pub async fn of(nodes: u8) -> Self {
-        let (agent, notifications) = Agent::launch_from(&binary()).await.unwrap();
+    /// The nodes; without namespaces on this machine, nothing but the reason on the list of skipped tests.
+    pub(crate) async fn of(nodes: u8) -> Option<Self> {
+        let (agent, notifications) = match Agent::launch_from(&binary()).await {
+            Ok(launched) => launched,
+            Err(error) => {
+                skip(&error.to_string());
+                println!("SKIPPED");
+                return None;
+            }
+        };
         let nodes = (1..=nodes).map(|number| NodeNet {
             name: format!("n{number}"),
             addresses: vec![
@@ -35,11 +55,11 @@ impl Cluster {
         });
         let gateway = vec!["10.9.0.1/24".parse().unwrap(), "fd00:9::1/64".parse().unwrap()];
         let addresses = agent.call(CreateFabric { gateway, nodes: nodes.collect() }).await.unwrap();
-        Self { agent, notifications, folder: tempfile::tempdir().unwrap(), addresses }
+        Some(Self { agent, notifications, folder: tempfile::tempdir().unwrap(), addresses })
     }
 
     /// What starts this node with a shell line, or idle.
-    pub fn node(&self, node: &str, line: Option<&str>) -> StartNode {
+    pub(crate) fn node(&self, node: &str, line: Option<&str>) -> StartNode {
         let program = line.map(|line| self.program(node, &["sh", "-c", line]));
         StartNode {
             node: node.into(),
@@ -49,7 +69,7 @@ impl Cluster {
         }
     }
 
-    pub fn program(&self, node: &str, argv: &[&str]) -> Program {
+    pub(crate) fn program(&self, node: &str, argv: &[&str]) -> Program {
         Program {
             argv: argv.iter().map(ToString::to_string).collect(),
             env: environment(),
@@ -59,37 +79,37 @@ impl Cluster {
         }
     }
 
-    pub async fn start(&self, node: &str, line: &str) {
+    pub(crate) async fn start(&self, node: &str, line: &str) {
         self.agent.call(self.node(node, Some(line))).await.unwrap();
     }
 
-    pub async fn start_idle(&self, node: &str) {
+    pub(crate) async fn start_idle(&self, node: &str) {
         self.agent.call(self.node(node, None)).await.unwrap();
     }
 
-    pub fn log_path(&self, node: &str) -> PathBuf {
+    pub(crate) fn log_path(&self, node: &str) -> PathBuf {
         self.folder.path().join(format!("{node}.log"))
     }
 
-    pub fn log(&self, node: &str) -> String {
+    pub(crate) fn log(&self, node: &str) -> String {
         std::fs::read_to_string(self.log_path(node)).unwrap_or_default()
     }
 
     /// Waits until the node's log holds this.
-    pub async fn logged(&self, node: &str, text: &str) {
+    pub(crate) async fn logged(&self, node: &str, text: &str) {
         until(|| self.log(node).contains(text)).await;
     }
 
-    pub async fn sh(&self, node: &str, line: &str) -> Executed {
+    pub(crate) async fn sh(&self, node: &str, line: &str) -> Executed {
         self.agent.call(sh(node, line)).await.unwrap()
     }
 
-    pub async fn notified(&mut self) -> Notification {
+    pub(crate) async fn notified(&mut self) -> Notification {
         tokio::time::timeout(LONG, self.notifications.recv()).await.unwrap().unwrap()
     }
 
     /// How long until the next notification of an end, and which.
-    pub async fn exit(&mut self) -> (String, Ended, bool) {
+    pub(crate) async fn exit(&mut self) -> (String, Ended, bool) {
         loop {
             match self.notified().await {
                 Notification::Exited { node, ended, expected } => return (node, ended, expected),
@@ -100,12 +120,12 @@ impl Cluster {
     }
 }
 
-pub fn environment() -> BTreeMap<String, String> {
+pub(crate) fn environment() -> BTreeMap<String, String> {
     BTreeMap::from([("PATH".into(), "/usr/sbin:/usr/bin:/sbin:/bin".into())])
 }
 
 /// A shell line in a node.
-pub fn sh(node: &str, line: &str) -> Exec {
+pub(crate) fn sh(node: &str, line: &str) -> Exec {
     Exec {
         node: node.into(),
         argv: ["sh", "-c", line].map(String::from).into(),
@@ -115,24 +135,24 @@ pub fn sh(node: &str, line: &str) -> Exec {
     }
 }
 
-pub fn stop(node: &str, grace_ms: u64) -> StopNode {
+pub(crate) fn stop(node: &str, grace_ms: u64) -> StopNode {
     StopNode { node: node.into(), signal: libc::SIGTERM, grace_ms }
 }
 
-pub fn kill(node: &str, signal: i32) -> KillNode {
+pub(crate) fn kill(node: &str, signal: i32) -> KillNode {
     KillNode { node: node.into(), signal }
 }
 
-pub fn pause(node: &str) -> Pause {
+pub(crate) fn pause(node: &str) -> Pause {
     Pause { node: node.into() }
 }
 
-pub fn resume(node: &str) -> Resume {
+pub(crate) fn resume(node: &str) -> Resume {
     Resume { node: node.into() }
 }
 
 /// Waits until it holds; fails if it never does.
-pub async fn until(mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < LONG, "never happened");
@@ -142,16 +162,16 @@ pub async fn until(mut holds: impl FnMut() -> bool) {
 
 /// A process as the machine sees it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Process {
-    pub pid: u32,
-    pub parent: u32,
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) parent: u32,
     /// In ticks since the machine's start: tells it from a later process with the same id.
-    pub started: u64,
-    pub command: String,
+    pub(crate) started: u64,
+    pub(crate) command: String,
 }
 
 /// Every process that descends from `root`, itself included.
-pub fn descendants(root: u32) -> Vec<Process> {
+pub(crate) fn descendants(root: u32) -> Vec<Process> {
     let all: Vec<_> = everybody().filter_map(process).collect();
     let mut found: Vec<Process> = all.iter().filter(|process| process.pid == root).cloned().collect();
     let mut next = 0;
@@ -163,7 +183,7 @@ pub fn descendants(root: u32) -> Vec<Process> {
 }
 
 /// The process with this id, unless it has ended.
-pub fn process(pid: u32) -> Option<Process> {
+pub(crate) fn process(pid: u32) -> Option<Process> {
     let folder = format!("/proc/{pid}");
     let stat = std::fs::read_to_string(format!("{folder}/stat")).ok()?;
     let fields: Vec<_> = stat[stat.rfind(')')? + 2..].split(' ').collect();
@@ -179,7 +199,7 @@ fn everybody() -> impl Iterator<Item = u32> {
 const KINDS: [&str; 5] = ["net", "mnt", "pid", "uts", "ipc"];
 
 /// Every process that is in one of these namespaces.
-pub fn inhabitants(namespaces: &[PathBuf]) -> Vec<Process> {
+pub(crate) fn inhabitants(namespaces: &[PathBuf]) -> Vec<Process> {
     let inside = |pid: &u32| {
         KINDS.iter().any(|kind| {
             std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).is_ok_and(|namespace| namespaces.contains(&namespace))
@@ -189,7 +209,7 @@ pub fn inhabitants(namespaces: &[PathBuf]) -> Vec<Process> {
 }
 
 /// The namespaces, of all kinds, that some process is in but that this process is not in.
-pub fn foreign_namespaces(pids: impl IntoIterator<Item = u32>) -> Vec<PathBuf> {
+pub(crate) fn foreign_namespaces(pids: impl IntoIterator<Item = u32>) -> Vec<PathBuf> {
     let read = |pid: &str, kind: &str| std::fs::read_link(format!("/proc/{pid}/ns/{kind}"));
     let mut found: Vec<_> = pids
         .into_iter()

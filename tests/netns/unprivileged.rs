@@ -1,5 +1,6 @@
 //! All of it once more as an ordinary user.
 
+use crate::skip::skip;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -23,6 +24,7 @@ fn everything_holds_for_an_ordinary_user() {
         .arg("--test-threads=4")
         .env("BLOCKADE_BINARY", binary)
         .env("TMPDIR", folder.path())
+        .env("BLOCKADE_SKIPPED_FILE", folder.path().join("skipped"))
         .current_dir(folder.path())
         .uid(NOBODY)
         .gid(NOBODY)
@@ -31,4 +33,28 @@ fn everything_holds_for_an_ordinary_user() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(!text.contains("running 0 tests"), "{text}");
+    // What only root can do has been tried by root.
+    let skipped = fs::read_to_string(folder.path().join("skipped")).unwrap_or_default();
+    for line in skipped.lines().filter(|line| !line.contains("only root")) {
+        skip(&format!("as an ordinary user: {line}"));
+    }
+}
+
+#[test]
+fn a_machine_without_user_namespaces_says_so_and_how_to_mend_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("skipped");
+    // A machine in small: in a namespace of its own the limit can be set, and rights can be thrown away.
+    let line =
+        "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all \"$0\" \"$@\"";
+    let output = Command::new("unshare")
+        .args(["-Ur", "sh", "-c", line])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "network::there_is_no_way_out"])
+        .env("BLOCKADE_SKIPPED_FILE", &list)
+        .output();
+    let Ok(skipped) = fs::read_to_string(list) else {
+        return skip(&format!("cannot be tried here: {output:?}"));
+    };
+    insta::assert_snapshot!(skipped.trim(), @"network::there_is_no_way_out: cannot create a user namespace: user namespaces are switched off (user.max_user_namespaces is 0) (`sudo sysctl user.max_user_namespaces=10000`, or run blockade as root)");
 }

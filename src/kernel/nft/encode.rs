@@ -26,6 +26,8 @@ const SET_NAME: u16 = 2;
 const SET_FLAGS: u16 = 3;
 const SET_KEY_TYPE: u16 = 4;
 const SET_KEY_LENGTH: u16 = 5;
+const SET_DESCRIPTION: u16 = 9;
+const DESCRIPTION_SIZE: u16 = 1;
 const SET_ID: u16 = 10;
 pub(super) const ELEMENTS_TABLE: u16 = 1;
 pub(super) const ELEMENTS_SET: u16 = 2;
@@ -64,7 +66,7 @@ fn encode(messages: &mut Messages, change: &Change, id: u32) {
     match &change.act {
         Act::AddTable => add_table(messages, table),
         Act::DeleteTable => delete(messages, table, libc::NFT_MSG_DELTABLE, |m| m.text(TABLE_NAME, TABLE)),
-        Act::AddSet(set, family) => add_set(messages, table, set, *family, id),
+        Act::AddSet(set, family, size) => add_set(messages, table, set, *family, *size, id),
         Act::DeleteSet(set) => delete(messages, table, libc::NFT_MSG_DELSET, |m| {
             m.text(SET_TABLE, TABLE);
             m.text(SET_NAME, set);
@@ -107,8 +109,8 @@ fn add_table(messages: &mut Messages, table: TableFamily) {
     });
 }
 
-/// `add set inet blockade dropped4 { type ipv4_addr; }`
-fn add_set(messages: &mut Messages, table: TableFamily, set: &str, family: Family, id: u32) {
+/// `add set inet blockade dropped4 { type ipv4_addr; size 512; }`
+fn add_set(messages: &mut Messages, table: TableFamily, set: &str, family: Family, size: Option<u32>, id: u32) {
     let (key_type, length) = match family {
         Family::Ipv4 => (TYPE_IPV4_ADDR, 4),
         Family::Ipv6 => (TYPE_IPV6_ADDR, 16),
@@ -120,6 +122,9 @@ fn add_set(messages: &mut Messages, table: TableFamily, set: &str, family: Famil
         m.be32(SET_FLAGS, 0);
         m.be32(SET_KEY_TYPE, key_type);
         m.be32(SET_KEY_LENGTH, length);
+        if let Some(size) = size {
+            m.nest(SET_DESCRIPTION, |m| m.be32(DESCRIPTION_SIZE, size));
+        }
         // Unique within the batch. Rules name the set, but the kernel insists.
         m.be32(SET_ID, id);
     });

@@ -62,13 +62,14 @@ impl Agent {
         let child = spawn(binary, theirs, watched).map_err(|error| cannot("start the agent", &error))?;
         let connected = ours.set_nonblocking(true).and_then(|()| UnixStream::from_std(ours));
         let (mut reader, writer) = connected.map_err(|error| cannot("talk to the agent", &error))?.into_split();
-        let first = protocol::read(&mut reader).await;
-        let hello = match first {
-            Ok(Some(Message::Hello(hello))) => hello?,
-            Ok(_) => return Err(Error::machine("the agent ended at once").help("BLOCKADE_DEBUG=1 shows what it says")),
-            Err(error) => return Err(cannot("understand the agent", &error)),
-        };
-        Ok(Self::connect(child, lifeline.into(), hello, reader, writer))
+        match greeting(&mut reader).await {
+            Ok(hello) => Ok(Self::connect(child, lifeline.into(), hello, reader, writer)),
+            Err(error) => {
+                drop((reader, writer, lifeline));
+                reap(child).await;
+                Err(error)
+            }
+        }
     }
 
     fn connect(
@@ -109,8 +110,9 @@ impl Agent {
         let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let answer = self.shared.waiting.register(id)?;
         let closed = || Failure::Gone(Error::machine("the agent was closed"));
-        let sent = lock(&self.shared.outbox).as_ref().map(|outbox| outbox.send(Call { id, request }));
-        sent.ok_or_else(closed)?.map_err(|_| closed())?;
+        let outbox = lock(&self.shared.outbox).clone();
+        let sent = outbox.is_some_and(|outbox| outbox.send(Call { id, request }).is_ok());
+        sent.then_some(()).ok_or_else(closed)?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
@@ -188,7 +190,7 @@ struct Ear {
 }
 
 impl Ear {
-    async fn hear(mut self, mut reader: OwnedReadHalf, gone: watch::Sender<bool>) {
+    async fn hear(self, mut reader: OwnedReadHalf, gone: watch::Sender<bool>) {
         while let Ok(Some(message)) = protocol::read(&mut reader).await {
             match message {
                 Message::Reply { id, result } => self.waiting.answer(id, result),
@@ -199,19 +201,27 @@ impl Ear {
         }
         let error = Error::machine("the agent is gone, and every node with it");
         self.waiting.give_up(&error);
-        self.reap().await;
+        reap(self.child).await;
         let _ = self.notify.send(Notification::Gone(error));
         gone.send_replace(true);
     }
+}
 
-    /// Waits for the end of stage A, which waits for that of stage B.
-    async fn reap(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        if let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK)
-            && let Ok(pidfd) = readable(pidfd)
-        {
-            let _ = pidfd.readable().await;
-        }
-        let _ = self.child.wait();
+async fn greeting(reader: &mut OwnedReadHalf) -> Result<Hello> {
+    match protocol::read(reader).await {
+        Ok(Some(Message::Hello(hello))) => hello,
+        Ok(_) => Err(Error::machine("the agent ended at once").help("BLOCKADE_DEBUG=1 shows what it says")),
+        Err(error) => Err(cannot("understand the agent", &error)),
     }
+}
+
+/// Waits for the end of stage A, which waits for that of stage B.
+async fn reap(mut agent: Child) {
+    let pid = rustix::process::Pid::from_child(&agent);
+    if let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK)
+        && let Ok(pidfd) = readable(pidfd)
+    {
+        let _ = pidfd.readable().await;
+    }
+    let _ = agent.wait();
 }

@@ -190,7 +190,7 @@ pub struct ApplyPlans {
 pub struct Applied {
     /// The nodes whose namespace could not be brought there, and why.
     pub failures: Vec<(String, Error)>,
-    /// From the first node's commit to the last one's.
+    /// From before the first node's commit until after the last one's.
     pub first_to_last_us: u64,
     /// The whole request.
     pub took_us: u64,

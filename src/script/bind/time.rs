@@ -26,17 +26,23 @@ fn units(engine: &mut Engine) {
 }
 
 fn sleeping(engine: &mut Engine, host: &Rc<Host>) {
+    // Rhai's own `sleep` takes integers and floats and blocks for real: each of its forms must be replaced.
     let own = Rc::clone(host);
-    engine.register_fn("sleep", move |duration: Dynamic| -> Scripted<()> {
-        let end = values::duration_us(&duration).map(|duration_us| own.clock.now_us().saturating_add(duration_us));
-        at_call(end.and_then(|end_us| own.sleep_until(end_us)))
-    });
+    engine.register_fn("sleep", move |duration: Dynamic| at_call(sleep(&own, &duration)));
+    let own = Rc::clone(host);
+    engine.register_fn("sleep", move |duration: INT| at_call(sleep(&own, &duration.into())));
+    let own = Rc::clone(host);
+    engine.register_fn("sleep", move |duration: FLOAT| at_call(sleep(&own, &duration.into())));
     let own = Rc::clone(host);
     engine.register_fn("sleep_until", move |time: Dynamic| -> Scripted<()> {
         at_call(values::duration_us(&time).and_then(|t_us| own.sleep_until(t_us)))
     });
     let own = Rc::clone(host);
     engine.register_fn("elapsed", move || -> FLOAT { seconds(own.clock.now_us()) });
+}
+
+fn sleep(host: &Host, duration: &Dynamic) -> Result<()> {
+    host.sleep_until(host.clock.now_us().saturating_add(values::duration_us(duration)?))
 }
 
 fn conditions(engine: &mut Engine, host: &Rc<Host>) {

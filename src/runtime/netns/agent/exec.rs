@@ -111,12 +111,11 @@ impl Running {
             let broken = self.failure.read_exact(&mut record).await.is_ok();
             exit(&self.child).await.map(|ended| (broken, ended))
         };
-        let (timed_out, (broken, ended)) = match within(timeout, end).await {
-            Some(end) => (false, end?),
-            None => {
-                tree::kill_tree(self.pid);
-                (true, (false, exit(&self.child).await?))
-            }
+        let (timed_out, (broken, ended)) = if let Some(end) = within(timeout, end).await {
+            (false, end?)
+        } else {
+            tree::kill_tree(self.pid);
+            (true, (false, exit(&self.child).await?))
         };
         if broken && let Some(broken) = init::failure(record) {
             return Ok(Outcome::Broken(broken));
@@ -188,7 +187,7 @@ impl Output {
 
     /// Reads what is there; whether that was the end.
     fn read_some(&self) -> bool {
-        let mut buffer = [0; 32 << 10];
+        let mut buffer = [0; 8 << 10];
         match self.pipe.try_read(&mut buffer) {
             Ok(0) => true,
             Ok(length) => {

@@ -1,37 +1,28 @@
-//! The network of a run: a bridge, and for each node a namespace whose `eth0` is plugged into it.
-//!
-//! The bridge lies in the agent's own network namespace, which nothing outside can see; its address stands for the
-//! world. There is no default route and no forwarding: packets stay between the nodes and the bridge.
+//! The network of a run and the nodes in it: rules, probes, and what becomes of the addresses.
 
 use super::namespace::NetNs;
 use super::node::Node;
+use super::rules::{self, Rules};
 use super::serve::Outbox;
+use super::wire::{self, Wired};
 use crate::error::{Error, Result};
 use crate::kernel::address::{AddressEvents, hosts};
-use crate::kernel::link::{Change, Device, End, LOOPBACK, Links, Mac, link_local};
+use crate::kernel::link::{LOOPBACK, Links};
+use crate::kernel::probe::{self, Connecting, Endpoint};
 use crate::plan::Ruleset;
-use crate::runtime::netns::protocol::{
-    Applied, CreateFabric, Failure, NodeNet, Notification, Probe, Probed, Reachable,
-};
+use crate::runtime::netns::protocol::{Applied, CreateFabric, Notification, Party, Probe, Probed, Reachable};
 use crate::runtime::netns::readable::readable;
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::IpNet;
 use rustix::fd::AsFd;
-use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::TcpSocket;
 use tokio::task::{JoinHandle, spawn_local};
-
-const BRIDGE: Device<'static> = Device { index: 2, name: "br0" };
-const NODE_DEVICE: Device<'static> = Device { index: 2, name: "eth0" };
-/// The first index of a veth's end at the bridge.
-const FIRST_PORT: u32 = 10;
 
 /// The network and all nodes in it.
 pub(super) struct Fabric {
     home: NetNs,
+    gateway: Vec<IpAddr>,
     members: Vec<Member>,
 }
 
@@ -39,7 +30,17 @@ pub(super) struct Fabric {
 struct Member {
     node: Rc<Node>,
     addresses: Vec<IpAddr>,
+    rules: Rules,
     watch: JoinHandle<()>,
+}
+
+impl Member {
+    fn new(name: &str, wired: Wired, outbox: &Outbox) -> Self {
+        let Wired { network, links, events, rules, addresses } = wired;
+        let watcher = Watcher { name: name.to_owned(), links, known: addresses.clone(), outbox: outbox.clone() };
+        let node = Rc::new(Node::new(name, network));
+        Self { node, addresses, rules, watch: spawn_local(watcher.watch(events)) }
+    }
 }
 
 impl Drop for Member {
@@ -49,14 +50,15 @@ impl Drop for Member {
 }
 
 impl Fabric {
-    /// Creates all of it. What exists when an error occurs ends with the agent.
-    pub(super) fn create(request: &CreateFabric, outbox: &Outbox) -> Result<Self> {
+    /// Creates all of it, and waits until every link carries packets. What exists when an error occurs ends with the
+    /// agent.
+    pub(super) async fn create(request: &CreateFabric, outbox: &Outbox) -> Result<Self> {
         let home = NetNs::current().map_err(|e| Error::machine(format!("cannot open our network namespace: {e}")))?;
-        quiet_bridge();
-        let nodes: Vec<_> = request.nodes.iter().map(|node| Made::new(&home, node)).collect::<Result<_>>()?;
-        connect(&request.gateway, &nodes)?;
-        let members = nodes.into_iter().map(|made| made.finish(outbox)).collect::<Result<_>>()?;
-        Ok(Self { home, members })
+        let wired = wire::wire(&home, request).await?;
+        let members =
+            request.nodes.iter().zip(wired).map(|(node, wired)| Member::new(&node.name, wired, outbox)).collect();
+        let gateway = request.gateway.iter().map(IpNet::addr).collect();
+        Ok(Self { home, gateway, members })
     }
 
     /// Each node's addresses, link-local ones included, in the order of the nodes.
@@ -83,123 +85,66 @@ impl Fabric {
         let Some(address) = member.addresses.first() else {
             return Err(Error::usage(format!("node {node} has no address")));
         };
-        // A socket stays in the namespace it was opened in.
-        let socket = self.home.visit(member.node.network(), || {
-            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-            socket.map_err(|error| Error::machine(format!("node {node}: cannot open a socket: {error}")))
-        })?;
-        let connection = tokio::time::timeout(wait, socket.connect(SocketAddr::new(*address, port))).await;
-        Ok(matches!(connection, Ok(Ok(_))))
-    }
-
-    pub(super) fn apply(&self, _plans: Vec<(String, Ruleset)>) -> Result<Applied> {
-        Err(Error::machine("rules come later"))
-    }
-
-    pub(super) async fn probe(&self, _probe: &Probe) -> Result<Probed, Failure> {
-        Err(Error::machine("probes come later").into())
-    }
-
-    pub(super) async fn reachable(&self, _probe: &Reachable) -> Result<bool, Failure> {
-        Err(Error::machine("probes come later").into())
-    }
-}
-
-/// A namespace that is not connected yet.
-struct Made<'a> {
-    request: &'a NodeNet,
-    network: NetNs,
-    links: Links,
-    events: AddressEvents,
-}
-
-impl<'a> Made<'a> {
-    fn new(home: &NetNs, request: &'a NodeNet) -> Result<Self> {
-        let made = home.create(|| {
-            let links = Links::open()?;
-            open_ports_and_ping();
-            Ok((links, AddressEvents::open()?))
-        });
-        let (network, (links, events)) = made.map_err(|error| error.context(format!("node {}", request.name)))?;
-        Ok(Self { request, network, links, events })
-    }
-
-    /// Gives `eth0`, which is there by now, its addresses, and watches them from then on.
-    fn finish(mut self, outbox: &Outbox) -> Result<Member> {
-        let name = &self.request.name;
-        let nets = self.nets();
-        let addresses: Vec<_> = nets.iter().map(IpNet::addr).collect();
-        let mut changes = vec![Change::Up(LOOPBACK)];
-        if has_ipv6() {
-            changes.push(Change::NoLinkLocal(NODE_DEVICE));
+        let to = SocketAddr::new(*address, port);
+        let connecting = self.home.visit(member.node.network(), || Connecting::start(to))?;
+        match connecting {
+            Some(connecting) => Ok(connecting.accepted(wait).await),
+            None => Ok(false),
         }
-        changes.push(Change::Up(NODE_DEVICE));
-        changes.extend(nets.into_iter().map(|net| Change::AddAddress(NODE_DEVICE, net)));
-        self.links.apply(&changes).map_err(|error| error.context(format!("node {name}")))?;
-        let node = Rc::new(Node::new(name, self.network));
-        let watcher =
-            Watcher { name: name.clone(), links: self.links, known: addresses.clone(), outbox: outbox.clone() };
-        Ok(Member { node, addresses, watch: spawn_local(watcher.watch(self.events)) })
     }
 
-    /// What `eth0` gets: IPv4 first, since the first address is the one that the node is known by.
-    fn nets(&self) -> Vec<IpNet> {
-        let mut nets = self.request.addresses.clone();
-        nets.sort_by_key(|net| net.addr().is_ipv6());
-        if let Ok(local) = Ipv6Net::new(link_local(self.request.mac), 64) {
-            nets.push(local.into());
+    /// A packet there and its answer back.
+    pub(super) async fn probe(&self, request: &Probe) -> Result<Probed> {
+        let (from, to) = self.endpoints(&request.from, &request.to)?;
+        let outcome = probe::probe(&from, &to, Duration::from_millis(request.wait_ms)).await?;
+        Ok(Probed { rtt_us: outcome.took_us() })
+    }
+
+    /// A packet there.
+    pub(super) async fn reachable(&self, request: &Reachable) -> Result<bool> {
+        let (from, to) = self.endpoints(&request.from, &request.to)?;
+        Ok(probe::reachable(&from, &to, Duration::from_millis(request.wait_ms)).await?.arrived())
+    }
+
+    fn endpoints(&self, from: &Party, to: &Party) -> Result<(Endpoint, Endpoint)> {
+        let (from, to) = (self.party(from)?, self.party(to)?);
+        let (source, target) = probe::choose(from.1, to.1)
+            .ok_or_else(|| Error::usage("the two have no address of the same family").help("give both IPv4 or IPv6"))?;
+        Ok((self.open(from.0, source)?, self.open(to.0, target)?))
+    }
+
+    /// Where a party's sockets are opened (nowhere else than here for the world), and its addresses.
+    fn party(&self, party: &Party) -> Result<(Option<&NetNs>, &[IpAddr])> {
+        match party {
+            Party::World => Ok((None, &self.gateway)),
+            Party::Node(name) => {
+                let member = self.member(name)?;
+                Ok((Some(member.node.network()), &member.addresses))
+            }
         }
-        nets.retain(|net| net.addr().is_ipv4() || has_ipv6());
-        nets
     }
-}
 
-/// Bridge, its addresses, and a veth to each node: one batch.
-fn connect(gateway: &[IpNet], nodes: &[Made<'_>]) -> Result<()> {
-    let names: Vec<_> = (0..nodes.len()).map(|position| format!("v{position}")).collect();
-    let mut changes = vec![Change::Up(LOOPBACK), Change::AddBridge(End { device: BRIDGE, mac: fabric_mac(0) })];
-    let reachable = gateway.iter().filter(|net| net.addr().is_ipv4() || has_ipv6());
-    changes.extend(reachable.map(|net| Change::AddAddress(BRIDGE, *net)));
-    changes.extend(nodes.iter().zip(&names).zip(FIRST_PORT..).map(|((node, name), index)| Change::AddVeth {
-        end: End { device: Device { index, name }, mac: fabric_mac(index) },
-        master: BRIDGE,
-        peer: End { device: NODE_DEVICE, mac: node.request.mac },
-        peer_namespace: node.network.as_fd(),
-    }));
-    Links::open()?.apply(&changes).map_err(|error| error.context("the network"))
-}
-
-/// Locally administered, and different from what nodes get: those begin with 02.
-fn fabric_mac(index: u32) -> Mac {
-    let [a, b, c, d] = index.to_be_bytes();
-    [0x06, 0xb1, a, b, c, d]
-}
-
-fn has_ipv6() -> bool {
-    Path::new("/proc/sys/net/ipv6").exists()
-}
-
-/// No packet on the bridge passes through a firewall of the machine's, and the bridge's ports talk no IPv6 themselves.
-fn quiet_bridge() {
-    for call in ["iptables", "ip6tables", "arptables"] {
-        set(&format!("bridge/bridge-nf-call-{call}"), "0");
+    fn open(&self, network: Option<&NetNs>, address: IpAddr) -> Result<Endpoint> {
+        match network {
+            Some(network) => self.home.visit(network, || Endpoint::open(address)),
+            None => Endpoint::open(address),
+        }
     }
-    set("ipv6/conf/default/addr_gen_mode", "1");
-}
 
-/// A program without rights may ping and listen below port 1024: in its own namespace that harms nobody.
-fn open_ports_and_ping() {
-    set("ipv4/ip_unprivileged_port_start", "0");
-    // In a user namespace only ids that are mapped there can be named: our own.
-    let own = rustix::process::getegid().as_raw();
-    if !set("ipv4/ping_group_range", "0 2147483647") {
-        set("ipv4/ping_group_range", &format!("{own} {own}"));
+    /// Brings namespaces to these rulesets.
+    pub(super) fn apply(&self, plans: Vec<(String, Ruleset)>) -> Applied {
+        let mut failures = Vec::new();
+        let mut found = Vec::new();
+        for (name, ruleset) in plans {
+            match self.member(&name) {
+                Ok(member) => found.push((name, &member.rules, ruleset)),
+                Err(error) => failures.push((name, error)),
+            }
+        }
+        let mut applied = rules::apply(found);
+        applied.failures.extend(failures);
+        applied
     }
-}
-
-/// Sets a sysctl of the present network namespace. Some kernels do not have all of them: whether this one has.
-fn set(name: &str, value: &str) -> bool {
-    std::fs::write(Path::new("/proc/sys/net").join(name), value).is_ok()
 }
 
 /// Tells the runner about addresses that come and go.
@@ -235,6 +180,3 @@ impl Watcher {
         Ok(())
     }
 }
-
-#[allow(dead_code, reason = "used with rules")]
-type Current = RefCell<Ruleset>;

@@ -114,37 +114,33 @@ pub(super) struct Birth<'a> {
 /// The body of the forked child: lives as PID 1 until its program ends. Returns its exit code.
 pub(super) fn live(birth: &Birth<'_>, control: BorrowedFd<'_>) -> i32 {
     sys::keep_only(&[control.as_raw_fd(), birth.network.as_raw_fd(), birth.defaults.own().as_raw_fd()]);
-    let init = Init { control };
-    match init.start(birth) {
+    match Init::start(birth, control) {
         Err(broken) => {
-            init.report(Report::Failed(broken));
+            report(control, Report::Failed(broken));
             1
         }
-        Ok(started) => {
-            init.report(Report::Started);
-            init.serve(&started)
+        Ok(init) => {
+            report(control, Report::Started);
+            init.serve()
         }
     }
 }
 
-struct Init<'a> {
-    control: BorrowedFd<'a>,
+fn report(control: BorrowedFd<'_>, report: Report) {
+    // If the agent is gone, the kernel is about to end this process as well.
+    let _ = rustix::io::write(control, &report.encode());
 }
 
-struct Started {
+struct Init<'a> {
+    control: BorrowedFd<'a>,
     signals: OwnedFd,
     /// `/proc` of the node, whatever the program mounts over it.
     proc: OwnedFd,
     program: Option<i32>,
 }
 
-impl Init<'_> {
-    fn report(&self, report: Report) {
-        // If the agent is gone, the kernel is about to end this process as well.
-        let _ = rustix::io::write(self.control, &report.encode());
-    }
-
-    fn start(&self, birth: &Birth<'_>) -> Result<Started, Broken> {
+impl<'a> Init<'a> {
+    fn start(birth: &Birth<'_>, control: BorrowedFd<'a>) -> Result<Self, Broken> {
         let signals = sys::signals().map_err(at(Step::Session))?;
         let _ = rustix::thread::set_name(c"blockade-init");
         enter(birth)?;
@@ -153,41 +149,41 @@ impl Init<'_> {
             None => None,
             Some((image, log)) => Some(launch(image, log, birth.defaults)?),
         };
-        Ok(Started { signals, proc, program })
+        Ok(Self { control, signals, proc, program })
     }
 
     /// Until the program has ended.
-    fn serve(&self, started: &Started) -> i32 {
+    fn serve(&self) -> i32 {
         loop {
             let mut waiting =
-                [PollFd::new(&started.signals, PollFlags::IN), PollFd::from_borrowed_fd(self.control, PollFlags::IN)];
+                [PollFd::new(&self.signals, PollFlags::IN), PollFd::from_borrowed_fd(self.control, PollFlags::IN)];
             if poll(&mut waiting, None).is_err_and(|errno| errno != Errno::INTR) {
                 return 1;
             }
             let [signals, control] = waiting.map(|fd| !fd.revents().is_empty());
-            if signals && let Some(code) = self.signals(started) {
+            if signals && let Some(code) = self.signals() {
                 return code;
             }
-            if control && let Some(code) = self.command(started) {
+            if control && let Some(code) = self.command() {
                 return code;
             }
         }
     }
 
     /// Forwards what was sent to PID 1, reaps what ended. Some exit code when the node is over.
-    fn signals(&self, started: &Started) -> Option<i32> {
-        while let Some(signal) = next_signal(started.signals.as_fd()) {
+    fn signals(&self) -> Option<i32> {
+        while let Some(signal) = next_signal(self.signals.as_fd()) {
             if signal == libc::SIGCHLD {
                 continue;
             }
-            match started.program {
+            match self.program {
                 Some(program) => drop(sys::kill(program, signal)),
                 None if ends_an_idle_node(signal) => return Some(0),
                 None => {}
             }
         }
         while let Some((pid, status)) = sys::reap_any() {
-            if started.program == Some(pid.as_raw_nonzero().get()) {
+            if self.program == Some(pid.as_raw_nonzero().get()) {
                 return Some(self.exited(status));
             }
         }
@@ -195,25 +191,25 @@ impl Init<'_> {
     }
 
     fn exited(&self, status: WaitStatus) -> i32 {
-        self.report(Report::Exited(status.as_raw()));
+        report(self.control, Report::Exited(status.as_raw()));
         0
     }
 
-    fn command(&self, started: &Started) -> Option<i32> {
+    fn command(&self) -> Option<i32> {
         let mut bytes = Record::default();
         let read = rustix::io::read(self.control, &mut bytes);
         let Some(command) = read.ok().filter(|length| *length == bytes.len()).and_then(|_| Command::decode(bytes))
         else {
             return Some(1);
         };
-        let result = match (command, started.program) {
+        let result = match (command, self.program) {
             (Command::Signal(signal), Some(program)) => sys::kill(program, signal),
             (Command::Signal(signal), None) if ends_an_idle_node(signal) => return Some(0),
             (Command::Signal(_), None) => Ok(()),
-            (Command::Pause, _) => super::freeze::freeze(started.proc.as_fd()),
+            (Command::Pause, _) => super::freeze::freeze(self.proc.as_fd()),
             (Command::Resume, _) => super::freeze::thaw(),
         };
-        self.report(Report::Done(result.err()));
+        report(self.control, Report::Done(result.err()));
         None
     }
 }

@@ -14,9 +14,11 @@ mod image;
 mod init;
 mod namespace;
 mod node;
+mod rules;
 mod serve;
 mod sys;
 mod tree;
+mod wire;
 
 use super::protocol::{Message, frame};
 use crate::error::{Error, Result};

@@ -132,7 +132,6 @@ impl Node {
         check(signal)?;
         let _changing = self.changing.lock().await;
         let run = self.running()?;
-        run.asked.borrow_mut().extend([signal, libc::SIGKILL]);
         run.asked.borrow_mut().push(ANY);
         let politely = async {
             let _ = run.command(Command::Signal(signal)).await;

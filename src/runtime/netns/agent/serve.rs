@@ -89,7 +89,7 @@ fn encode<A: Ask>(answer: Answer<A>) -> Result<serde_json::Value, Failure> {
 impl Agent {
     async fn answer(self: &Rc<Self>, request: Request) -> Result<serde_json::Value, Failure> {
         match request {
-            Request::CreateFabric(request) => encode::<p::CreateFabric>(self.create(&request)),
+            Request::CreateFabric(request) => encode::<p::CreateFabric>(self.create(&request).await),
             Request::StartNode(request) => encode::<p::StartNode>(self.start(request).await),
             Request::StopNode(request) => encode::<p::StopNode>(self.stop(&request).await),
             Request::KillNode(request) => encode::<p::KillNode>(self.kill(&request).await),
@@ -97,8 +97,8 @@ impl Agent {
             Request::Resume(request) => encode::<p::Resume>(self.resume(&request.node).await),
             Request::Exec(request) => encode::<p::Exec>(self.exec(request).await),
             Request::ApplyPlans(request) => encode::<p::ApplyPlans>(self.apply(request)),
-            Request::Probe(request) => encode::<p::Probe>(self.fabric()?.probe(&request).await),
-            Request::Reachable(request) => encode::<p::Reachable>(self.fabric()?.reachable(&request).await),
+            Request::Probe(request) => encode::<p::Probe>(self.probe(&request).await),
+            Request::Reachable(request) => encode::<p::Reachable>(self.reachable(&request).await),
             Request::Tcp(request) => encode::<p::Tcp>(self.tcp(&request).await),
             Request::Teardown(request) => encode::<p::Teardown>(Ok(self.tear_down(request).await)),
         }
@@ -112,11 +112,11 @@ impl Agent {
         self.fabric()?.node(name)
     }
 
-    fn create(&self, request: &p::CreateFabric) -> Answer<p::CreateFabric> {
+    async fn create(&self, request: &p::CreateFabric) -> Answer<p::CreateFabric> {
         if self.fabric.borrow().is_some() {
             return Err(Error::machine("the network is there already").into());
         }
-        let fabric = Fabric::create(request, &self.outbox)?;
+        let fabric = Fabric::create(request, &self.outbox).await?;
         let addresses = fabric.addresses();
         self.fabric.replace(Some(Rc::new(fabric)));
         Ok(addresses)
@@ -147,7 +147,15 @@ impl Agent {
     }
 
     fn apply(&self, request: p::ApplyPlans) -> Answer<p::ApplyPlans> {
-        Ok(self.fabric()?.apply(request.plans)?)
+        Ok(self.fabric()?.apply(request.plans))
+    }
+
+    async fn probe(&self, request: &p::Probe) -> Answer<p::Probe> {
+        Ok(self.fabric()?.probe(request).await?)
+    }
+
+    async fn reachable(&self, request: &p::Reachable) -> Answer<p::Reachable> {
+        Ok(self.fabric()?.reachable(request).await?)
     }
 
     async fn tcp(&self, request: &p::Tcp) -> Answer<p::Tcp> {

@@ -1,0 +1,106 @@
+//! Where a run takes place: on virtual time, on nodes of its own, or on a cluster that is up already. Each brings the
+//! nodes there, drives the script and cleans up, whatever happened.
+
+use super::attach::Attached;
+use super::{Settings, drive, interrupt_on_signals, notices};
+use crate::cluster::{Cluster, RuntimeKind};
+use crate::engine::{Clock, Controller, LocalPort, Owner, Recorder};
+use crate::runtime;
+use crate::{Error, ErrorKind, Result};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// A run's own owner: its faults end with it.
+const RUN: Owner = Owner(1);
+
+/// How the script ended, and how the clean-up did.
+pub(super) type Ends = (Result<()>, Result<()>);
+
+/// Runs the script where the settings say.
+pub(super) fn run(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
+    match (&settings.attached, settings.kind) {
+        (Some(attached), _) => on_standing(settings, attached, clock, recorder),
+        (None, RuntimeKind::Sim) => simulate(settings, clock, recorder),
+        (None, _) => on_own(settings, clock, recorder).unwrap_or_else(|error| (Err(error), Ok(()))),
+    }
+}
+
+/// On virtual time everything happens on this thread, and nothing waits.
+fn simulate(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
+    let cluster = Arc::new(settings.cluster.clone());
+    let sim = Arc::new(runtime::sim::Sim::new(&cluster, Arc::clone(clock)));
+    let controller = Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock));
+    let controller = Arc::new(Mutex::new(controller));
+    let up = poll_now(async { controller.lock().await.up().await });
+    let verdict = up
+        .and_then(|()| drive(settings, clock, recorder, Arc::new(LocalPort::new(Arc::clone(&controller), RUN)), None));
+    recorder.enter_task("engine");
+    let cleanup = poll_now(async { controller.lock().await.down().await });
+    (verdict, cleanup)
+}
+
+/// The result of work that never waits.
+fn poll_now<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut work = std::pin::pin!(work);
+    match work.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(result) => result,
+        std::task::Poll::Pending => Err(Error::machine("the simulation waited").help("this is a bug in blockade")),
+    }
+}
+
+/// The threads that wait for processes, sockets and signals.
+pub(super) fn io_threads() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::machine(format!("cannot start the I/O threads: {error}")))
+}
+
+/// On nodes of its own. An error means that nothing was started at all.
+fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Result<Ends> {
+    let tokio = io_threads()?;
+    let _inside = tokio.enter();
+    interrupt_on_signals(&settings.interrupt)?;
+    let folder = settings.folder.as_ref().ok_or_else(|| Error::machine("a real run needs a folder"))?;
+    let cluster: Arc<Cluster> = Arc::new(settings.cluster.clone());
+    let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path))?;
+    let controller = Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock));
+    let controller = Arc::new(Mutex::new(controller));
+    let pump = notices::pump(notices, Arc::clone(&controller), Arc::clone(&settings.interrupt));
+    let verdict = tokio.block_on(bring_up(settings, &controller)).and_then(|()| {
+        let port = Arc::new(LocalPort::new(Arc::clone(&controller), RUN));
+        drive(settings, clock, recorder, port, Some(tokio.handle().clone()))
+    });
+    let verdict = pump.explain(verdict);
+    recorder.enter_task("engine");
+    let cleanup = tokio.block_on(async { controller.lock().await.down().await });
+    Ok((verdict, cleanup))
+}
+
+/// Brings the nodes up; Ctrl-C ends the wait for nodes that never get ready.
+async fn bring_up(settings: &Settings, controller: &Arc<Mutex<Controller>>) -> Result<()> {
+    let controller = Arc::clone(controller);
+    let mut work = tokio::spawn(async move { controller.lock().await.up().await });
+    tokio::select! {
+        biased;
+        () = settings.interrupt.raised() => {
+            work.abort(); // what it has started goes with the clean-up
+            let _ = work.await;
+            Err(Error::new(ErrorKind::Interrupted, "interrupted"))
+        }
+        up = &mut work => up.unwrap_or_else(|panic| Err(Error::machine(format!("bringing up crashed: {panic}")))),
+    }
+}
+
+/// On a cluster that is up and stays so: only the run's faults go.
+fn on_standing(settings: &Settings, attached: &Attached, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
+    let _inside = attached.tokio.enter();
+    attached.hear(recorder);
+    let verdict = interrupt_on_signals(&settings.interrupt).and_then(|()| {
+        let port = Arc::new(attached.port.clone());
+        drive(settings, clock, recorder, port, Some(attached.tokio.handle().clone()))
+    });
+    recorder.enter_task("engine");
+    (verdict, attached.tokio.block_on(attached.port.release()))
+}

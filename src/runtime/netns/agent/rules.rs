@@ -1,0 +1,88 @@
+//! The rules that nodes' namespaces hold, and the way from one ruleset to the next.
+
+use crate::error::{Error, Result};
+use crate::kernel::nft::{Nft, apply_all};
+use crate::plan::{Ruleset, Transaction, diff};
+use crate::runtime::netns::protocol::Applied;
+use std::cell::{RefCell, RefMut};
+use std::time::Instant;
+
+/// One namespace's rules. They live as long as the namespace, over any number of restarts of the node.
+pub(super) struct Rules(RefCell<State>);
+
+struct State {
+    /// Opened once: closing one right after a commit would wait for the kernel's grace period.
+    nft: Nft,
+    /// What the namespace holds; unknown after a failure.
+    held: Option<Ruleset>,
+}
+
+impl Rules {
+    /// No rules, in the network namespace that we are in.
+    pub(super) fn open() -> Result<Self> {
+        Ok(Self(RefCell::new(State { nft: Nft::open()?, held: Some(Ruleset::default()) })))
+    }
+}
+
+/// A namespace and where it is to get.
+struct Step<'a> {
+    name: String,
+    state: RefMut<'a, State>,
+    wanted: Ruleset,
+    transactions: Vec<Transaction>,
+}
+
+/// Brings each of them to its ruleset: first everything is worked out, then it is committed in one go, so that the
+/// nodes change as close together as can be.
+pub(super) fn apply(plans: Vec<(String, &Rules, Ruleset)>) -> Applied {
+    let began = Instant::now();
+    let (mut steps, mut failures) = (Vec::with_capacity(plans.len()), Vec::new());
+    for (name, rules, wanted) in plans {
+        match Step::new(&name, rules, wanted) {
+            Ok(step) => steps.push(step),
+            Err(error) => failures.push((name, error)),
+        }
+    }
+    let committing = Instant::now();
+    let mut namespaces: Vec<_> =
+        steps.iter_mut().map(|step| (&mut step.state.nft, step.transactions.as_slice())).collect();
+    let outcomes = apply_all(&mut namespaces);
+    let first_to_last_us = committing.elapsed().as_micros() as u64;
+    failures.extend(steps.into_iter().zip(outcomes).filter_map(|(step, outcome)| step.finish(outcome)));
+    Applied { failures, first_to_last_us, took_us: began.elapsed().as_micros() as u64 }
+}
+
+impl<'a> Step<'a> {
+    fn new(name: &str, rules: &'a Rules, wanted: Ruleset) -> Result<Self> {
+        let twice = |_| Error::usage("named twice in one request");
+        let mut state = rules.0.try_borrow_mut().map_err(twice)?;
+        let held = match &state.held {
+            Some(held) => held,
+            None => state.forget()?,
+        };
+        let transactions = diff(held, &wanted);
+        Ok(Self { name: name.to_owned(), state, wanted, transactions })
+    }
+
+    fn finish(mut self, outcome: Result<()>) -> Option<(String, Error)> {
+        match outcome {
+            Ok(()) => {
+                self.state.held = Some(self.wanted);
+                None
+            }
+            Err(error) => {
+                // The rules stay as they are until somebody asks for others: better an old cut than none.
+                self.state.held = None;
+                Some((self.name, error))
+            }
+        }
+    }
+}
+
+impl State {
+    /// Starts afresh where nobody knows what is there.
+    fn forget(&mut self) -> Result<&Ruleset> {
+        self.nft.clear()?;
+        Ok(self.held.insert(Ruleset::default()))
+    }
+}
