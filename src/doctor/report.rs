@@ -286,8 +286,8 @@ mod tests {
         }
     }
 
-    fn refused(errno: Errno) -> Trial {
-        Some(Err(Error::machine(format!("the kernel refuses `tc …`: {}", std::io::Error::from(errno)))))
+    fn refused(errno: Errno) -> Result<(), Error> {
+        Err(Error::machine(format!("the kernel refuses `tc …`: {}", std::io::Error::from(errno))))
     }
 
     #[test]
@@ -314,7 +314,7 @@ mod tests {
     fn what_is_missing_comes_with_what_is_lost_and_its_mend() {
         let docker = DockerState::Refuses("/var/run/docker.sock".into(), "Permission denied (os error 13)".into());
         let machine = Machine { docker, ..machine(false) };
-        let facts = Facts { netem: refused(Errno::NOENT), egress: refused(Errno::OPNOTSUPP), ..all() };
+        let facts = Facts { netem: Some(refused(Errno::NOENT)), egress: Some(refused(Errno::OPNOTSUPP)), ..all() };
         let report = Report::of(&machine, &facts);
         insta::assert_snapshot!(report.text(), @r#"
         Linux 6.1.0, tried as an ordinary user
