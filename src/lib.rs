@@ -33,6 +33,7 @@
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
 //! | [`run`] | one run, from seed to verdict | signals |
 //! | [`supervisor`] | a cluster left up, and the way to it from other processes | its folder and socket |
+//! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
 //!
 //! # Invariants
@@ -55,6 +56,7 @@ pub mod cli;
 pub mod cluster;
 pub mod demo;
 pub mod diagnostic;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod fault;

@@ -3,6 +3,7 @@
 //! Results go to stdout, messages to stderr. Errors are printed here, once, and decide the exit code.
 
 mod doc;
+mod doctor;
 pub mod oneshot;
 pub mod place;
 mod plan;
@@ -61,6 +62,8 @@ enum Command {
         /// Only this one
         function: Option<String>,
     },
+    /// Show what this machine can do, and how to mend what it cannot
+    Doctor(doctor::Args),
     /// Print completions for a shell
     Completions {
         /// bash, zsh, fish, …
@@ -75,6 +78,9 @@ enum Command {
     /// Owns a cluster that is left up; started by blockade itself
     #[command(hide = true)]
     Supervise,
+    /// Tries out what this machine can do; started by blockade itself
+    #[command(hide = true)]
+    Probe,
     /// Owns the namespaces of a run; started by blockade itself
     #[command(hide = true)]
     Agent(crate::runtime::netns::agent::Args),
@@ -108,6 +114,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::runtime::netns::agent::main(args)),
+        Command::Doctor(args) => doctor::main(&args).map(ExitCode::from),
+        Command::Probe => {
+            crate::doctor::probe();
+            Ok(ExitCode::SUCCESS)
+        }
         Command::OneShot(command) => oneshot::run(command, &place).map(|()| ExitCode::SUCCESS),
         Command::Supervise => crate::supervisor::supervise().map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => {

@@ -100,8 +100,10 @@ impl Controller {
     /// Takes in what a node did by itself. A failure to follow is an error for the caller to report.
     pub async fn notice(&mut self, notice: Notice) -> Result<()> {
         match notice {
-            Notice::Exited { node, ended, expected } => {
-                self.nodes[node] = RunState::Down;
+            Notice::Exited { node, life, ended, expected } => {
+                if life >= self.runtime.life(node) {
+                    self.nodes[node] = RunState::Down;
+                }
                 let log = if expected { Vec::new() } else { self.last_lines(node).await };
                 let node = self.members[node].name.clone();
                 self.recorder.record_engine(EventBody::NodeExit { node, ended, expected, log })
@@ -193,7 +195,8 @@ impl Controller {
     async fn inject(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
         self.admit(&fault)?;
         let before = self.clock.now_us();
-        let id = self.join_set(owner, &fault)?;
+        let id = self.announce(&fault)?;
+        self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
         self.settle(id, fault, before, Vec::new()).await
     }
 
@@ -203,12 +206,13 @@ impl Controller {
         let before = self.clock.now_us();
         let replaced = |active: &Active| active.owner == owner && matches!(active.fault, Fault::Partition { .. });
         let ids: Vec<FaultId> = self.faults.iter().filter(|(_, a)| replaced(a)).map(|(id, _)| *id).collect();
-        let id = self.join_set(owner, &fault)?;
-        let mut former = Vec::with_capacity(ids.len());
+        let id = self.announce(&fault)?;
         for id in &ids {
             self.recorder.record(EventBody::FaultHeal { id: *id })?;
-            former.extend(self.faults.remove(id).map(|active| (*id, active)));
         }
+        // From here on nothing but the network itself can fail.
+        let former = ids.iter().filter_map(|id| Some((*id, self.faults.remove(id)?))).collect();
+        self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
         let info = self.settle(id, fault, before, former).await?;
         let took_us = self.clock.now_us() - before;
         for id in ids {
@@ -217,12 +221,11 @@ impl Controller {
         Ok(info)
     }
 
-    /// Records a fault that is about to be injected and adds it to the active ones.
-    fn join_set(&mut self, owner: Owner, fault: &Fault) -> Result<FaultId> {
+    /// Records that a fault is about to be injected, and names it.
+    fn announce(&mut self, fault: &Fault) -> Result<FaultId> {
         let id = FaultId(self.next);
         self.recorder.record(EventBody::FaultInject { id, fault: fault.clone() })?;
         self.next += 1;
-        self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
         Ok(id)
     }
 

@@ -141,7 +141,9 @@ async fn listen(folder: ClusterFolder, read: OwnedReadHalf, waiting: Arc<Mutex<W
         match serde_json::from_str(&line) {
             Ok(Message::Answer { id, result }) => {
                 let waiter = lock(&waiting).answers.remove(&id);
-                let _nobody_waits = waiter.map(|waiter| waiter.send(result));
+                if let Some(waiter) = waiter {
+                    let _nobody_waits = waiter.send(result);
+                }
             }
             Ok(Message::Event(event)) => {
                 if let Some(hear) = &mut events {

@@ -4,6 +4,7 @@
 pub mod processes;
 mod skip;
 
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use skip::skip;
 
 use serde_json::Value;

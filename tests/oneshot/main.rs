@@ -6,6 +6,7 @@
 mod common;
 
 mod arguments;
+mod doctor;
 mod faults;
 mod life;
 mod nodes;

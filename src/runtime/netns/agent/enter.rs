@@ -41,7 +41,7 @@ pub(super) fn enter() -> Result<bool> {
 }
 
 /// Cuts the mounts off from the host's, and shows the fabric's processes in `/proc`. Inside of the pid namespace.
-pub(super) fn mounts() -> Result<()> {
+pub(crate) fn mounts() -> Result<()> {
     let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
     mount_change("/", private).map_err(|errno| refused(Step::Mount, errno))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;

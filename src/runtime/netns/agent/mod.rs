@@ -22,6 +22,7 @@ mod wire;
 
 use super::protocol::{Message, frame};
 use crate::error::{Error, Result};
+pub(crate) use enter::mounts;
 pub use enter::{Settings, Step, explain};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd, RawFd};
@@ -58,6 +59,17 @@ pub fn main(args: Args) -> ExitCode {
             ExitCode::from(3)
         }
     }
+}
+
+/// Runs `body` as PID 1 of namespaces like a fabric's and returns when it has ended; its namespaces end with it. To be
+/// called before the process has a second thread.
+pub(crate) fn within(body: impl FnOnce()) -> Result<()> {
+    enter::enter()?;
+    let child = sys::spawn(0, || {
+        body();
+        0
+    });
+    child.and_then(|child| sys::wait(&child.pidfd)).map_err(|errno| machine("fork", errno))
 }
 
 fn begin(control: &OwnedFd) -> Result<sys::Child> {

@@ -1,0 +1,130 @@
+//! The kernel's features, each tried in the namespace this process is in.
+//!
+//! Only for namespaces made to be thrown away: what was tried is left lying.
+
+use crate::Result;
+use crate::fault::Filter;
+use crate::kernel::link::{Change, Device, End, LOOPBACK, Links};
+use crate::kernel::message::{Messages, Writer};
+use crate::kernel::netlink::{Protocol, Socket};
+use crate::kernel::nft::Nft;
+use crate::plan::{Addresses, Refusal, Ruleset, diff};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
+
+const BRIDGE: Device<'static> = Device { index: 2, name: "br0" };
+const PORT: Device<'static> = Device { index: 3, name: "v0" };
+/// The device that the rules of a node name.
+const ETH0: Device<'static> = Device { index: 4, name: "eth0" };
+
+// <linux/pkt_sched.h>
+const TCA_HTB_INIT: u16 = 2;
+const TCA_TBF_PARMS: u16 = 1;
+const TC_H_ROOT: u32 = 0xffff_ffff;
+const TC_LINKLAYER_ETHERNET: u8 = 1;
+// <linux/netfilter/nfnetlink_queue.h>
+const NFQNL_MSG_CONFIG: u16 = 2;
+const NFQA_CFG_CMD: u16 = 1;
+const NFQNL_CFG_CMD_BIND: u8 = 1;
+
+/// A bridge with one node on it; the later trials need it.
+pub(super) fn links() -> Result<()> {
+    let namespace = std::fs::File::open("/proc/self/ns/net")
+        .map_err(|error| crate::Error::machine(format!("cannot open /proc/self/ns/net: {error}")))?;
+    let end = |device, number| End { device, mac: [2, 0, 0, 0, 0, number] };
+    Links::open()?.apply(&[
+        Change::Up(LOOPBACK),
+        Change::AddBridge(end(BRIDGE, 1)),
+        Change::AddVeth { end: end(PORT, 2), master: BRIDGE, peer: end(ETH0, 3), peer_namespace: namespace.as_fd() },
+        Change::Up(ETH0),
+    ])
+}
+
+/// Drops by source address: what every partition is made of.
+pub(super) fn drops() -> Result<()> {
+    enforce(&refusing(Refusal::Drop))
+}
+
+/// Refusals with an answer.
+pub(super) fn rejects() -> Result<()> {
+    enforce(&refusing(Refusal::Reject))
+}
+
+/// Drops of what leaves for the world.
+pub(super) fn egress() -> Result<()> {
+    let mut ruleset = Ruleset { nodes: peers(), ..Ruleset::default() };
+    ruleset.world.to_world.insert(Filter::ANY);
+    enforce(&ruleset)
+}
+
+fn refusing(refusal: Refusal) -> Ruleset {
+    let mut ruleset = Ruleset::default();
+    ruleset.refused.insert((Filter::ANY, refusal), peers());
+    ruleset
+}
+
+fn peers() -> Addresses {
+    let mut addresses = Addresses::default();
+    addresses.extend([IpAddr::from(Ipv4Addr::new(10, 9, 0, 2)), IpAddr::from(Ipv6Addr::LOCALHOST)]);
+    addresses
+}
+
+fn enforce(ruleset: &Ruleset) -> Result<()> {
+    let mut nft = Nft::open()?;
+    let outcome = nft.apply(&diff(&Ruleset::default(), ruleset)).and_then(|()| nft.clear());
+    // Closing it after a commit waits for the kernel; the process ends soon anyway.
+    std::mem::forget(nft);
+    outcome
+}
+
+/// `tc qdisc add dev eth0 root netem`
+pub(super) fn netem() -> Result<()> {
+    // struct tc_netem_qopt: latency, limit, loss, gap, duplicate, jitter
+    qdisc(ETH0, "netem", |writer| writer.bytes(libc::TCA_OPTIONS, &words(&[0, 1000, 0, 0, 0, 0])))
+}
+
+/// `tc qdisc add dev v0 root htb`
+pub(super) fn htb() -> Result<()> {
+    // struct tc_htb_glob: version, rate2quantum, defcls, debug, direct_pkts
+    let options = words(&[3, 10, 0, 0, 0]);
+    qdisc(PORT, "htb", |writer| writer.nest(libc::TCA_OPTIONS, |writer| writer.bytes(TCA_HTB_INIT, &options)))
+}
+
+/// `tc qdisc add dev br0 root tbf rate 1mbit burst 10k limit 10k`
+pub(super) fn tbf() -> Result<()> {
+    // struct tc_ratespec: cell_log, linklayer, overhead, cell_align, mpu, rate in bytes per second
+    let mut options = vec![0, TC_LINKLAYER_ETHERNET, 0, 0, 0, 0, 0, 0];
+    options.extend(words(&[125_000]));
+    // No peak rate; then limit in bytes, buffer in ticks of 64 ns, mtu.
+    options.extend(words(&[0, 0, 0, 10_000, 1_250_000, 0]));
+    qdisc(BRIDGE, "tbf", |writer| writer.nest(libc::TCA_OPTIONS, |writer| writer.bytes(TCA_TBF_PARMS, &options)))
+}
+
+/// Each kind on a device of its own, so that no trial hangs on another.
+fn qdisc(device: Device<'_>, kind: &str, options: impl FnOnce(&mut Writer<'_>)) -> Result<()> {
+    let mut messages = Messages::new();
+    messages.push(libc::RTM_NEWQDISC, libc::NLM_F_CREATE | libc::NLM_F_EXCL, |writer| {
+        // struct tcmsg: family, ifindex, handle, parent, info
+        writer.raw(&words(&[0, device.index, 0, TC_H_ROOT, 0]));
+        writer.text(libc::TCA_KIND, kind);
+        options(writer);
+    });
+    let says = format!("tc qdisc add dev {} root {kind}", device.name);
+    Socket::open(Protocol::Route)?.transact(&mut messages, 0, |_| says.clone())
+}
+
+/// Packets handed to a program of user space.
+pub(super) fn queue() -> Result<()> {
+    let mut messages = Messages::new();
+    let kind = (libc::NFNL_SUBSYS_QUEUE as u16) << 8 | NFQNL_MSG_CONFIG;
+    messages.push(kind, 0, |writer| {
+        writer.raw(&[libc::AF_UNSPEC as u8, libc::NFNETLINK_V0 as u8, 0, 0]);
+        // struct nfqnl_msg_config_cmd: command, pad, pf
+        writer.bytes(NFQA_CFG_CMD, &[NFQNL_CFG_CMD_BIND, 0, 0, 0]);
+    });
+    Socket::open(Protocol::Netfilter)?.transact(&mut messages, 0, |_| "bind queue 0".to_owned())
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}

@@ -1,0 +1,22 @@
+//! What this machine can do, found by really trying it, and for each "no" what is lost and how to mend it.
+//!
+//! Tried in namespaces made for it, in a process of its own that takes them along when it ends: the host is only
+//! read ([`Machine`]). The judgement ([`Report`]) is pure.
+
+mod features;
+mod machine;
+mod mend;
+mod probe;
+mod report;
+
+pub use machine::{DockerState, Machine};
+pub use mend::Distribution;
+pub use probe::{Facts, Trial, probe};
+pub use report::{Finding, Report};
+
+use crate::Result;
+
+/// Looks at this machine. Takes some milliseconds.
+pub fn examine() -> Result<Report> {
+    Ok(Report::of(&Machine::read(), &probe::facts()?))
+}

@@ -1,0 +1,380 @@
+//! From what was tried to what it means for the user. Pure.
+
+use super::machine::{DockerState, Machine};
+use super::probe::{Facts, Trial};
+use crate::Error;
+use crate::runtime::netns::agent::{Settings, Step, explain};
+use rustix::io::Errno;
+use serde::Serialize;
+
+/// What a machine can do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The kernel's release.
+    pub kernel: String,
+    /// Whether everything was tried with root's rights.
+    pub root: bool,
+    /// Whether clusters in namespaces can run here.
+    pub ok: bool,
+    /// One after the other, in the order in which they build on each other.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that a machine can or cannot do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What it is.
+    pub name: &'static str,
+    /// Whether the machine can do it.
+    pub ok: bool,
+    /// Whether nothing runs without it.
+    pub essential: bool,
+    /// What it is for, or why it does not work.
+    pub detail: String,
+    /// What is lost without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<&'static str>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+}
+
+/// A feature of the kernel, and how to come by it.
+struct Feature {
+    name: &'static str,
+    essential: bool,
+    used_for: &'static str,
+    lost: &'static str,
+    /// `None` where no module brings it: it is built in or not.
+    module: Option<&'static str>,
+    option: &'static str,
+}
+
+const NOTHING_RUNS: &str = "clusters in namespaces; `--runtime sim` and Docker are left";
+
+const LINKS: Feature = Feature {
+    name: "bridge and veth",
+    essential: true,
+    used_for: "the network between the nodes",
+    lost: NOTHING_RUNS,
+    module: Some("-a bridge veth"),
+    option: "CONFIG_BRIDGE and CONFIG_VETH",
+};
+const DROPS: Feature = Feature {
+    name: "nftables (inet)",
+    essential: true,
+    used_for: "partition, isolate, one_way and block",
+    lost: "every cut between nodes",
+    module: Some("nf_tables"),
+    option: "CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET",
+};
+const REJECTS: Feature = Feature {
+    name: "nftables reject",
+    essential: false,
+    used_for: "reject",
+    lost: "reject(): links can only be silent",
+    module: Some("nft_reject_inet"),
+    option: "CONFIG_NFT_REJECT_INET, from Linux 5.9 on",
+};
+const EGRESS: Feature = Feature {
+    name: "nftables (netdev egress)",
+    essential: false,
+    used_for: "cuts towards the world",
+    lost: "block(node, \"world\") and isolate(): what a node sends to the world",
+    module: None,
+    option: "CONFIG_NETFILTER_EGRESS, from Linux 5.16 on",
+};
+const NETEM: Feature = Feature {
+    name: "sch_netem",
+    essential: false,
+    used_for: "delay, loss, duplication, corruption and reordering in the kernel",
+    lost: "slow, flaky and the like by the kernel itself; a queue in user space can take its place",
+    module: Some("sch_netem"),
+    option: "CONFIG_NET_SCH_NETEM",
+};
+const HTB: Feature = Feature {
+    name: "sch_htb",
+    essential: false,
+    used_for: "throttle, and delays that differ from link to link",
+    lost: "rates and delays for single links",
+    module: Some("sch_htb"),
+    option: "CONFIG_NET_SCH_HTB",
+};
+const TBF: Feature = Feature {
+    name: "sch_tbf",
+    essential: false,
+    used_for: "throttle of whole nodes",
+    lost: "nothing while sch_htb is there",
+    module: Some("sch_tbf"),
+    option: "CONFIG_NET_SCH_TBF",
+};
+const QUEUE: Feature = Feature {
+    name: "nfnetlink_queue",
+    essential: false,
+    used_for: "delay, loss and the like in user space, where sch_netem is missing",
+    lost: "slow, flaky and the like on kernels without sch_netem",
+    module: Some("nfnetlink_queue"),
+    option: "CONFIG_NETFILTER_NETLINK_QUEUE",
+};
+
+impl Report {
+    /// The judgement on a machine.
+    #[must_use]
+    pub fn of(machine: &Machine, facts: &Facts) -> Self {
+        let features = [
+            (LINKS, &facts.links),
+            (DROPS, &facts.drops),
+            (REJECTS, &facts.rejects),
+            (EGRESS, &facts.egress),
+            (NETEM, &facts.netem),
+            (HTB, &facts.htb),
+            (TBF, &facts.tbf),
+            (QUEUE, &facts.queue),
+        ];
+        let mut findings = vec![namespaces(machine, facts), proc(facts)];
+        findings.extend(machine.root.then(|| users(&machine.settings)));
+        findings.extend(features.into_iter().map(|(feature, trial)| feature.judge(trial, machine)));
+        findings.push(docker(machine));
+        let ok = findings.iter().all(|finding| finding.ok || !finding.essential);
+        Self { kernel: machine.kernel.clone(), root: machine.root, ok, findings }
+    }
+
+    /// The report for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let rights = if self.root { "root" } else { "an ordinary user" };
+        let head = format!("Linux {}, tried as {rights}\n", self.kernel);
+        let last = if self.ok {
+            "ready: clusters in namespaces run here"
+        } else {
+            "not ready: no cluster in namespaces runs here"
+        };
+        self.findings.iter().fold(head, |text, finding| text + finding.text().as_str()) + last + "\n"
+    }
+}
+
+impl Finding {
+    fn yes(name: &'static str, essential: bool, detail: impl Into<String>) -> Self {
+        Self { name, ok: true, essential, detail: detail.into(), lost: None, mend: None }
+    }
+
+    fn text(&self) -> String {
+        let word = if self.ok { "yes" } else { "NO " };
+        let mut text = format!("  {word}  {:<26}{}\n", self.name, self.detail);
+        let more = [("lost", self.lost), ("mend", self.mend.as_deref())];
+        for (word, what) in more.into_iter().filter_map(|(word, what)| Some((word, what?))) {
+            text = text + " ".repeat(33).as_str() + word + ": " + what + "\n";
+        }
+        text
+    }
+}
+
+impl Feature {
+    fn judge(&self, trial: &Trial, machine: &Machine) -> Finding {
+        match trial {
+            Some(Ok(())) => Finding::yes(self.name, self.essential, format!("for {}", self.used_for)),
+            None => Finding {
+                ok: false,
+                ..Finding::yes(self.name, self.essential, "not tried: it needs what is missing above")
+            },
+            Some(Err(error)) => Finding {
+                ok: false,
+                lost: Some(self.lost),
+                mend: Some(self.mend(machine)),
+                ..Finding::yes(self.name, self.essential, reason(error))
+            },
+        }
+    }
+
+    fn mend(&self, machine: &Machine) -> String {
+        match self.module {
+            Some(module) => machine.distribution.module(module, self.option),
+            None => format!("a kernel with {}", self.option),
+        }
+    }
+}
+
+/// The kernel's own words, without the rule they are about.
+fn reason(error: &Error) -> String {
+    error.message.rsplit_once("`: ").map_or(error.message.as_str(), |(_, reason)| reason).to_owned()
+}
+
+fn namespaces(machine: &Machine, facts: &Facts) -> Finding {
+    let how = if machine.root { "made with root's rights" } else { "in a user namespace, without any rights" };
+    by_its_error(Finding::yes("namespaces", true, how), &facts.namespaces)
+}
+
+/// Root sees only the settings: whether they suffice, only an ordinary user can try.
+fn users(settings: &Settings) -> Finding {
+    let restricted = settings.apparmor_restricts.is_some_and(|restricts| restricts != 0);
+    let denied = restricted || settings.unprivileged_clone == Some(0) || settings.namespaces_max == Some(0);
+    let finding = Finding::yes("user namespaces", false, "ordinary users can run clusters, as far as settings tell");
+    if !denied {
+        return finding;
+    }
+    let error = explain(Step::UserNamespace, Errno::PERM, settings);
+    Finding { ok: false, detail: error.message, lost: Some("clusters of ordinary users"), mend: error.help, ..finding }
+}
+
+fn proc(facts: &Facts) -> Finding {
+    by_its_error(Finding::yes("mounts and a fresh /proc", true, "each node sees its own processes"), &facts.proc)
+}
+
+/// Judges by an error that knows its own mend.
+fn by_its_error(finding: Finding, trial: &Trial) -> Finding {
+    match trial {
+        Some(Ok(())) => finding,
+        None => Finding { ok: false, detail: "not tried: it needs what is missing above".to_owned(), ..finding },
+        Some(Err(error)) => Finding {
+            ok: false,
+            detail: error.message.clone(),
+            lost: Some(NOTHING_RUNS),
+            mend: error.help.clone(),
+            ..finding
+        },
+    }
+}
+
+fn docker(machine: &Machine) -> Finding {
+    let finding = |detail: String, mend: String| Finding {
+        ok: false,
+        lost: Some("the docker runtime; nodes with a `command` run without it"),
+        mend: Some(mend),
+        ..Finding::yes("docker", false, detail)
+    };
+    match &machine.docker {
+        DockerState::Answers(socket) => Finding::yes("docker", false, format!("answers on {}", socket.display())),
+        DockerState::Refuses(socket, why) => finding(
+            format!("{}: {why}", socket.display()),
+            "start it with `sudo systemctl start docker`, or join its group with `sudo usermod -aG docker $USER`"
+                .to_owned(),
+        ),
+        DockerState::Absent(socket) => {
+            finding(format!("there is no {}", socket.display()), machine.distribution.docker().to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mend::Distribution;
+    use super::*;
+
+    fn machine(root: bool) -> Machine {
+        Machine {
+            kernel: "6.1.0".to_owned(),
+            root,
+            settings: Settings { namespaces_max: Some(1000), ..Settings::default() },
+            distribution: Distribution::Ubuntu,
+            docker: DockerState::Answers("/var/run/docker.sock".into()),
+        }
+    }
+
+    fn all() -> Facts {
+        let yes = || Some(Ok(()));
+        Facts {
+            namespaces: yes(),
+            proc: yes(),
+            links: yes(),
+            drops: yes(),
+            rejects: yes(),
+            egress: yes(),
+            netem: yes(),
+            htb: yes(),
+            tbf: yes(),
+            queue: yes(),
+        }
+    }
+
+    fn refused(errno: Errno) -> Result<(), Error> {
+        Err(Error::machine(format!("the kernel refuses `tc …`: {}", std::io::Error::from(errno))))
+    }
+
+    #[test]
+    fn a_machine_that_can_do_everything() {
+        insta::assert_snapshot!(Report::of(&machine(true), &all()).text(), @"
+        Linux 6.1.0, tried as root
+          yes  namespaces                made with root's rights
+          yes  mounts and a fresh /proc  each node sees its own processes
+          yes  user namespaces           ordinary users can run clusters, as far as settings tell
+          yes  bridge and veth           for the network between the nodes
+          yes  nftables (inet)           for partition, isolate, one_way and block
+          yes  nftables reject           for reject
+          yes  nftables (netdev egress)  for cuts towards the world
+          yes  sch_netem                 for delay, loss, duplication, corruption and reordering in the kernel
+          yes  sch_htb                   for throttle, and delays that differ from link to link
+          yes  sch_tbf                   for throttle of whole nodes
+          yes  nfnetlink_queue           for delay, loss and the like in user space, where sch_netem is missing
+          yes  docker                    answers on /var/run/docker.sock
+        ready: clusters in namespaces run here
+        ");
+    }
+
+    #[test]
+    fn what_is_missing_comes_with_what_is_lost_and_its_mend() {
+        let docker = DockerState::Refuses("/var/run/docker.sock".into(), "Permission denied (os error 13)".into());
+        let machine = Machine { docker, ..machine(false) };
+        let facts = Facts { netem: Some(refused(Errno::NOENT)), egress: Some(refused(Errno::OPNOTSUPP)), ..all() };
+        let report = Report::of(&machine, &facts);
+        insta::assert_snapshot!(report.text(), @r#"
+        Linux 6.1.0, tried as an ordinary user
+          yes  namespaces                in a user namespace, without any rights
+          yes  mounts and a fresh /proc  each node sees its own processes
+          yes  bridge and veth           for the network between the nodes
+          yes  nftables (inet)           for partition, isolate, one_way and block
+          yes  nftables reject           for reject
+          NO   nftables (netdev egress)  Operation not supported (os error 95)
+                                         lost: block(node, "world") and isolate(): what a node sends to the world
+                                         mend: a kernel with CONFIG_NETFILTER_EGRESS, from Linux 5.16 on
+          NO   sch_netem                 No such file or directory (os error 2)
+                                         lost: slow, flaky and the like by the kernel itself; a queue in user space can take its place
+                                         mend: `sudo modprobe sch_netem`; if there is none: `sudo apt install linux-modules-extra-$(uname -r)`
+          yes  sch_htb                   for throttle, and delays that differ from link to link
+          yes  sch_tbf                   for throttle of whole nodes
+          yes  nfnetlink_queue           for delay, loss and the like in user space, where sch_netem is missing
+          NO   docker                    /var/run/docker.sock: Permission denied (os error 13)
+                                         lost: the docker runtime; nodes with a `command` run without it
+                                         mend: start it with `sudo systemctl start docker`, or join its group with `sudo usermod -aG docker $USER`
+        ready: clusters in namespaces run here
+        "#);
+        assert!(report.ok);
+    }
+
+    #[test]
+    fn without_namespaces_nothing_else_is_judged() {
+        let settings = Settings { apparmor_restricts: Some(1), ..Settings::default() };
+        let error = explain(Step::Mount, Errno::PERM, &settings);
+        let facts = Facts { namespaces: Some(Ok(())), proc: Some(Err(error)), ..Facts::default() };
+        let report = Report::of(&machine(false), &facts);
+        insta::assert_snapshot!(report.text(), @"
+        Linux 6.1.0, tried as an ordinary user
+          yes  namespaces                in a user namespace, without any rights
+          NO   mounts and a fresh /proc  cannot mount anything in a namespace of our own: AppArmor denies rights in user namespaces (kernel.apparmor_restrict_unprivileged_userns is 1)
+                                         lost: clusters in namespaces; `--runtime sim` and Docker are left
+                                         mend: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or run blockade as root
+          NO   bridge and veth           not tried: it needs what is missing above
+          NO   nftables (inet)           not tried: it needs what is missing above
+          NO   nftables reject           not tried: it needs what is missing above
+          NO   nftables (netdev egress)  not tried: it needs what is missing above
+          NO   sch_netem                 not tried: it needs what is missing above
+          NO   sch_htb                   not tried: it needs what is missing above
+          NO   sch_tbf                   not tried: it needs what is missing above
+          NO   nfnetlink_queue           not tried: it needs what is missing above
+          yes  docker                    answers on /var/run/docker.sock
+        not ready: no cluster in namespaces runs here
+        ");
+        assert!(!report.ok);
+    }
+
+    #[test]
+    fn root_is_told_what_ordinary_users_may_not_do() {
+        let settings = Settings { namespaces_max: Some(0), ..Settings::default() };
+        let report = Report::of(&Machine { settings, ..machine(true) }, &all());
+        let finding = report.findings.iter().find(|finding| finding.name == "user namespaces").unwrap();
+        insta::assert_snapshot!(finding.text(), @"
+        NO   user namespaces           cannot create a user namespace: user namespaces are switched off (user.max_user_namespaces is 0)
+                                       lost: clusters of ordinary users
+                                       mend: `sudo sysctl user.max_user_namespaces=10000`, or run blockade as root
+        ");
+    }
+}
