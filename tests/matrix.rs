@@ -1,6 +1,8 @@
 //! One table of faults and of the links they leave: on the simulator and, with real packets, on the kernel.
 //! Where the two differ, one of them is wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
+
 mod common;
 
 use common::{Place, User, namespaces};

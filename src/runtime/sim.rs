@@ -66,14 +66,14 @@ impl Sim {
         match (source, target) {
             (Place::Node(source), Place::Node(target)) => self.address(source).is_none_or(|address| {
                 let mut refused = ruleset(target).refused.iter();
-                !refused.any(|((filter, _), sources)| covers(filter, address) && sources.contains(address))
+                !refused.any(|((filter, _), sources)| covers(*filter, address) && sources.contains(address))
             }),
             (Place::World, Place::Node(target)) => self.address(target).is_none_or(|address| {
-                !ruleset(target).world.from_world.iter().any(|(filter, _)| covers(filter, address))
+                !ruleset(target).world.from_world.iter().any(|(filter, _)| covers(*filter, address))
             }),
             (Place::Node(source), Place::World) => self
                 .address(source)
-                .is_none_or(|address| !ruleset(source).world.to_world.iter().any(|filter| covers(filter, address))),
+                .is_none_or(|address| !ruleset(source).world.to_world.iter().any(|filter| covers(*filter, address))),
             (Place::World, Place::World) => true,
         }
     }
@@ -85,7 +85,7 @@ impl Sim {
 }
 
 /// Whether a filter covers the packet that looks at a link: UDP, between ports that no filter means.
-fn covers(filter: &Filter, address: IpAddr) -> bool {
+fn covers(filter: Filter, address: IpAddr) -> bool {
     let family = if address.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
     filter.port.is_none()
         && filter.proto.is_none_or(|proto| proto == Proto::Udp)

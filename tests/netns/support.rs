@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-pub use crate::processes::*;
+pub(crate) use crate::processes::*;
 
 /// Longer than anything here may take; only a failing test waits for it.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
