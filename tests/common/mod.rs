@@ -1,5 +1,5 @@
 //! What the whole-binary tests share: a folder of their own, and the binary run in it.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 mod skip;
 

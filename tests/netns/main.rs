@@ -6,7 +6,6 @@ mod crash;
 mod exec;
 mod life;
 mod network;
-#[allow(unreachable_pub, reason = "shared with other test binaries")]
 #[path = "../common/skip.rs"]
 mod skip;
 mod speed;
