@@ -92,10 +92,15 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let budget = (name.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= budget)
-        .min()
-        .map(|(_, candidate)| candidate)
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), differs_at(name, candidate), candidate))
+        .filter(|(distance, ..)| *distance <= budget)
+        .min_by_key(|(distance, same, candidate)| (*distance, std::cmp::Reverse(*same), *candidate))
+        .map(|(.., candidate)| candidate)
+}
+
+/// How many characters two names begin with alike.
+fn differs_at(a: &str, b: &str) -> usize {
+    a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]
@@ -119,5 +124,6 @@ mod tests {
     fn the_nearest_name_is_a_slip_away_or_nothing() {
         assert_eq!(nearest("partitoin", ["partition", "join"]), Some("partition"));
         assert_eq!(nearest("xyz", ["partition", "join"]), None);
+        assert_eq!(nearest("prot", ["port", "proto"]), Some("proto"), "of two as near, the one that begins alike");
     }
 }

@@ -101,8 +101,10 @@ impl Controller {
     /// Takes in what a node did by itself. A failure to follow is an error for the caller to report.
     pub async fn notice(&mut self, notice: Notice) -> Result<()> {
         match notice {
-            Notice::Exited { node, ended, expected } => {
-                self.nodes[node] = RunState::Down;
+            Notice::Exited { node, life, ended, expected } => {
+                if life >= self.runtime.life(node) {
+                    self.nodes[node] = RunState::Down;
+                }
                 let log = if expected { Vec::new() } else { self.last_lines(node).await };
                 let node = self.members[node].name.clone();
                 self.recorder.record_engine(EventBody::NodeExit { node, ended, expected, log })

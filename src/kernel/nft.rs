@@ -54,11 +54,24 @@ impl Nft {
     }
 
     fn commit(&mut self, transaction: &Transaction) -> Result<()> {
+        let origins = self.encode(transaction);
+        self.send(transaction, &origins)
+    }
+
+    /// Writes the transaction's batch into our own buffer; returns which change each message is of.
+    fn encode(&mut self, transaction: &Transaction) -> Vec<Option<usize>> {
+        self.messages.clear();
+        if transaction.changes.is_empty() {
+            return Vec::new();
+        }
+        encode::batch(&mut self.messages, &transaction.changes)
+    }
+
+    /// Sends the batch that was encoded last.
+    fn send(&mut self, transaction: &Transaction, origins: &[Option<usize>]) -> Result<()> {
         if transaction.changes.is_empty() {
             return Ok(());
         }
-        self.messages.clear();
-        let origins = encode::batch(&mut self.messages, &transaction.changes);
         // The batch's end is never answered by older kernels: the change before it is asked to.
         let last = self.messages.len() - 2;
         self.socket.transact(&mut self.messages, last, |position| match origins.get(position).copied().flatten() {
@@ -68,25 +81,66 @@ impl Nft {
     }
 }
 
-/// Brings many namespaces through their transactions: all of them a step further, then the next step, so that all wait
-/// together for the packets that are under way. One that fails stays where it is and does not hold up the others.
-pub fn apply_all(namespaces: &mut [(&mut Nft, &[Transaction])]) -> Vec<Result<()>> {
-    let mut outcomes = vec![Ok(()); namespaces.len()];
-    let steps = namespaces.iter().map(|(_, transactions)| transactions.len()).max().unwrap_or(0);
-    for step in 0..steps {
-        let waits = |(_, transactions): &(&mut Nft, &[Transaction])| {
-            transactions.get(step).is_some_and(|transaction| transaction.after_grace)
-        };
-        if namespaces.iter().any(waits) {
-            wait_for_packets_under_way();
-        }
-        for ((nft, transactions), outcome) in namespaces.iter_mut().zip(&mut outcomes) {
-            if let (Ok(()), Some(transaction)) = (&outcome, transactions.get(step)) {
-                *outcome = nft.commit(transaction);
-            }
+/// From so many namespaces on it pays to send from two threads: each namespace has its own lock in the kernel.
+const WORTH_A_THREAD: usize = 16;
+
+/// A namespace on its way through its transactions.
+struct Journey<'a> {
+    nft: &'a mut Nft,
+    transactions: &'a [Transaction],
+    origins: Vec<Option<usize>>,
+    outcome: Result<()>,
+}
+
+impl Journey<'_> {
+    fn transaction(&self, step: usize) -> Option<&Transaction> {
+        self.transactions.get(step).filter(|_| self.outcome.is_ok())
+    }
+
+    fn encode(&mut self, step: usize) {
+        if let Some(transaction) = self.transactions.get(step) {
+            self.origins = self.nft.encode(transaction);
         }
     }
-    outcomes
+
+    fn send(&mut self, step: usize) {
+        if let (Ok(()), Some(transaction)) = (&self.outcome, self.transactions.get(step)) {
+            self.outcome = self.nft.send(transaction, &self.origins);
+        }
+    }
+}
+
+/// Brings many namespaces through their transactions: all of them a step further, then the next step, so that all wait
+/// together for the packets that are under way. One that fails stays where it is and does not hold up the others.
+///
+/// Everything is encoded before the first is sent, so that they change as close together as can be. The threads that
+/// send end before this returns.
+pub fn apply_all(namespaces: Vec<(&mut Nft, &[Transaction])>) -> Vec<Result<()>> {
+    let steps = namespaces.iter().map(|(_, transactions)| transactions.len()).max().unwrap_or(0);
+    let begin = |(nft, transactions)| Journey { nft, transactions, origins: Vec::new(), outcome: Ok(()) };
+    let mut journeys: Vec<Journey<'_>> = namespaces.into_iter().map(begin).collect();
+    for step in 0..steps {
+        journeys.iter_mut().for_each(|journey| journey.encode(step));
+        if journeys.iter().filter_map(|journey| journey.transaction(step)).any(|transaction| transaction.after_grace) {
+            wait_for_packets_under_way();
+        }
+        send_all(&mut journeys, step);
+    }
+    journeys.into_iter().map(|journey| journey.outcome).collect()
+}
+
+fn send_all(journeys: &mut [Journey<'_>], step: usize) {
+    let send = |journeys: &mut [Journey<'_>]| journeys.iter_mut().for_each(|journey| journey.send(step));
+    let alone =
+        journeys.len() < WORTH_A_THREAD || std::thread::available_parallelism().is_ok_and(|cores| cores.get() < 2);
+    let (here, there) = journeys.split_at_mut(if alone { journeys.len() } else { journeys.len() / 2 });
+    if there.is_empty() {
+        return send(here);
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| send(there));
+        send(here);
+    });
 }
 
 /// Returns when every packet has left the chains that it was in: after one of the kernel's RCU grace periods, some tens

@@ -24,6 +24,8 @@ pub enum Notice {
     Exited {
         /// Which node, by its place in the cluster.
         node: usize,
+        /// Which of its lives: the end of an earlier one may be heard of after it was started again.
+        life: u64,
         /// How.
         ended: Ended,
         /// Whether we had asked it to.
@@ -115,6 +117,9 @@ pub trait Runtime: Send + Sync {
 
     /// Does one packet that `source` sends arrive at `target`?
     fn reachable(&self, source: Place, target: Place) -> Job<bool>;
+
+    /// The number of the node's latest life; 0 before its first.
+    fn life(&self, node: usize) -> u64;
 
     /// All addresses of every node, link-local ones included.
     fn addresses(&self) -> Vec<Vec<IpAddr>>;

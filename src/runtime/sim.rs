@@ -152,6 +152,10 @@ impl Runtime for Sim {
         self.look(arrives)
     }
 
+    fn life(&self, _: usize) -> u64 {
+        0
+    }
+
     fn addresses(&self) -> Vec<Vec<IpAddr>> {
         self.addresses.clone()
     }

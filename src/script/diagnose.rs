@@ -2,6 +2,7 @@
 
 use super::engine::DEPTH_MAX;
 use super::table::BUILTINS;
+use super::values;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::{Error, ErrorKind};
 use rhai::{AST, Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
@@ -44,6 +45,17 @@ impl Source {
         let skipped: usize = rest.chars().take(column - 1).take_while(|c| *c != '\n').map(char::len_utf8).sum();
         let start = line_start + skipped;
         start..start + word_length(&self.text[start..])
+    }
+
+    /// Where a function of this name is defined.
+    fn definition(&self, function: Option<&str>) -> Position {
+        let Some(start) = function.and_then(|name| self.text.find(&format!("fn {name}("))) else {
+            return Position::NONE;
+        };
+        let before = &self.text[..start + "fn ".len()];
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let line = before.matches('\n').count() + 1;
+        Position::new(u16::try_from(line).unwrap_or(u16::MAX), u16::try_from(column).unwrap_or(u16::MAX))
     }
 
     fn diagnostic(&self, position: Position, message: impl Into<String>) -> Diagnostic {
@@ -89,9 +101,11 @@ fn sentence(kind: &ParseErrorType) -> String {
     letters.next().map_or(String::new(), |first| first.to_lowercase().collect::<String>() + letters.as_str())
 }
 
-/// A script that failed while it ran.
-pub(super) fn runtime(source: &Source, ast: &AST, error: &EvalAltResult) -> Error {
+/// A script that failed while it ran `part` of it, or its body.
+pub(super) fn runtime(source: &Source, ast: &AST, part: Option<&str>, error: &EvalAltResult) -> Error {
     let (error, position) = innermost(error);
+    // Rhai places an error that nobody may catch at the outermost call, which for a part is nowhere in the script.
+    let position = if position.is_none() { source.definition(part) } else { position };
     match error {
         EvalAltResult::ErrorRuntime(value, _) | EvalAltResult::ErrorTerminated(value, _) => {
             ours(value).map_or_else(|| thrown(source, position, value), |own| placed(source, position, own))
@@ -99,9 +113,14 @@ pub(super) fn runtime(source: &Source, ast: &AST, error: &EvalAltResult) -> Erro
         EvalAltResult::ErrorFunctionNotFound(call, _) => no_function(source, ast, position, call),
         EvalAltResult::ErrorVariableNotFound(name, _) => no_variable(source, ast, position, name),
         EvalAltResult::ErrorStackOverflow(_) => source
-            .diagnostic(position, format!("functions call each other more than {DEPTH_MAX} deep (limit: {DEPTH_MAX})"))
-            .label("the call too many")
+            .diagnostic(position, format!("calls are nested {} deep, the limit is {DEPTH_MAX}", DEPTH_MAX + 1))
+            .label("in here")
             .help("recursion without an end? use a loop")
+            .into(),
+        EvalAltResult::ErrorModuleNotFound(name, _) => source
+            .diagnostic(position, format!("there is no module `{name}`"))
+            .label("not a module")
+            .help("this version of blockade has no modules yet; a script is one file")
             .into(),
         other => source.diagnostic(position, plain(other)).into(),
     }
@@ -156,12 +175,8 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
         BUILTINS.iter().filter(|builtin| builtin.name == name).map(|builtin| builtin.signature).collect();
     let own: Vec<String> =
         ast.iter_functions().filter(|f| f.name == name).map(|f| format!("{name}({})", f.params.join(", "))).collect();
-    let span = source.span(position);
-    // An operator's error is placed at the operator.
-    if !source.text[span].starts_with(name.rsplit("::").next().unwrap_or(name))
-        && !name.chars().any(char::is_alphabetic)
-    {
-        return source.diagnostic(position, format!("`{name}` does not work on ({given})")).into();
+    if !name.chars().any(char::is_alphabetic) {
+        return source.diagnostic(position, format!("`{name}` does not work on {}", kinds(given, " and "))).into();
     }
     if known.is_empty() && own.is_empty() {
         let diagnostic = source.diagnostic(position, format!("unknown function `{name}`")).label("not a function");
@@ -172,7 +187,14 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
         .into();
     }
     let takes = if known.is_empty() { own.join(" or ") } else { known.join(" or ") };
+    let given = kinds(given, ", ");
     source.diagnostic(position, format!("`{name}` does not take ({given})")).help(format!("it is {takes}")).into()
+}
+
+/// Rhai's list of argument types in the words of our own messages.
+fn kinds(given: &str, between: &str) -> String {
+    let kinds: Vec<&str> = given.split(", ").map(values::kind).collect();
+    kinds.join(between)
 }
 
 fn no_variable(source: &Source, ast: &AST, position: Position, name: &str) -> Error {
@@ -186,11 +208,24 @@ fn no_variable(source: &Source, ast: &AST, position: Position, name: &str) -> Er
     if constants.contains(&name) {
         return diagnostic.help(format!("inside a function a constant of the body is `global::{name}`")).into();
     }
-    let words = function_names(ast);
-    match nearest(name, words.iter().map(String::as_str).chain(constants)) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).into(),
-        None => diagnostic.help("functions share no variables; state(key, value) does").into(),
+    let declared = declared(&source.text);
+    if declared.contains(name) {
+        return diagnostic.help("functions share no variables; state(key, value) does").into();
     }
+    let words = function_names(ast);
+    match nearest(name, words.iter().map(String::as_str).chain(declared)) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).into(),
+        None => {
+            diagnostic.help(format!("declare it with `let {name} = …;`, or quote it if it is text: \"{name}\"")).into()
+        }
+    }
+}
+
+/// The names that some `let` or `const` of the script declares, wherever.
+fn declared(text: &str) -> BTreeSet<&str> {
+    let words: Vec<&str> =
+        text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
+    words.windows(2).filter(|pair| matches!(pair[0], "let" | "const")).map(|pair| pair[1]).collect()
 }
 
 fn function_names(ast: &AST) -> BTreeSet<String> {

@@ -141,8 +141,9 @@ impl<'a> Drive<'a> {
     /// Runs all parts. An error is the run's verdict; faults may be active when this returns.
     pub fn run(mut self) -> Result<()> {
         if self.defines("client") {
-            return Err(Error::machine("fn client(id): concurrent clients are not in this version of blockade yet")
-                .help("run the clients as programs in nodes of the cluster file"));
+            let error = Error::machine("fn client(id): concurrent clients are not in this version of blockade yet")
+                .help("run the clients as programs in nodes of the cluster file");
+            return Err(self.at("fn client", "client", error));
         }
         let began_us = self.host.clock.now_us();
         self.limit(began_us, TIMEOUT_US);
@@ -151,7 +152,9 @@ impl<'a> Drive<'a> {
             self.limit(began_us, timeout_us);
         }
         if options.clients > 0 {
-            return Err(Error::machine("OPTIONS.clients: concurrent clients are not in this version of blockade yet"));
+            let error = Error::machine("OPTIONS.clients: concurrent clients are not in this version of blockade yet")
+                .help("run the clients as programs in nodes of the cluster file");
+            return Err(self.at_options(error));
         }
         self.part("setup")?;
         if self.part("chaos")? {
@@ -174,7 +177,7 @@ impl<'a> Drive<'a> {
         self.enter("main")?;
         let mut scope = Scope::new();
         let outcome = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &self.ast);
-        self.outcome(outcome)?;
+        self.outcome(None, outcome)?;
         let options = Options::read(&scope).map_err(|error| self.at_options(error))?;
         let mut constants = Module::new();
         for (name, constant, value) in scope.iter() {
@@ -188,9 +191,16 @@ impl<'a> Drive<'a> {
     }
 
     fn at_options(&self, error: Error) -> Error {
-        let start = self.script.text().find("OPTIONS").unwrap_or(0);
-        let span = start..start + "OPTIONS".len();
-        let mut diagnostic = Diagnostic::new(self.script.path(), self.script.text(), span, error.message.clone());
+        self.at("const OPTIONS", "OPTIONS", error)
+    }
+
+    /// An error about something that the script declares: shown at its name.
+    fn at(&self, declaration: &str, name: &str, error: Error) -> Error {
+        let text = self.script.text();
+        let end = text.find(declaration).map(|start| start + declaration.len());
+        let start = end.map_or_else(|| text.find(name).unwrap_or(0), |end| end - name.len());
+        let span = start..start + name.len();
+        let mut diagnostic = Diagnostic::new(self.script.path(), text, span, error.message.clone());
         diagnostic.help.clone_from(&error.help);
         Error { diagnostics: vec![diagnostic], ..error }
     }
@@ -203,7 +213,7 @@ impl<'a> Drive<'a> {
         self.enter(name)?;
         let options = CallFnOptions::new().eval_ast(false).rewind_scope(true);
         let outcome = self.engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &self.ast, name, ());
-        self.outcome(outcome).map(|_| true)
+        self.outcome(Some(name), outcome).map(|()| true)
     }
 
     fn recover(&self, options: Options) -> Result<()> {
@@ -212,10 +222,10 @@ impl<'a> Drive<'a> {
         self.host.sleep_until(self.host.clock.now_us().saturating_add(options.recovery_us))
     }
 
-    fn outcome(&self, outcome: Result<Dynamic, Box<EvalAltResult>>) -> Result<()> {
+    fn outcome(&self, part: Option<&str>, outcome: Result<Dynamic, Box<EvalAltResult>>) -> Result<()> {
         match outcome {
             Ok(_) => Ok(()),
-            Err(error) => Err(diagnose::runtime(&self.script.source, &self.ast, &error)),
+            Err(error) => Err(diagnose::runtime(&self.script.source, &self.ast, part, &error)),
         }
     }
 }

@@ -63,3 +63,84 @@ pub(super) fn bound(host: &Rc<Host>) -> Engine {
     bind::register(&mut engine, host);
     engine
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::host::{HostSettings, Interrupt};
+    use super::super::table::BUILTINS;
+    use super::*;
+    use crate::cluster::{Cluster, Variables};
+    use crate::engine::{Clock, Command, Job, Port, Recorder, Reply, ready};
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
+    use std::sync::Arc;
+
+    /// Rhai prefers a function for exactly the types given to one of ours for any type. Of its `sleep` every type has
+    /// one of ours against it; its `start` takes only ranges.
+    const SHADOWED: [&str; 2] = ["sleep", "start"];
+
+    struct Nobody;
+
+    impl Port for Nobody {
+        fn call(&self, _: Command) -> Job<Reply> {
+            ready(Ok(Reply::Done))
+        }
+    }
+
+    fn cluster() -> Cluster {
+        let params = BTreeMap::new();
+        let variables = Variables { name: "test", seed: 1, params: &params, env: &|_| None, used: &[] };
+        crate::cluster::load(Path::new("c.yaml"), "nodes: { n1: }", &variables).unwrap()
+    }
+
+    fn host() -> Rc<Host> {
+        let clock = Arc::new(Clock::simulated());
+        let recorder = Arc::new(Recorder::new(Arc::clone(&clock), Vec::new()));
+        Rc::new(Host::new(HostSettings {
+            cluster: Arc::new(cluster()),
+            port: Arc::new(Nobody),
+            clock,
+            recorder,
+            interrupt: Arc::new(Interrupt::default()),
+            seed: 1,
+            params: BTreeMap::new(),
+        }))
+    }
+
+    /// Every function that scripts of this engine can call: its name and its number of arguments.
+    fn functions(engine: &Engine) -> BTreeSet<(String, usize)> {
+        let json = engine.gen_fn_metadata_to_json(true).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let functions = json["functions"].as_array().unwrap().iter();
+        functions
+            .map(|f| (f["name"].as_str().unwrap().to_owned(), f["numParams"].as_u64().unwrap() as usize))
+            .filter(|(name, _)| name.starts_with(|c: char| c.is_alphabetic()) && !name.contains('$'))
+            .collect()
+    }
+
+    fn table() -> BTreeSet<(String, usize)> {
+        let arguments = |signature: &str| signature.split_once("()").map_or(signature.matches(", ").count() + 1, |_| 0);
+        BUILTINS.iter().map(|builtin| (builtin.name.to_owned(), arguments(builtin.signature))).collect()
+    }
+
+    #[test]
+    fn the_table_lists_exactly_the_functions_that_are_registered() {
+        let rhais = functions(&bare());
+        let ours: BTreeSet<_> = functions(&bound(&host()))
+            .into_iter()
+            .filter(|(name, _)| !rhais.iter().any(|(rhai, _)| rhai == name) || SHADOWED.contains(&name.as_str()))
+            .filter(|(name, _)| name != "to_string" && name != "to_debug")
+            .collect();
+        let missing: Vec<_> = ours.difference(&table()).cloned().collect();
+        let dead: Vec<_> = table().difference(&ours).cloned().collect();
+        assert!(missing.is_empty() && dead.is_empty(), "not in the table: {missing:?}; not registered: {dead:?}");
+    }
+
+    #[test]
+    fn no_function_of_rhai_stands_before_one_of_ours() {
+        let ours: BTreeSet<String> = table().into_iter().map(|(name, _)| name).collect();
+        let shadows: Vec<_> =
+            functions(&bare()).into_iter().map(|(name, _)| name).filter(|name| ours.contains(name)).collect();
+        assert_eq!(shadows, SHADOWED);
+    }
+}

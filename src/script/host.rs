@@ -14,6 +14,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Ctrl-C or SIGTERM, seen by a waiting script at once and by a computing one soon.
@@ -79,10 +80,14 @@ pub struct Host {
     deadline_us: Cell<u64>,
     /// Operations counted by Rhai at the last wait and at the last look.
     operations: Cell<(u64, u64)>,
+    /// When the script last waited, on the machine's clock.
+    waited: Cell<Instant>,
 }
 
 /// A script that computes so long without waiting for anything is taken for an endless loop.
 const OPERATIONS_MAX: u64 = 50_000_000;
+/// One operation on a long list takes as long as thousands of others: real time counts as well, on every clock.
+const COMPUTING_MAX: Duration = Duration::from_secs(60);
 
 impl Host {
     /// A host for one run.
@@ -100,6 +105,7 @@ impl Host {
             state: RefCell::default(),
             deadline_us: Cell::new(u64::MAX),
             operations: Cell::new((0, 0)),
+            waited: Cell::new(Instant::now()),
         }
     }
 
@@ -116,11 +122,13 @@ impl Host {
 
     /// Waits for a job, but not beyond Ctrl-C or the deadline.
     pub fn wait<T: Send>(&self, job: Job<T>) -> Result<T> {
-        self.operations.set((self.operations.get().1, self.operations.get().1));
         self.check_limits()?;
-        if self.clock.is_virtual() {
-            return at_once(job);
-        }
+        let result = if self.clock.is_virtual() { at_once(job) } else { self.wait_really(job) };
+        self.mark_wait();
+        result
+    }
+
+    fn wait_really<T: Send>(&self, job: Job<T>) -> Result<T> {
         let deadline_us = self.deadline_us.get();
         tokio::runtime::Handle::current().block_on(async {
             tokio::select! {
@@ -132,11 +140,19 @@ impl Host {
         })
     }
 
+    /// From here on the script computes anew.
+    fn mark_wait(&self) {
+        let (_, seen) = self.operations.get();
+        self.operations.set((seen, seen));
+        self.waited.set(Instant::now());
+    }
+
     /// Sleeps until this time of the run.
     pub fn sleep_until(&self, t_us: u64) -> Result<()> {
         let deadline_us = self.deadline_us.get();
         if self.clock.is_virtual() {
             self.check_limits()?;
+            self.mark_wait();
             at_once(self.clock_job(t_us.min(deadline_us)))?;
             return if t_us >= deadline_us { Err(deadline(deadline_us)) } else { Ok(()) };
         }
@@ -157,10 +173,10 @@ impl Host {
         let mark = mark.min(operations); // each entry into Rhai counts from zero again
         self.operations.set((mark, operations));
         if operations - mark > OPERATIONS_MAX {
-            return Some(
-                Error::usage(format!("runaway script: {OPERATIONS_MAX} operations without waiting for anything"))
-                    .help("an endless loop? a loop that waits for something should sleep() or wait_until()"),
-            );
+            return Some(runaway(&format!("{OPERATIONS_MAX} operations")));
+        }
+        if operations.is_multiple_of(256) && self.waited.get().elapsed() > COMPUTING_MAX {
+            return Some(runaway(&format!("{} s of computing", COMPUTING_MAX.as_secs())));
         }
         if operations.is_multiple_of(4096) { self.check_limits().err() } else { None }
     }
@@ -182,6 +198,11 @@ impl Host {
     pub(super) fn names(&self) -> Vec<String> {
         self.cluster.nodes.iter().map(|node| node.name.clone()).collect()
     }
+}
+
+fn runaway(spent: &str) -> Error {
+    Error::usage(format!("runaway script: {spent} without waiting for anything"))
+        .help("an endless loop? a loop that waits for something should sleep() or wait_until()")
 }
 
 fn interrupted() -> Error {

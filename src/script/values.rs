@@ -18,12 +18,23 @@ pub(super) fn type_name(value: &Dynamic) -> &str {
     match value.type_name() {
         "i64" => "an integer",
         "f64" => "a number",
-        "string" | "&str" | "alloc::string::String" => "text",
         "array" => "a list",
         "map" => "a map",
         "bool" => "a bool",
-        "()" => "nothing",
         "Fn" => "a function",
+        other => kind(other),
+    }
+}
+
+/// What a type of Rhai's is called in messages.
+pub(super) fn kind(rhai: &str) -> &str {
+    match rhai {
+        "i64" => "integer",
+        "f64" => "number",
+        "array" => "list",
+        "Fn" => "function",
+        "()" => "nothing",
+        "string" | "&str" | "alloc::string::String" | "&str | ImmutableString | String" => "text",
         other => other,
     }
 }

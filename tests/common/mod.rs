@@ -3,6 +3,7 @@
 
 mod skip;
 
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use skip::skip;
 
 use std::path::{Path, PathBuf};

@@ -112,7 +112,7 @@ impl Cluster {
     pub(crate) async fn exit(&mut self) -> (String, Ended, bool) {
         loop {
             match self.notified().await {
-                Notification::Exited { node, ended, expected } => return (node, ended, expected),
+                Notification::Exited { node, ended, expected, .. } => return (node, ended, expected),
                 Notification::Addresses { .. } => {}
                 Notification::Gone(error) => panic!("{error}"),
             }

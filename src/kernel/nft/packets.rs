@@ -180,9 +180,9 @@ fn no_packet_crosses_a_standing_cut_while_it_is_applied_again_extended_and_shrun
         for round in 0..ROUNDS {
             let next = [0, 1].map(|n| cut(n, round));
             let plans = [0, 1].map(|n| diff(&nodes[n].holds, &next[n]));
-            let mut work: Vec<_> =
+            let work: Vec<_> =
                 nodes.iter_mut().zip(&plans).map(|(node, plan)| (&mut node.nft, plan.as_slice())).collect();
-            assert!(apply_all(&mut work).iter().all(Result::is_ok));
+            assert!(apply_all(work).iter().all(Result::is_ok));
             for (node, next) in nodes.iter_mut().zip(next) {
                 node.holds = next;
             }

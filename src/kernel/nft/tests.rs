@@ -155,7 +155,7 @@ fn many_namespaces_go_step_by_step_and_one_that_fails_does_not_hold_up_the_other
     one.apply(&diff(&Ruleset::default(), &drop)).unwrap();
     let trade = diff(&drop, &reject);
     assert_eq!(trade.len(), 2);
-    let outcomes = apply_all(&mut [(&mut two, &trade), (&mut one, &trade)]);
+    let outcomes = apply_all(vec![(&mut two, &trade), (&mut one, &trade)]);
     assert!(outcomes[0].is_err() && outcomes[1].is_ok());
     assert!(one.holds(&reject).unwrap() && two.holds(&Ruleset::default()).unwrap());
 }
@@ -183,8 +183,8 @@ fn half_half_of_fifty_nodes() {
             let start = std::time::Instant::now();
             let plans: Vec<_> = rulesets.iter().map(|(old, new)| diff(old, new)).collect();
             let planned = start.elapsed();
-            let mut work: Vec<_> = nodes.iter_mut().zip(&plans).map(|(nft, plan)| (nft, plan.as_slice())).collect();
-            assert!(apply_all(&mut work).iter().all(Result::is_ok));
+            let work: Vec<_> = nodes.iter_mut().zip(&plans).map(|(nft, plan)| (nft, plan.as_slice())).collect();
+            assert!(apply_all(work).iter().all(Result::is_ok));
             println!("{round} {what}: diff {planned:?}, apply {:?}", start.elapsed().checked_sub(planned).unwrap());
         };
         timed("from nothing", &mut nodes, &|n| (Ruleset::default(), cuts[n].clone()));

@@ -43,8 +43,9 @@ pub(super) struct Inner {
     pub(super) cluster: Arc<Cluster>,
     folder: PathBuf,
     addresses: Mutex<Vec<Vec<IpAddr>>>,
-    /// Nodes whose program ended since it was last started.
-    ended: Mutex<BTreeMap<usize, Ended>>,
+    /// The latest life of each node, and of those whose program ended how the latest one to end did.
+    lives: Mutex<Vec<u64>>,
+    ended: Mutex<BTreeMap<usize, (u64, Ended)>>,
 }
 
 impl Netns {
@@ -56,6 +57,7 @@ impl Netns {
             cluster: Arc::clone(cluster),
             folder: folder.to_owned(),
             addresses: Mutex::new(cluster.nodes.iter().map(Node::all_addresses).collect()),
+            lives: Mutex::new(vec![0; cluster.nodes.len()]),
             ended: Mutex::default(),
         });
         let (notify, notices) = mpsc::unbounded_channel();
@@ -76,10 +78,10 @@ async fn listen(inner: std::sync::Weak<Inner>, mut heard: Notifications, notify:
     while let Some(notification) = heard.recv().await {
         let Some(inner) = inner.upgrade() else { return };
         let notice = match notification {
-            Notification::Exited { node, ended, expected } => inner.position(&node).map(|node| {
+            Notification::Exited { node, life, ended, expected } => inner.position(&node).map(|node| {
                 let ended = convert(ended);
-                lock(&inner.ended).insert(node, ended);
-                Notice::Exited { node, ended, expected }
+                lock(&inner.ended).insert(node, (life, ended));
+                Notice::Exited { node, life, ended, expected }
             }),
             Notification::Addresses { node, addresses } => inner.position(&node).map(|node| {
                 lock(&inner.addresses)[node].clone_from(&addresses);
@@ -119,7 +121,8 @@ impl Inner {
 
     /// How the node's program ended, if it has since it was last started.
     pub(super) fn ended(&self, node: usize) -> Option<Ended> {
-        lock(&self.ended).get(&node).copied()
+        let latest = lock(&self.lives)[node];
+        lock(&self.ended).get(&node).filter(|(life, _)| *life >= latest).map(|(_, ended)| *ended)
     }
 
     pub(super) fn log_path(&self, node: usize) -> PathBuf {
@@ -181,7 +184,6 @@ impl Inner {
     }
 
     async fn start(&self, node: usize) -> Result<()> {
-        lock(&self.ended).remove(&node);
         let program = self.node(node).command.clone().map(|argv| Program {
             argv,
             env: self.environment(node),
@@ -195,7 +197,9 @@ impl Inner {
             hostname: self.node(node).hostname.clone(),
             hosts: workdir::hosts(&self.cluster, self.node(node)),
         };
-        self.agent.call(start).await.map_err(Error::from)
+        let life = self.agent.call(start).await?;
+        lock(&self.lives)[node] = life;
+        Ok(())
     }
 
     async fn stop(&self, node: usize) -> Result<()> {
@@ -357,6 +361,10 @@ impl Runtime for Netns {
             let (from, to) = (inner.party(source), inner.party(target));
             Ok(inner.agent.call(Reachable { from, to, wait_ms: PACKET_WAIT_MS }).await?)
         })
+    }
+
+    fn life(&self, node: usize) -> u64 {
+        lock(&self.inner.lives)[node]
     }
 
     fn addresses(&self) -> Vec<Vec<IpAddr>> {

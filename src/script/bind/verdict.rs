@@ -10,9 +10,7 @@ use std::rc::Rc;
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     let own = Rc::clone(host);
-    engine.register_fn("assert", move |holds: Dynamic| -> Scripted<()> {
-        at_call(assert(&own, &holds, "the assertion holds"))
-    });
+    engine.register_fn("assert", move |holds: Dynamic| -> Scripted<()> { at_call(assert(&own, &holds, "")) });
     let own = Rc::clone(host);
     engine.register_fn("assert", move |context: NativeCallContext, holds: Dynamic, message: Dynamic| -> Scripted<()> {
         at_call(assert(&own, &holds, &printed(&context, &message)))
@@ -44,7 +42,9 @@ fn printed(context: &NativeCallContext, value: &Dynamic) -> String {
 fn assert(host: &Host, holds: &Dynamic, message: &str) -> Result<()> {
     let ok = holds.as_bool().map_err(|_| values::expected("true or false", holds))?;
     host.record(EventBody::Check { name: "assert".into(), ok, message: message.to_owned() })?;
-    if ok { Ok(()) } else { Err(Error::new(ErrorKind::Failed, format!("assertion failed: {message}"))) }
+    let failed =
+        if message.is_empty() { "assertion failed".to_owned() } else { format!("assertion failed: {message}") };
+    if ok { Ok(()) } else { Err(Error::new(ErrorKind::Failed, failed)) }
 }
 
 fn metric(host: &Host, name: &Dynamic, value: &Dynamic) -> Result<()> {

@@ -33,10 +33,13 @@ pub(super) struct Node {
     /// One change of the node's state at a time; only SIGKILL does not wait for it.
     changing: Mutex<()>,
     run: RefCell<Option<Rc<Run>>>,
+    /// How many lives it has begun.
+    lives: Cell<u64>,
 }
 
 /// One life of a node.
 pub(super) struct Run {
+    number: u64,
     init: Readable,
     link: Mutex<Link>,
     /// Whether the program has been executed: before that the init may still be outside of its namespaces.
@@ -55,7 +58,13 @@ struct Link {
 
 impl Node {
     pub(super) fn new(name: &str, network: NetNs) -> Self {
-        Self { name: name.to_owned(), network, changing: Mutex::default(), run: RefCell::default() }
+        Self {
+            name: name.to_owned(),
+            network,
+            changing: Mutex::default(),
+            run: RefCell::default(),
+            lives: Cell::new(0),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -78,7 +87,7 @@ impl Node {
         request: &StartNode,
         defaults: &Defaults,
         outbox: &Outbox,
-    ) -> Result<(), Failure> {
+    ) -> Result<u64, Failure> {
         let _changing = self.changing.lock().await;
         if self.run.borrow().is_some() {
             return Err(Error::usage(format!("node {} runs already", self.name)).into());
@@ -95,7 +104,7 @@ impl Node {
             .beget(&birth, outbox)
             .map_err(|error| Error::machine(format!("node {}: cannot start its init: {error}", self.name)))?;
         match born.await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => Ok(run.number),
             Ok(Err(broken)) => {
                 run.ended().await;
                 Err(describe::birth(&self.name, birth.program.as_ref(), broken).into())
@@ -113,7 +122,9 @@ impl Node {
         let (reports, commands) = UnixStream::from_std(ours)?.into_split();
         let (done, done_here) = mpsc::unbounded_channel();
         let (birth, born) = oneshot::channel();
+        self.lives.set(self.lives.get() + 1);
         let run = Rc::new(Run {
+            number: self.lives.get(),
             init: readable(init.pidfd)?,
             link: Mutex::new(Link { commands, done: done_here }),
             started: Cell::new(false),
@@ -327,7 +338,12 @@ impl Keeper {
         self.node.run.take();
         if self.run.started.get() {
             let expected = self.run.was_asked_for(ended);
-            self.outbox.notify(Notification::Exited { node: self.node.name.clone(), ended, expected });
+            self.outbox.notify(Notification::Exited {
+                node: self.node.name.clone(),
+                life: self.run.number,
+                ended,
+                expected,
+            });
         }
         self.run.ended.send_replace(Some(ended));
     }

@@ -44,9 +44,8 @@ pub(super) fn apply(plans: Vec<(String, &Rules, Ruleset)>) -> Applied {
         }
     }
     let committing = Instant::now();
-    let mut namespaces: Vec<_> =
-        steps.iter_mut().map(|step| (&mut step.state.nft, step.transactions.as_slice())).collect();
-    let outcomes = apply_all(&mut namespaces);
+    let namespaces = steps.iter_mut().map(|step| (&mut step.state.nft, step.transactions.as_slice())).collect();
+    let outcomes = apply_all(namespaces);
     let first_to_last_us = committing.elapsed().as_micros() as u64;
     failures.extend(steps.into_iter().zip(outcomes).filter_map(|(step, outcome)| step.finish(outcome)));
     Applied { failures, first_to_last_us, took_us: began.elapsed().as_micros() as u64 }

@@ -1,0 +1,198 @@
+//! Cluster files, seen through the binary.
+
+use super::*;
+
+#[test]
+fn an_unknown_key_names_the_nearest() {
+    insta::assert_snapshot!(config(r"nodes:
+  n1: { comand: sleep infinity }
+"), @r"
+    exit 2
+    error: node `n1` has no key `comand`
+     --> s.yaml:2:9
+      |
+    2 |   n1: { comand: sleep infinity }
+      |         ^^^^^^
+      |
+    help: did you mean `command`? the keys of node `n1` are `command`, `environment`, `workdir`, `files`, `ready`, `stop`, `ip`, `hostname`, `user`, `links`, `start_delay`, `count`, `neutral`, `holy`, `image`, `container_name`, `dns`, `cap_add`, `volumes`, `ports` and `expose`
+    ");
+    insta::assert_snapshot!(config(r"nodes: { n1: }
+networks: {}
+"), @r"
+    exit 2
+    error: the cluster file has no key `networks`
+     --> s.yaml:2:1
+      |
+    2 | networks: {}
+      | ^^^^^^^^
+      |
+    help: did you mean `network`? the keys of the cluster file are `containers`, `nodes`, `network` and `runtime`
+    ");
+}
+
+#[test]
+fn a_duplicate_address() {
+    insta::assert_snapshot!(config(r"nodes:
+  n1: { ip: 10.9.0.11 }
+  n2: { ip: 10.9.0.11 }
+"), @r"
+    exit 2
+    error: the address 10.9.0.11 is given to another node already
+     --> s.yaml:3:13
+      |
+    3 |   n2: { ip: 10.9.0.11 }
+      |             ^^^^^^^^^
+      |
+    help: leave `ip` out: a free one is chosen
+    ");
+}
+
+#[test]
+fn an_address_outside_of_the_subnet() {
+    insta::assert_snapshot!(config(r"network: { subnet: 10.9.0.0/24 }
+nodes:
+  n1: { ip: 10.8.0.11 }
+"), @r"
+    exit 2
+    error: the address 10.8.0.11 is outside of the subnet 10.9.0.0/24
+     --> s.yaml:3:13
+      |
+    3 |   n1: { ip: 10.8.0.11 }
+      |             ^^^^^^^^^
+      |
+    help: the first that a node may have is 10.9.0.2
+    ");
+}
+
+#[test]
+fn a_subnet_too_small_for_its_nodes() {
+    insta::assert_snapshot!(config(r"network: { subnet: 10.9.0.0/30 }
+nodes:
+  n: { count: 5 }
+"), @r"
+    exit 2
+    error: the subnet 10.9.0.0/30 has room for 1 of the cluster's 5 nodes
+     --> s.yaml:1:20
+      |
+    1 | network: { subnet: 10.9.0.0/30 }
+      |                    ^^^^^^^^^^^
+      |
+    help: a subnet of /29 has room for all
+    ");
+}
+
+#[test]
+fn an_unknown_link() {
+    insta::assert_snapshot!(config(r"nodes:
+  db: { command: sleep infinity }
+  web: { links: [bd] }
+"), @r"
+    exit 2
+    error: there is no node `bd`
+     --> s.yaml:3:18
+      |
+    3 |   web: { links: [bd] }
+      |                  ^^
+      |
+    help: did you mean `db`? the nodes are db, web
+    ");
+}
+
+#[test]
+fn circular_links() {
+    insta::assert_snapshot!(config(r"nodes:
+  a: { links: [b] }
+  b: { links: [c] }
+  c: { links: [a] }
+"), @r"
+    exit 2
+    error: the links go in a circle: a → b → c → a
+     --> s.yaml:4:16
+      |
+    4 |   c: { links: [a] }
+      |                ^
+      |
+    help: a node starts after those it links to: leave out one of the links
+    ");
+}
+
+#[test]
+fn several_mistakes_are_told_at_once() {
+    insta::assert_snapshot!(config(r"nodes:
+  n1: { count: many }
+  n2: { neutral: 5 }
+"), @r"
+    exit 2
+    error: `count` must be an integer from 1 to 1000, found the text `many`
+     --> s.yaml:2:16
+      |
+    2 |   n1: { count: many }
+      |                ^^^^
+    error: `neutral` must be `true` or `false`, found the number 5
+     --> s.yaml:3:18
+      |
+    3 |   n2: { neutral: 5 }
+      |                  ^
+    ");
+}
+
+#[test]
+fn what_is_no_yaml() {
+    insta::assert_snapshot!(config(r"nodes: [n1
+"), @r"
+    exit 2
+    error: this is not YAML: unclosed bracket '['
+     --> s.yaml:1:8
+      |
+    1 | nodes: [n1
+      |        ^
+    ");
+}
+
+#[test]
+fn a_file_without_nodes() {
+    insta::assert_snapshot!(config(""), @r"
+    exit 2
+    error: the cluster has no nodes
+     --> s.yaml:1:1
+      |
+    1 |
+      | ^
+      |
+    help: write at least one: `containers: { n1: { command: […] } }`
+    ");
+    insta::assert_snapshot!(config(r"nodes: {}
+"), @r"
+    exit 2
+    error: the cluster has no nodes
+     --> s.yaml:1:8
+      |
+    1 | nodes: {}
+      |        ^
+      |
+    help: write at least one: `containers: { n1: { command: […] } }`
+    ");
+}
+
+#[test]
+fn a_variable_that_nobody_gave() {
+    insta::assert_snapshot!(config(r#"nodes:
+  n1: { command: "serve ${ip:n7} ${param:acks}" }
+"#), @r#"
+    exit 2
+    error: there is no node `n7`
+     --> s.yaml:2:25
+      |
+    2 |   n1: { command: "serve ${ip:n7} ${param:acks}" }
+      |                         ^^^^^^^^
+      |
+    help: did you mean `n1`? the nodes are n1
+    error: the parameter `acks` has no value
+     --> s.yaml:2:34
+      |
+    2 |   n1: { command: "serve ${ip:n7} ${param:acks}" }
+      |                                  ^^^^^^^^^^^^^
+      |
+    help: run it with `--set acks=VALUE`, or write a default: `${param:acks:DEFAULT}`
+    "#);
+}

@@ -1,0 +1,591 @@
+//! Arguments that make no sense.
+
+use super::*;
+
+#[test]
+fn a_partition_of_nobody() {
+    insta::assert_snapshot!(told("partition([]);"), @r#"
+    exit 2
+    error: a partition of nobody: the list of groups is empty
+     --> s.rhai:1:1
+      |
+    1 | partition([]);
+      | ^^^^^^^^^
+      |
+    help: name at least one group, like [["n1", "n2"], "n3"]
+    "#);
+    insta::assert_snapshot!(told(r#"partition([["n1"], []]);"#), @r#"
+    exit 2
+    error: a partition of nobody: group 2 is empty
+     --> s.rhai:1:1
+      |
+    1 | partition([["n1"], []]);
+      | ^^^^^^^^^
+      |
+    help: leave an empty group out; nodes not named form one more group by themselves
+    "#);
+    insta::assert_snapshot!(told("isolate([]);"), @r#"
+    exit 2
+    error: no nodes were named
+     --> s.rhai:1:1
+      |
+    1 | isolate([]);
+      | ^^^^^^^
+      |
+    help: name at least one: "n1", ["n1", "n2"] or "n*"
+    "#);
+}
+
+#[test]
+fn a_wrong_type_says_what_was_expected() {
+    insta::assert_snapshot!(told("isolate(5);"), @r#"
+    exit 2
+    error: expected a node ("n1", a glob like "n*", or a list of them), got an integer
+     --> s.rhai:1:1
+      |
+    1 | isolate(5);
+      | ^^^^^^^
+    "#);
+    insta::assert_snapshot!(told(r#"partition("n1");"#), @r#"
+    exit 2
+    error: expected a list of groups like [["n1", "n2"], "n3"], got text
+     --> s.rhai:1:1
+      |
+    1 | partition("n1");
+      | ^^^^^^^^^
+    "#);
+    insta::assert_snapshot!(told("sleep([1]);"), @r#"
+    exit 2
+    error: expected a duration (seconds, or text like "100ms"), got a list
+     --> s.rhai:1:1
+      |
+    1 | sleep([1]);
+      | ^^^^^
+    "#);
+    insta::assert_snapshot!(told(r#"wait_until("1s", false);"#), @r#"
+    exit 2
+    error: `wait_until` does not take (text, bool)
+     --> s.rhai:1:1
+      |
+    1 | wait_until("1s", false);
+      | ^^^^^^^^^^
+      |
+    help: it is wait_until(timeout, condition)
+    "#);
+    insta::assert_snapshot!(told(r#"wait_until("1s", || 5);"#), @r#"
+    exit 2
+    error: expected a condition that is true or false, got an integer
+     --> s.rhai:1:1
+      |
+    1 | wait_until("1s", || 5);
+      | ^^^^^^^^^^
+    "#);
+    insta::assert_snapshot!(told(r#"assert(1, "a number");"#), @r#"
+    exit 2
+    error: expected true or false, got an integer
+     --> s.rhai:1:1
+      |
+    1 | assert(1, "a number");
+      | ^^^^^^
+    "#);
+    insta::assert_snapshot!(told(r#"metric("x", "fast");"#), @r#"
+    exit 2
+    error: expected a number, got text
+     --> s.rhai:1:1
+      |
+    1 | metric("x", "fast");
+      | ^^^^^^
+    "#);
+}
+
+#[test]
+fn durations() {
+    insta::assert_snapshot!(told(r#"sleep("5 parsecs");"#), @r#"
+    exit 2
+    error: "parsecs" is no unit of a duration, in "5 parsecs"
+     --> s.rhai:1:1
+      |
+    1 | sleep("5 parsecs");
+      | ^^^^^
+      |
+    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    "#);
+    insta::assert_snapshot!(told("sleep(-1);"), @r#"
+    exit 2
+    error: the duration -1 is negative
+     --> s.rhai:1:1
+      |
+    1 | sleep(-1);
+      | ^^^^^
+      |
+    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    "#);
+    insta::assert_snapshot!(told("sleep(-0.5);"), @r#"
+    exit 2
+    error: the duration -0.5 is negative
+     --> s.rhai:1:1
+      |
+    1 | sleep(-0.5);
+      | ^^^^^
+      |
+    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    "#);
+    insta::assert_snapshot!(told("sleep(1e300);"), @r#"
+    exit 2
+    error: the duration 1e300 is too long
+     --> s.rhai:1:1
+      |
+    1 | sleep(1e300);
+      | ^^^^^
+      |
+    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    "#);
+    insta::assert_snapshot!(told(r#"sleep("1.5");"#), @r#"
+    exit 2
+    error: the duration "1.5" has no unit
+     --> s.rhai:1:1
+      |
+    1 | sleep("1.5");
+      | ^^^^^
+      |
+    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    "#);
+    insta::assert_snapshot!(told("random_duration(5, 1);"), @r"
+    exit 2
+    error: no number lies between 5 s and 1 s
+     --> s.rhai:1:1
+      |
+    1 | random_duration(5, 1);
+      | ^^^^^^^^^^^^^^^
+      |
+    help: the lower bound comes first
+    ");
+}
+
+#[test]
+fn links() {
+    insta::assert_snapshot!(told(r#"one_way("n1", ["n1", "n2"]);"#), @r#"
+    exit 2
+    error: n1 is both source and target of one_way
+     --> s.rhai:1:1
+      |
+    1 | one_way("n1", ["n1", "n2"]);
+      | ^^^^^^^
+    "#);
+    insta::assert_snapshot!(told(r#"block("n1", "n1");"#), @r#"
+    exit 2
+    error: n1 has no link to itself
+     --> s.rhai:1:1
+      |
+    1 | block("n1", "n1");
+      | ^^^^^
+    "#);
+    insta::assert_snapshot!(told(r#"block(link("n1", "n2").on(#{ prot: "tcp" }));"#), @r#"
+    exit 2
+    error: unknown key `prot`
+     --> s.rhai:1:24
+      |
+    1 | block(link("n1", "n2").on(#{ prot: "tcp" }));
+      |                        ^^
+      |
+    help: did you mean `proto`? known are proto, port, family
+    "#);
+    insta::assert_snapshot!(told(r#"block(link("n1", "n2").on(#{ proto: "sctp" }));"#), @r#"
+    exit 2
+    error: unknown proto `sctp`
+     --> s.rhai:1:24
+      |
+    1 | block(link("n1", "n2").on(#{ proto: "sctp" }));
+      |                        ^^
+      |
+    help: one of "tcp", "udp", "icmp"
+    "#);
+    insta::assert_snapshot!(told(r#"block(link("n1", "n2").on(#{ proto: "icmp", port: 5 }));"#), @r#"
+    exit 2
+    error: ICMP has no ports
+     --> s.rhai:1:24
+      |
+    1 | block(link("n1", "n2").on(#{ proto: "icmp", port: 5 }));
+      |                        ^^
+      |
+    help: leave `port` out, or filter on tcp or udp
+    "#);
+    insta::assert_snapshot!(told(r#"block(link("n1", "n2").on(#{ port: 70000 }));"#), @r#"
+    exit 2
+    error: 70000 is no port
+     --> s.rhai:1:24
+      |
+    1 | block(link("n1", "n2").on(#{ port: 70000 }));
+      |                        ^^
+      |
+    help: ports go from 1 to 65535
+    "#);
+}
+
+#[test]
+fn shaping_checks_its_arguments_first() {
+    insta::assert_snapshot!(told(r#"slow("n1", "fast");"#), @r#"
+    exit 2
+    error: "fast" is no duration
+     --> s.rhai:1:1
+      |
+    1 | slow("n1", "fast");
+      | ^^^^
+      |
+    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    "#);
+    insta::assert_snapshot!(told(r#"slow("n1", #{ delay: "1ms", jitter: "2ms" });"#), @r#"
+    exit 2
+    error: the jitter is larger than the delay
+     --> s.rhai:1:1
+      |
+    1 | slow("n1", #{ delay: "1ms", jitter: "2ms" });
+      | ^^^^
+      |
+    help: a packet cannot arrive before it was sent
+    "#);
+    insta::assert_snapshot!(told(r#"flaky("n1", 1.5);"#), @r#"
+    exit 2
+    error: the probability 1.5 is not between 0 and 1
+     --> s.rhai:1:1
+      |
+    1 | flaky("n1", 1.5);
+      | ^^^^^
+      |
+    help: write a number from 0 to 1 like 0.3, or text like "30%"
+    "#);
+    insta::assert_snapshot!(told(r#"flaky("n1", "30");"#), @r#"
+    exit 2
+    error: the probability "30" has no unit
+     --> s.rhai:1:1
+      |
+    1 | flaky("n1", "30");
+      | ^^^^^
+      |
+    help: write a number from 0 to 1 like 0.3, or text like "30%"
+    "#);
+    insta::assert_snapshot!(told(r#"throttle("n1", 10);"#), @r#"
+    exit 2
+    error: the rate 10 has no unit
+     --> s.rhai:1:1
+      |
+    1 | throttle("n1", 10);
+      | ^^^^^^^^
+      |
+    help: write text with a unit like "500kbit", "10mbit", "1.5gbit" or "500kbyte"
+    "#);
+    insta::assert_snapshot!(told(r#"throttle("n1", "10mb");"#), @r#"
+    exit 2
+    error: the rate "10mb" is ambiguous: bits or bytes
+     --> s.rhai:1:1
+      |
+    1 | throttle("n1", "10mb");
+      | ^^^^^^^^
+      |
+    help: write "10mbit" or "10mbyte"
+    "#);
+    insta::assert_snapshot!(told(r#"degrade("n1", #{});"#), @r#"
+    exit 2
+    error: degrade() was told nothing to do
+     --> s.rhai:1:1
+      |
+    1 | degrade("n1", #{});
+      | ^^^^^^^
+      |
+    help: give it at least one of delay, loss, rate, …
+    "#);
+    insta::assert_snapshot!(told(r#"degrade("n1", #{ dealy: 1 });"#), @r#"
+    exit 2
+    error: unknown key `dealy`
+     --> s.rhai:1:1
+      |
+    1 | degrade("n1", #{ dealy: 1 });
+      | ^^^^^^^
+      |
+    help: did you mean `delay`? known are delay, jitter, correlation, distribution, loss, duplicate, corrupt, reorder, rate, model, p, r, h, k
+    "#);
+    insta::assert_snapshot!(told(r#"reorder("n9", 0.1);"#), @r#"
+    exit 2
+    error: there is no node `n9`
+     --> s.rhai:1:1
+      |
+    1 | reorder("n9", 0.1);
+      | ^^^^^^^
+      |
+    help: did you mean `n1`? the nodes are n1, n2, n3
+    "#);
+}
+
+#[test]
+fn then_shaping_says_that_it_cannot_yet() {
+    insta::assert_snapshot!(told(r#"slow("n1", "100ms");"#), @r#"
+    exit 3
+    error: slow() cannot shape links yet in this version of blockade
+     --> s.rhai:1:1
+      |
+    1 | slow("n1", "100ms");
+      | ^^^^
+      |
+    help: cuts, pauses, stops and kills work; shaping comes with a later version
+    "#);
+    insta::assert_snapshot!(told(r#"flaky("n1", "30%");"#), @r#"
+    exit 3
+    error: flaky() cannot shape links yet in this version of blockade
+     --> s.rhai:1:1
+      |
+    1 | flaky("n1", "30%");
+      | ^^^^^
+      |
+    help: cuts, pauses, stops and kills work; shaping comes with a later version
+    "#);
+    insta::assert_snapshot!(told(r#"duplicate("n1", 0.1);"#), @r#"
+    exit 3
+    error: duplicate() cannot shape links yet in this version of blockade
+     --> s.rhai:1:1
+      |
+    1 | duplicate("n1", 0.1);
+      | ^^^^^^^^^
+      |
+    help: cuts, pauses, stops and kills work; shaping comes with a later version
+    "#);
+    insta::assert_snapshot!(told(r#"corrupt("n1", 0.1);"#), @r#"
+    exit 3
+    error: corrupt() cannot shape links yet in this version of blockade
+     --> s.rhai:1:1
+      |
+    1 | corrupt("n1", 0.1);
+      | ^^^^^^^
+      |
+    help: cuts, pauses, stops and kills work; shaping comes with a later version
+    "#);
+    insta::assert_snapshot!(told(r#"reorder("n1", 0.1);"#), @r#"
+    exit 3
+    error: reorder() cannot shape links yet in this version of blockade
+     --> s.rhai:1:1
+      |
+    1 | reorder("n1", 0.1);
+      | ^^^^^^^
+      |
+    help: cuts, pauses, stops and kills work; shaping comes with a later version
+    "#);
+    insta::assert_snapshot!(told(r#"throttle("n1", "10mbit");"#), @r#"
+    exit 3
+    error: throttle() cannot shape links yet in this version of blockade
+     --> s.rhai:1:1
+      |
+    1 | throttle("n1", "10mbit");
+      | ^^^^^^^^
+      |
+    help: cuts, pauses, stops and kills work; shaping comes with a later version
+    "#);
+    insta::assert_snapshot!(told(r#"degrade(between("n1", "n2"), #{ delay: "1ms", loss: 0.1 });"#), @r#"
+    exit 3
+    error: degrade() cannot shape links yet in this version of blockade
+     --> s.rhai:1:1
+      |
+    1 | degrade(between("n1", "n2"), #{ delay: "1ms", loss: 0.1 });
+      | ^^^^^^^
+      |
+    help: cuts, pauses, stops and kills work; shaping comes with a later version
+    "#);
+}
+
+#[test]
+fn functions_of_later_versions_say_so() {
+    insta::assert_snapshot!(told("task(|| 1);"), @r"
+    exit 3
+    error: task() is not in this version of blockade yet
+     --> s.rhai:1:1
+      |
+    1 | task(|| 1);
+      | ^^^^
+    ");
+    insta::assert_snapshot!(told(r#"http("n1", #{ port: 80 });"#), @r#"
+    exit 3
+    error: http() is not in this version of blockade yet
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80 });
+      | ^^^^
+    "#);
+    insta::assert_snapshot!(told("fn client(id) {}"), @r"
+    exit 3
+    error: fn client(id): concurrent clients are not in this version of blockade yet
+     --> s.rhai:1:4
+      |
+    1 | fn client(id) {}
+      |    ^^^^^^
+      |
+    help: run the clients as programs in nodes of the cluster file
+    ");
+    insta::assert_snapshot!(told("const OPTIONS = #{ clients: 4 };"), @r"
+    exit 3
+    error: OPTIONS.clients: concurrent clients are not in this version of blockade yet
+     --> s.rhai:1:7
+      |
+    1 | const OPTIONS = #{ clients: 4 };
+      |       ^^^^^^^
+      |
+    help: run the clients as programs in nodes of the cluster file
+    ");
+}
+
+#[test]
+fn looking() {
+    insta::assert_snapshot!(told(r#"exec("n1", []);"#), @r#"
+    exit 2
+    error: the command is empty
+     --> s.rhai:1:1
+      |
+    1 | exec("n1", []);
+      | ^^^^
+    "#);
+    insta::assert_snapshot!(told(r#"exec("n1", "true", #{ timout: 1 });"#), @r#"
+    exit 2
+    error: unknown key `timout`
+     --> s.rhai:1:1
+      |
+    1 | exec("n1", "true", #{ timout: 1 });
+      | ^^^^
+      |
+    help: did you mean `timeout`? known are timeout, stdin
+    "#);
+    insta::assert_snapshot!(told(r#"tcp("n1", 70000);"#), @r#"
+    exit 2
+    error: 70000 is no port
+     --> s.rhai:1:1
+      |
+    1 | tcp("n1", 70000);
+      | ^^^
+      |
+    help: ports go from 1 to 65535
+    "#);
+    insta::assert_snapshot!(told(r#"logs("n1", #{ first: 3 });"#), @r#"
+    exit 2
+    error: unknown key `first`
+     --> s.rhai:1:1
+      |
+    1 | logs("n1", #{ first: 3 });
+      | ^^^^
+      |
+    help: known are last
+    "#);
+    insta::assert_snapshot!(told(r#"wait_log("n1", "(", 1);"#), @r#"
+    exit 2
+    error: `(` is no regular expression: regex parse error:
+               (
+               ^
+           error: unclosed group
+     --> s.rhai:1:1
+      |
+    1 | wait_log("n1", "(", 1);
+      | ^^^^^^^^
+    "#);
+}
+
+#[test]
+fn signals() {
+    insta::assert_snapshot!(told(r#"kill("n1", "SIGTREM");"#), @r#"
+    exit 2
+    error: "SIGTREM" is no signal
+     --> s.rhai:1:1
+      |
+    1 | kill("n1", "SIGTREM");
+      | ^^^^
+      |
+    help: did you mean `SIGTERM`?
+    "#);
+    insta::assert_snapshot!(told(r#"kill("n1", 99);"#), @r#"
+    exit 2
+    error: 99 is no signal
+     --> s.rhai:1:1
+      |
+    1 | kill("n1", 99);
+      | ^^^^
+      |
+    help: write a name like `SIGTERM` or a number from 1 to 31
+    "#);
+}
+
+#[test]
+fn chance() {
+    insta::assert_snapshot!(told("chance(2);"), @r#"
+    exit 2
+    error: the probability 2 is not between 0 and 1
+     --> s.rhai:1:1
+      |
+    1 | chance(2);
+      | ^^^^^^
+      |
+    help: write a number from 0 to 1 like 0.3, or text like "30%"
+    "#);
+    insta::assert_snapshot!(told("random(5, 1);"), @r"
+    exit 2
+    error: no number lies between 5 and 1
+     --> s.rhai:1:1
+      |
+    1 | random(5, 1);
+      | ^^^^^^
+      |
+    help: the lower bound comes first
+    ");
+    insta::assert_snapshot!(told("choose([]);"), @r"
+    exit 2
+    error: choose() from an empty list
+     --> s.rhai:1:1
+      |
+    1 | choose([]);
+      | ^^^^^^
+      |
+    help: look at list.len() first
+    ");
+    insta::assert_snapshot!(told("sample([1], 2);"), @r"
+    exit 2
+    error: sample() of 2 from a list of 1
+     --> s.rhai:1:1
+      |
+    1 | sample([1], 2);
+      | ^^^^^^
+    ");
+}
+
+#[test]
+fn options() {
+    insta::assert_snapshot!(told(r#"// OPTIONS are wrong here
+const OPTIONS = #{ recovry: "5s" };"#), @r#"
+    exit 2
+    error: unknown key `recovry`
+     --> s.rhai:2:7
+      |
+    2 | const OPTIONS = #{ recovry: "5s" };
+      |       ^^^^^^^
+      |
+    help: did you mean `recovery`? known are clients, recovery, timeout
+    "#);
+    insta::assert_snapshot!(told("const OPTIONS = 5;"), @r#"
+    exit 2
+    error: expected a map: const OPTIONS = #{ recovery: "5s" }, got an integer
+     --> s.rhai:1:7
+      |
+    1 | const OPTIONS = 5;
+      |       ^^^^^^^
+    "#);
+    insta::assert_snapshot!(told(r#"const OPTIONS = #{ recovery: "soon" };"#), @r#"
+    exit 2
+    error: "soon" is no duration
+     --> s.rhai:1:7
+      |
+    1 | const OPTIONS = #{ recovery: "soon" };
+      |       ^^^^^^^
+      |
+    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    "#);
+    insta::assert_snapshot!(told("const OPTIONS = #{ clients: -4 };"), @r"
+    exit 2
+    error: the number of clients cannot be negative: -4
+     --> s.rhai:1:7
+      |
+    1 | const OPTIONS = #{ clients: -4 };
+      |       ^^^^^^^
+    ");
+}

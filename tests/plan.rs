@@ -1,0 +1,234 @@
+//! `blockade plan`: a seed says everything.
+
+mod common;
+
+use common::{Place, THREE};
+use std::collections::BTreeSet;
+
+/// Draws from everything that chance offers, and lets what it drew decide what comes next.
+const RANDOM: &str = r#"
+fn chaos() {
+    for turn in 0..20 {
+        let fault = switch random(1, 4) {
+            1 => partition(random_partition()),
+            2 => isolate(choose(nodes())),
+            3 => one_way(shuffle(nodes())[0], "world"),
+            _ => stop(sample(nodes(), 2)),
+        };
+        note(`${random()} ${random(0.5, 1.5)} ${exponential("1s")} ${chance("30%")}`);
+        during(fault, random_duration("100ms", "2s"));
+    }
+}
+"#;
+
+/// The journal of a process of its own, in a folder of its own: only the cluster's name must be the same.
+fn journal(script: &str, arguments: &[&str]) -> String {
+    let place = Place::with(script, THREE);
+    place.blockade(&[&["plan", "s.rhai", "--json", "--name", "test"], arguments].concat()).with(0).stdout
+}
+
+#[test]
+fn a_seed_gives_the_same_journal_byte_for_byte_in_every_process() {
+    let first = journal(RANDOM, &["--seed", "7"]);
+    assert!(first.lines().count() > 100, "{first}");
+    for _ in 0..5 {
+        assert_eq!(journal(RANDOM, &["--seed", "7"]), first);
+    }
+}
+
+#[test]
+fn every_seed_gives_another_journal() {
+    let schedule = |seed: u64| {
+        let journal = journal(RANDOM, &["--seed", &seed.to_string()]);
+        journal.lines().skip(1).collect::<Vec<_>>().join("\n")
+    };
+    let different: BTreeSet<String> = (1..=10).map(schedule).collect();
+    assert_eq!(different.len(), 10);
+}
+
+#[test]
+fn a_fresh_seed_is_printed_and_gives_the_same_again() {
+    let place = Place::with(RANDOM, THREE);
+    let fresh = place.blockade(&["plan", "s.rhai"]).with(0).stdout;
+    let seed = fresh.lines().next().unwrap().strip_prefix("seed ").unwrap();
+    assert_eq!(place.blockade(&["plan", "s.rhai", "--seed", seed]).with(0).stdout, fresh);
+}
+
+#[test]
+fn many_seeds_are_summed_up_in_a_line() {
+    let place = Place::with(RANDOM, THREE);
+    let ended = place.blockade(&["plan", "s.rhai", "--seeds", "1..50", "--quiet"]).with(0);
+    assert_eq!(ended.stdout, "50 seeds planned, 50 passed (simulated)\n");
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn a_seed_that_fails_among_many_decides_the_exit_code() {
+    let place = Place::with("assert(seed() != 13, \"not thirteen\");", THREE);
+    let ended = place.blockade(&["plan", "s.rhai", "--seeds", "10..15", "--quiet"]).with(1);
+    assert_eq!(ended.stdout, "6 seeds planned, 5 passed (simulated)\n");
+    place.blockade(&["plan", "s.rhai", "--seeds", "15..10"]).with(2);
+}
+
+#[test]
+fn planning_leaves_nothing_in_the_folder() {
+    let place = Place::with(RANDOM, THREE);
+    place.blockade(&["plan", "s.rhai", "--seed", "1"]).with(0);
+    let mut files: Vec<_> = std::fs::read_dir(place.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["s.rhai", "s.yaml"]);
+}
+
+#[test]
+fn days_of_waiting_take_no_time() {
+    let script = r#"
+        sleep(3600); sleep(0.5); sleep("23h"); sleep(1.min); sleep(30.s); sleep(500.ms);
+        assert(elapsed() == 86491.0, `${elapsed()}`);
+        sleep_until("48h");
+        assert(elapsed() == 172800.0, `${elapsed()}`);
+    "#;
+    journal(script, &["--seed", "1", "--timeout", "72h"]);
+}
+
+/// Calls every function of this version at least once and says what it should answer.
+const EVERYTHING: &str = r#"
+const OPTIONS = #{ recovery: "2s", timeout: "1h" };
+const GREETING = "hello";
+
+// Nodes
+assert(nodes() == ["n1", "n2", "n3"]);
+assert(nodes("n?").len() == 3);
+assert(status("n1") == "UP");
+assert(ip("n1") != ip("n2"));
+
+// Faults and their handles
+let cut = partition([["n1", "n2"], "n3"]);
+assert(cut.id == "f1" && cut.kind == "partition" && cut.active);
+assert(`${cut}` == "f1: partition {n1, n2} | {n3}", `${cut}`);
+assert(faults().len() == 1);
+assert(!reachable("n1", "n3") && reachable("n1", "n2") && reachable("n3", "world"));
+cut.heal();
+assert(!cut.active && faults().is_empty());
+during(isolate("n1"), "1s");
+one_way("n1", ["n2", "world"]);
+assert(reachable("n1", "n2") && !reachable("n2", "n1") && !reachable("world", "n1"));
+join();
+let kept = block("n1", "n2").keep();
+block(between("n2", "n3").on(#{ proto: "tcp", port: 6379, family: "ipv6" }));
+reject(link("n1", "n3"));
+reject("n3", "n1");
+block(from("n3"));
+block(to("n3"));
+heal();
+assert(faults().len() == 1 && kept.active);
+heal(kept);
+fast();
+fast("n1");
+
+// Halts
+let frozen = pause("n1");
+assert(status("n1") == "PAUSED");
+resume("n1");
+assert(!frozen.active && status("n1") == "UP");
+stop(["n1", "n2"]);
+assert(status("n2") == "DOWN" && !tcp("n2", 80));
+start("n1");
+assert(status("n1") == "UP" && status("n2") == "DOWN");
+restart("n*");
+assert(status("n2") == "UP" && faults().is_empty());
+kill("n3");
+kill("n3", "SIGTERM");
+kill("n3", 15);
+heal();
+assert(status("n3") == "UP");
+
+// Looking
+let done = exec("n1", ["true"]);
+assert(done.ok && done.code == 0 && done.stdout == "" && done.stderr == "" && !done.timed_out && done.took > 0.0);
+assert(exec("n1", "true", #{ timeout: "1s", stdin: "x" }).ok);
+assert(logs("n1") == "" && logs("n1", #{ last: 3 }) == "");
+assert(wait_log("n1", "ready.*", "1s"));
+assert(tcp("n1", 7000));
+let there_and_back = probe("n1", "n2");
+assert(there_and_back.ok && !there_and_back.lost && there_and_back.rtt > 0.0);
+let lost = probe("world", "world");
+isolate("n1");
+lost = probe("n1", "n2");
+assert(!lost.ok && lost.lost && lost.rtt == ());
+heal();
+
+// Time
+let before = elapsed();
+sleep("1s");
+sleep_until(before + 5.s);
+assert(elapsed() >= before + 4.9);
+assert(wait_until("5s", || elapsed() > before + 6));
+assert(eventually("5s", || elapsed() > before + 7));
+assert(always("1s", || true));
+
+// Chance
+assert(random() < 1.0);
+assert(random(1, 6) <= 6 && random(0.5, 0.6) < 0.6);
+assert(random_duration("1s", "2s") <= 2.0);
+assert(exponential("1s") >= 0.0);
+assert(chance("100%") && !chance("0%"));
+assert(nodes().contains(choose(nodes())));
+assert(sample(nodes(), 2).len() == 2);
+assert(shuffle(nodes()).len() == 3);
+assert(random_partition().len() >= 2);
+assert(seed() == 5);
+
+// What is told and shared
+assert(param("acks", "majority") == "one" && param("writers", 3) == 5 && param("rest", 1.5) == 1.5);
+assert(state("x") == ());
+state("x", #{ list: [1] });
+assert(state("x").list == [1]);
+note("a note");
+metric("writes", 17);
+print("printed");
+
+fn setup() {
+    state("setup", global::GREETING);
+}
+
+fn chaos() {
+    isolate("n1");
+}
+
+fn check() {
+    assert(state("setup") == "hello");
+    assert(faults().is_empty(), "all is healed before the check");
+    let caught = "";
+    try { fail("no"); } catch (error) { caught = error.message; }
+    assert(caught == "no");
+    throw "the end";
+}
+"#;
+
+#[test]
+fn every_function_answers_on_the_simulator() {
+    let place = Place::with(EVERYTHING, THREE);
+    let ended = place.blockade(&["plan", "s.rhai", "--seed", "5", "--set", "acks=one", "--set", "writers=5"]).with(2);
+    // Only at its very end does it throw.
+    assert!(ended.stderr.starts_with("error: the script threw: the end\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn no_function_of_this_version_is_missing_above() {
+    let place = Place::new();
+    let documented = place.blockade(&["doc"]).with(0).stdout;
+    let signatures = documented.lines().filter(|line| line.contains('('));
+    let names: BTreeSet<&str> = signatures.filter_map(|line| line.trim().split('(').next()).collect();
+    assert!(names.contains("partition"), "{documented}");
+    let called: BTreeSet<&str> = EVERYTHING
+        .match_indices('(')
+        .filter_map(|(at, _)| EVERYTHING[..at].rsplit(|c: char| !c.is_alphanumeric() && c != '_').next())
+        .collect();
+    let later = "after check_linearizable check_set definite_failure every history http op ops task verify workload";
+    let shaping = "corrupt degrade duplicate flaky reorder slow throttle";
+    let expected: BTreeSet<_> = later.split(' ').chain(shaping.split(' ')).collect();
+    assert_eq!(names.difference(&called).copied().collect::<BTreeSet<_>>(), expected);
+}
