@@ -94,6 +94,10 @@ impl Runtime for Stubborn {
         self.sim.reachable(source, target)
     }
 
+    fn life(&self, node: usize) -> u64 {
+        self.sim.life(node)
+    }
+
     fn addresses(&self) -> Vec<Vec<IpAddr>> {
         self.sim.addresses()
     }
