@@ -6,7 +6,7 @@ use std::process::Command;
 
 fn scripts() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder).expect("the scripts").map(|entry| entry.expect("a script").path());
     entries.filter(|path| path.extension().is_some_and(|ending| ending == "rhai")).collect()
 }
 

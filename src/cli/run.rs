@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct Args {
     /// The script
     script: PathBuf,
@@ -132,6 +133,9 @@ fn replay(args: &Args, place: &Place, seed: u64) -> String {
     }
     for (flag, given) in [("--keep", args.keep), ("--attach", args.attach)] {
         words.extend(given.then(|| flag.to_owned()));
+    }
+    if let Some(timeout_us) = args.timeout {
+        words.extend(["--timeout".to_owned(), format!("{timeout_us}us")]);
     }
     if let Some(kind) = args.runtime {
         words.extend(["--runtime".to_owned(), kind.to_string()]);

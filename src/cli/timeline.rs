@@ -69,8 +69,12 @@ impl Timeline {
             EventBody::NodeResume { node } => Some(("resume", node.clone())),
             EventBody::NodeRestart { node } => Some(("restart", node.clone())),
             EventBody::NodeExit { node, ended, expected: false, log } => {
-                let log: String = log.iter().map(|line| format!("\n{:>19} {line}", "│")).collect();
-                Some(("exit", format!("{node} by itself, {ended}{log}")))
+                let mut text = format!("{node} by itself, {ended}");
+                for line in log {
+                    text.push_str("\n                  │ ");
+                    text.push_str(line);
+                }
+                Some(("exit", text))
             }
             EventBody::Note { message } => Some(("note", message.clone())),
             EventBody::Metric { name, value } => Some(("metric", format!("{name} = {value}"))),

@@ -41,7 +41,8 @@ pub struct Controller {
     addresses: Vec<Vec<IpAddr>>,
     faults: BTreeMap<FaultId, Active>,
     next: u64,
-    applied: Vec<Ruleset>,
+    /// What each namespace holds, where that is known for sure.
+    applied: Vec<Option<Ruleset>>,
     nodes: Vec<RunState>,
 }
 
@@ -62,7 +63,7 @@ impl Controller {
             addresses,
             faults: BTreeMap::new(),
             next: 1,
-            applied: vec![Ruleset::default(); size],
+            applied: vec![Some(Ruleset::default()); size],
             nodes: vec![RunState::Down; size],
         }
     }
@@ -238,6 +239,8 @@ impl Controller {
         before: u64,
         former: Vec<(FaultId, Active)>,
     ) -> Result<FaultInfo> {
+        let halting: Vec<usize> =
+            self.named(fault.halted()).into_iter().filter(|&node| self.nodes[node] != RunState::Down).collect();
         match self.carry_out(&fault).await {
             Ok(spread_us) => {
                 self.recorder.record(EventBody::FaultActive {
@@ -250,7 +253,10 @@ impl Controller {
             Err(error) => {
                 self.faults.remove(&id);
                 self.faults.extend(former);
-                let undone = self.reconcile().await;
+                let undone = match self.reconcile().await {
+                    Ok(_) => self.revive(&halting).await,
+                    failed => failed.map(drop),
+                };
                 self.recorder.record(EventBody::FaultFailed { id, error: error.to_string() })?;
                 Err(undone.err().map_or(error, |undo| undo.context("undoing a fault that failed half-way")))
             }
@@ -356,16 +362,19 @@ impl Controller {
         let changed: Vec<(usize, Ruleset)> = wanted
             .iter()
             .enumerate()
-            .filter(|(node, ruleset)| self.applied[*node] != **ruleset)
+            .filter(|(node, ruleset)| self.applied[*node].as_ref() != Some(ruleset))
             .map(|(node, ruleset)| (node, ruleset.clone()))
             .collect();
         if changed.is_empty() {
             return Ok(0);
         }
         let nodes: Vec<usize> = changed.iter().map(|(node, _)| *node).collect();
+        for &node in &nodes {
+            self.applied[node] = None; // a failure may leave either
+        }
         let applied = self.runtime.apply(changed).await?;
         for node in nodes {
-            self.applied[node].clone_from(&wanted[node]);
+            self.applied[node] = Some(wanted[node].clone());
         }
         Ok(applied.spread_us)
     }

@@ -11,6 +11,8 @@ mod event;
 mod port;
 mod recorder;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use clock::Clock;
 pub use command::{

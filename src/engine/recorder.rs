@@ -31,7 +31,7 @@ impl Recorder {
 
     /// Later events belong to this task.
     pub fn enter_task(&self, task: &str) {
-        self.lock().task = task.to_owned();
+        task.clone_into(&mut self.lock().task);
     }
 
     /// Records what the current task does. Every output gets the event; the first failure is returned.

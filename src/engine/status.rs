@@ -26,11 +26,11 @@ pub(super) fn of(cluster: &Cluster, matrix: &Matrix, faults: &[&Fault], states: 
 
 fn network_state(name: &str, faults: &[&Fault]) -> String {
     let touches = |pairs: &[(Party, Party)]| pairs.iter().any(|(a, b)| [a, b].contains(&&Party::Node(name.to_owned())));
-    let verbs = faults.iter().filter_map(|fault| match fault {
+    let mut verbs = faults.iter().filter_map(|fault| match fault {
         Fault::Degrade { verb, links, .. } if touches(&links.pairs) => Some(verb.as_str()),
         _ => None,
     });
-    match verbs.last() {
+    match verbs.next_back() {
         None => "NORMAL",
         Some("slow") => "SLOW",
         Some("flaky") => "FLAKY",

@@ -136,7 +136,7 @@ impl Fold<'_> {
             Fault::Block { links } => self.links(links, &DROP),
             Fault::Reject { links } => self.links(links, &REJECT),
             Fault::Degrade { links, impairment, .. } => {
-                self.links(links, &Effect { cut: Cut::Open, impairment: impairment.clone() })
+                self.links(links, &Effect { cut: Cut::Open, impairment: impairment.clone() });
             }
             Fault::Pause { .. } | Fault::Stop { .. } | Fault::Kill { .. } => {}
         }

@@ -43,7 +43,7 @@ fn fresh(runs: &Path, seed: u64) -> PathBuf {
         return first;
     }
     // Two runs of one seed within a second.
-    (2..).map(|n| runs.join(format!("{name}-{n}"))).find(|path| !path.exists()).unwrap_or(first)
+    (2..=u32::MAX).map(|n| runs.join(format!("{name}-{n}"))).find(|path| !path.exists()).unwrap_or(first)
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {

@@ -120,7 +120,9 @@ pub fn apply_all(namespaces: Vec<(&mut Nft, &[Transaction])>) -> Vec<Result<()>>
     let begin = |(nft, transactions)| Journey { nft, transactions, origins: Vec::new(), outcome: Ok(()) };
     let mut journeys: Vec<Journey<'_>> = namespaces.into_iter().map(begin).collect();
     for step in 0..steps {
-        journeys.iter_mut().for_each(|journey| journey.encode(step));
+        for journey in &mut journeys {
+            journey.encode(step);
+        }
         if journeys.iter().filter_map(|journey| journey.transaction(step)).any(|transaction| transaction.after_grace) {
             wait_for_packets_under_way();
         }
@@ -130,7 +132,11 @@ pub fn apply_all(namespaces: Vec<(&mut Nft, &[Transaction])>) -> Vec<Result<()>>
 }
 
 fn send_all(journeys: &mut [Journey<'_>], step: usize) {
-    let send = |journeys: &mut [Journey<'_>]| journeys.iter_mut().for_each(|journey| journey.send(step));
+    let send = |journeys: &mut [Journey<'_>]| {
+        for journey in journeys {
+            journey.send(step);
+        }
+    };
     let alone =
         journeys.len() < WORTH_A_THREAD || std::thread::available_parallelism().is_ok_and(|cores| cores.get() < 2);
     let (here, there) = journeys.split_at_mut(if alone { journeys.len() } else { journeys.len() / 2 });

@@ -21,7 +21,7 @@ impl Namespace {
         match made.join().unwrap() {
             Ok(file) => Some(Self(file)),
             Err(errno) => {
-                eprintln!("SKIPPED: cannot make a network namespace: {errno}");
+                crate::skip::skip(&format!("cannot make a network namespace: {errno}"));
                 None
             }
         }

@@ -18,6 +18,7 @@ use crate::journal::{Cleanup, Failure, Header, JournalWriter, RunFolder, RunResu
 use crate::script::{Drive, Host, HostSettings, Interrupt, Script};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use tally::Tally;
@@ -87,7 +88,11 @@ pub fn header(settings: &Settings) -> Result<Header> {
 
 fn sha256(text: &str) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in sha2::Sha256::digest(text.as_bytes()) {
+        let _ = write!(hex, "{byte:02x}"); // writing to a String cannot fail
+    }
+    hex
 }
 
 /// Runs a script. `outputs` get every event after the journal has it.

@@ -1,5 +1,7 @@
 //! What a test does that cannot run here: says so loudly, and is counted by `tests/run`.
 
+#![allow(unreachable_pub, reason = "shared by several crates' tests")]
+
 use std::io::Write;
 
 /// Says why the running test cannot run here, and puts it on `tests/run`'s list.

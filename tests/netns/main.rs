@@ -9,7 +9,6 @@ mod network;
 #[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
 #[path = "../common/processes.rs"]
 mod processes;
-#[allow(unreachable_pub, reason = "shared with other test binaries")]
 #[path = "../common/skip.rs"]
 mod skip;
 mod speed;

@@ -56,7 +56,7 @@ fn listed(namespace: &Namespace) -> Option<String> {
     match output {
         Ok(output) => Some(String::from_utf8(output.stdout).unwrap()),
         Err(error) => {
-            eprintln!("SKIPPED: nft does not read back what was applied: {error}");
+            crate::skip::skip(&format!("nft does not read back what was applied: {error}"));
             None
         }
     }
