@@ -44,6 +44,8 @@ pub struct Controller {
     /// What each namespace holds, where that is known for sure.
     applied: Vec<Option<Ruleset>>,
     nodes: Vec<RunState>,
+    /// Whether the cluster was removed.
+    removed: bool,
 }
 
 impl Controller {
@@ -65,6 +67,7 @@ impl Controller {
             next: 1,
             applied: vec![Some(Ruleset::default()); size],
             nodes: vec![RunState::Down; size],
+            removed: false,
         }
     }
 
@@ -80,14 +83,19 @@ impl Controller {
     /// Heals every fault of a run without restarting nodes that are about to be removed anyway, then removes the
     /// cluster. Goes on after failures and reports all of them.
     pub async fn down(&mut self) -> Result<()> {
-        let healed = self.heal_network(|_| true).await;
+        self.removed = true;
+        let (healed, unrecorded) = self.heal_network().await;
         let down = self.runtime.down().await;
-        let errors: Vec<Error> = [healed, down].into_iter().filter_map(Result::err).collect();
+        // With everything removed nothing is left of a fault either, whatever became of its healing.
+        let errors: Vec<Error> = match down {
+            Ok(()) => Vec::new(),
+            Err(error) => healed.err().into_iter().chain([error]).collect(),
+        };
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         let recorded = self.recorder.record_engine(EventBody::ClusterDown { errors: texts });
         match cleanup_failure(errors) {
             Some(error) => Err(error),
-            None => recorded,
+            None => unrecorded.and(recorded),
         }
     }
 
@@ -100,6 +108,9 @@ impl Controller {
 
     /// Takes in what a node did by itself. A failure to follow is an error for the caller to report.
     pub async fn notice(&mut self, notice: Notice) -> Result<()> {
+        if self.removed {
+            return Ok(()); // its end is part of the removal
+        }
         match notice {
             Notice::Exited { node, life, ended, expected } => {
                 if life >= self.runtime.life(node) {
@@ -323,10 +334,11 @@ impl Controller {
     async fn heal(&mut self, ids: Vec<FaultId>) -> Result<Vec<FaultInfo>> {
         let before = self.clock.now_us();
         let mut errors = Vec::new();
+        let mut recorded = Ok(());
         let mut healed = Vec::new();
         for id in ids {
             if let Some(active) = self.faults.remove(&id) {
-                errors.extend(self.recorder.record(EventBody::FaultHeal { id }).err());
+                recorded = recorded.and(self.recorder.record(EventBody::FaultHeal { id }));
                 healed.push(FaultInfo { id, fault: active.fault, keep: active.keep });
             }
         }
@@ -337,23 +349,23 @@ impl Controller {
         errors.extend(self.revive(&released).await.err());
         for info in &healed {
             let took_us = self.clock.now_us() - before;
-            errors.extend(self.recorder.record(EventBody::FaultHealed { id: info.id, took_us }).err());
+            recorded = recorded.and(self.recorder.record(EventBody::FaultHealed { id: info.id, took_us }));
         }
-        cleanup_failure(errors).map_or(Ok(healed), Err)
+        cleanup_failure(errors).map_or(recorded.map(|()| healed), Err)
     }
 
-    async fn heal_network(&mut self, which: impl Fn(&Active) -> bool) -> Result<()> {
-        let ids: Vec<FaultId> = self.faults.iter().filter(|(_, active)| which(active)).map(|(id, _)| *id).collect();
-        let mut errors = Vec::new();
+    /// Brings all links to what they are without faults. Returns what came of it, and what came of recording it.
+    async fn heal_network(&mut self) -> (Result<()>, Result<()>) {
+        let ids: Vec<FaultId> = std::mem::take(&mut self.faults).into_keys().collect();
+        let mut recorded = Ok(());
         for id in &ids {
-            errors.extend(self.recorder.record(EventBody::FaultHeal { id: *id }).err());
+            recorded = recorded.and(self.recorder.record(EventBody::FaultHeal { id: *id }));
         }
-        self.faults.retain(|id, _| !ids.contains(id));
-        errors.extend(self.reconcile().await.err());
+        let healed = self.reconcile().await.map(|_| ());
         for id in ids {
-            errors.extend(self.recorder.record(EventBody::FaultHealed { id, took_us: 0 }).err());
+            recorded = recorded.and(self.recorder.record(EventBody::FaultHealed { id, took_us: 0 }));
         }
-        cleanup_failure(errors).map_or(Ok(()), Err)
+        (healed, recorded)
     }
 
     /// Brings every namespace to what the active faults demand; what is right already is not touched.
