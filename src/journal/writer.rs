@@ -36,13 +36,15 @@ pub struct JournalWriter {
     file: File,
     path: PathBuf,
     line: Vec<u8>,
+    /// Where the next line begins.
+    end: u64,
 }
 
 impl JournalWriter {
     /// Creates the file and writes its head.
     pub fn create(path: &Path, header: &Header) -> Result<Self> {
         let file = File::options().create_new(true).append(true).open(path).map_err(|error| broken(path, &error))?;
-        let mut writer = Self { file, path: path.to_owned(), line: Vec::new() };
+        let mut writer = Self { file, path: path.to_owned(), line: Vec::new(), end: 0 };
         writer.write(header)?;
         Ok(writer)
     }
@@ -52,7 +54,13 @@ impl JournalWriter {
         serde_json::to_writer(&mut self.line, value)
             .map_err(|error| Error::machine(format!("an event cannot be written as JSON: {error}")))?;
         self.line.push(b'\n');
-        self.file.write_all(&self.line).map_err(|error| broken(&self.path, &error))
+        if let Err(error) = self.file.write_all(&self.line) {
+            // Half a line would swallow the next one. If this fails too, a reader passes over a half line at the end.
+            let _ = self.file.set_len(self.end);
+            return Err(broken(&self.path, &error));
+        }
+        self.end += self.line.len() as u64;
+        Ok(())
     }
 }
 
