@@ -136,6 +136,9 @@ fn replay(args: &Args, place: &Place, seed: u64) -> String {
     for (flag, given) in [("--keep", args.keep), ("--attach", args.attach)] {
         words.extend(given.then(|| flag.to_owned()));
     }
+    if let Some(timeout_us) = args.timeout {
+        words.extend(["--timeout".to_owned(), format!("{timeout_us}us")]);
+    }
     if let Some(kind) = args.runtime {
         words.extend(["--runtime".to_owned(), kind.to_string()]);
     }
