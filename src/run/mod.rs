@@ -16,7 +16,7 @@ use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Clock, EventBody, Output, Port, Recorder};
 use crate::journal::{Cleanup, Failure, Header, JournalWriter, RunFolder, RunResult, Verdict};
 use crate::script::{Drive, Host, HostSettings, Interrupt, Script};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -111,8 +111,12 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     let clock = Arc::new(if simulated { Clock::simulated() } else { Clock::real() });
     let recorder = Arc::new(Recorder::new(Arc::clone(&clock), readers));
     let (verdict, cleanup) = ground::run(&settings, &clock, &recorder);
-    let (verdict, recorded) = announce(&recorder, verdict);
-    let cleanup = cleanup.err();
+    // Cleaned up and not on record: that is the run's own error.
+    let (cleanup, unrecorded) = match cleanup {
+        Err(error) if error.kind == ErrorKind::Cleanup => (Some(error), Ok(())),
+        other => (None, other),
+    };
+    let (verdict, recorded) = announce(&recorder, verdict.and(unrecorded));
     let tallied = tallied.take();
     let result = RunResult {
         format: crate::journal::FORMAT,

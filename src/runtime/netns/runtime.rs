@@ -277,7 +277,11 @@ impl Inner {
 
     async fn down(&self) -> Result<()> {
         // Data and namespaces are private to this cluster and go with it: there is nothing to save, no grace to give.
-        let failures = self.agent.call(Teardown::default()).await?;
+        let failures = match self.agent.call(Teardown::default()).await {
+            // Its death is the most thorough way to remove everything.
+            Err(Failure::Gone(_)) => Vec::new(),
+            answer => answer?,
+        };
         self.agent.clone().close().await;
         if failures.is_empty() {
             return Ok(());
