@@ -52,6 +52,8 @@ impl Signal {
     pub const KILL: Self = Self(libc::SIGKILL);
     /// `SIGTERM`, the polite request to end.
     pub const TERM: Self = Self(libc::SIGTERM);
+    /// `SIGCONT`, which lets a stopped program go on.
+    pub const CONT: Self = Self(libc::SIGCONT);
 
     /// The signal that a script, a config file or the command line names: `"SIGTERM"`, `"term"`, `"15"` or `15`.
     pub fn parse<'a>(raw: impl Into<Raw<'a>>) -> Result<Self, Problem> {
@@ -75,6 +77,20 @@ impl Signal {
     /// The canonical name, `SIGTERM`.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(_, number)| *number == self.0).map_or("SIG?", |(name, _)| name)
+    }
+
+    /// Whether a program that gets it is meant to end: not of those that also tell it to read its files again, that
+    /// its terminal changed, or the like.
+    pub fn is_deadly(self) -> bool {
+        use libc as c;
+        let deadly = [c::SIGINT, c::SIGQUIT, c::SIGILL, c::SIGTRAP, c::SIGABRT, c::SIGBUS, c::SIGFPE, c::SIGKILL];
+        let others = [c::SIGSEGV, c::SIGTERM, c::SIGSTKFLT, c::SIGXCPU, c::SIGXFSZ, c::SIGSYS];
+        deadly.contains(&self.0) || others.contains(&self.0)
+    }
+
+    /// Whether a program that gets it stops until it gets `SIGCONT`.
+    pub fn stops(self) -> bool {
+        [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&self.0)
     }
 
     fn from_number(number: i64) -> Option<Self> {

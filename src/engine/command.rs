@@ -108,8 +108,6 @@ impl Command {
 pub enum Selection {
     /// All, but those marked to be kept.
     All,
-    /// All, those marked to be kept as well: the end of a run.
-    Everything,
     /// One of them.
     One(FaultId),
     /// Cuts.

@@ -1,13 +1,16 @@
 //! The controller on a simulated cluster that does not always obey.
 
-use super::{Clock, Command, Controller, Exec, ExecOutput, Job, NodeStatus, Owner, ProbeReply, Recorder, Reply, ready};
+use super::{
+    Clock, Command, Controller, Ended, Event, EventBody, Exec, ExecOutput, Job, NodeAction, NodeStatus, Output, Owner,
+    ProbeReply, Recorder, Reply, Selection, ready,
+};
 use crate::cluster::{self, Cluster, Variables};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultId, LinkSet, Party};
 use crate::plan::Ruleset;
 use crate::runtime::sim::Sim;
-use crate::runtime::{Applied, Place, Runtime};
+use crate::runtime::{Applied, Notice, Place, Runtime};
 use crate::signal::Signal;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
@@ -18,6 +21,8 @@ use std::task::{Context, Poll, Waker};
 struct Stubborn {
     sim: Sim,
     refusing: Mutex<Option<usize>>,
+    /// Stops are never done.
+    stuck: Mutex<bool>,
     /// After each change: does a packet from the first node arrive at the third?
     seen: Mutex<Vec<bool>>,
 }
@@ -59,6 +64,9 @@ impl Runtime for Stubborn {
     }
 
     fn stop(&self, node: usize) -> Job<()> {
+        if *self.stuck.lock().unwrap() {
+            return Box::pin(std::future::pending());
+        }
         self.ask(node, self.sim.stop(node))
     }
 
@@ -111,23 +119,47 @@ fn now<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     }
 }
 
+/// Keeps the kinds of events, until it is full.
+#[derive(Clone, Default)]
+struct Kept {
+    kinds: Arc<Mutex<Vec<String>>>,
+    full: Arc<Mutex<bool>>,
+}
+
+impl Output for Kept {
+    fn event(&mut self, event: &Event) -> Result<()> {
+        if *self.full.lock().unwrap() {
+            return Err(Error::machine("the disk is full"));
+        }
+        let json = serde_json::to_value(event).unwrap();
+        self.kinds.lock().unwrap().push(json["kind"].as_str().unwrap().to_owned());
+        Ok(())
+    }
+}
+
 struct Test {
     controller: Controller,
     runtime: Arc<Stubborn>,
+    kept: Kept,
 }
 
 impl Test {
     fn new() -> Self {
+        Self::of("nodes: { n1: {}, n2: {}, n3: {} }")
+    }
+
+    fn of(text: &str) -> Self {
         let variables = Variables { name: "c", seed: 0, params: &BTreeMap::new(), env: &|_| None, used: &[] };
-        let text = "nodes: { n1: {}, n2: {}, n3: {} }";
         let cluster: Arc<Cluster> = Arc::new(cluster::load("c.yaml".as_ref(), text, &variables).unwrap());
         let clock = Arc::new(Clock::simulated());
         let sim = Sim::new(&cluster, Arc::clone(&clock));
-        let runtime = Arc::new(Stubborn { sim, refusing: Mutex::default(), seen: Mutex::default() });
-        let recorder = Arc::new(Recorder::new(Arc::clone(&clock), Vec::new()));
+        let runtime =
+            Arc::new(Stubborn { sim, refusing: Mutex::default(), stuck: Mutex::default(), seen: Mutex::default() });
+        let kept = Kept::default();
+        let recorder = Arc::new(Recorder::new(Arc::clone(&clock), vec![Box::new(kept.clone())]));
         let mut controller = Controller::new(cluster, Arc::clone(&runtime) as Arc<dyn Runtime>, recorder, clock);
         now(controller.up()).unwrap();
-        Self { controller, runtime }
+        Self { controller, runtime, kept }
     }
 
     fn refusing(&self, node: Option<usize>) {
@@ -140,6 +172,25 @@ impl Test {
 
     fn replace(&mut self, fault: Fault) -> Result<Reply> {
         now(self.controller.change(Owner::STANDING, Command::Replace { fault, for_us: None }))
+    }
+
+    fn heal(&mut self, id: u64) -> Result<Reply> {
+        let which = Selection::One(FaultId(id));
+        now(self.controller.change(Owner::STANDING, Command::Heal { which }))
+    }
+
+    fn act(&mut self, action: NodeAction, nodes: &[&str]) -> Result<Reply> {
+        now(self.controller.change(Owner::STANDING, Command::Node { action, nodes: names(nodes) }))
+    }
+
+    fn dies(&mut self, node: usize, expected: bool) {
+        let ended = Ended::Signal(15);
+        now(self.controller.notice(Notice::Exited { node, life: 0, ended, expected })).unwrap();
+    }
+
+    /// What was recorded since the last look.
+    fn recorded(&self) -> Vec<String> {
+        std::mem::take(&mut *self.kept.kinds.lock().unwrap())
     }
 
     fn faults(&self) -> Vec<String> {
@@ -202,4 +253,156 @@ fn a_partition_that_cannot_be_made_leaves_the_one_in_force() {
     assert_eq!(test.faults(), ["f1: partition {n1}"]);
     assert!(!test.runtime.open(0, 2) && test.runtime.open(1, 2));
     assert!(test.runtime.seen.lock().unwrap().iter().all(|open| !open));
+}
+
+fn kill(node: &str, signal: &str) -> Fault {
+    Fault::Kill { nodes: names(&[node]), signal: signal.to_owned() }
+}
+
+#[test]
+fn a_program_that_ended_by_itself_is_not_started_by_the_end_of_a_pause() {
+    let mut test = Test::new();
+    test.inject(Fault::Pause { nodes: names(&["n1", "n2"]) }).unwrap();
+    test.dies(0, false);
+    test.act(NodeAction::Resume, &["n1"]).unwrap();
+    assert_eq!(test.states(), ["Down", "Paused", "Up"]);
+    test.heal(1).unwrap();
+    assert_eq!(test.states(), ["Down", "Up", "Up"]);
+    test.act(NodeAction::Start, &["n1"]).unwrap();
+    assert_eq!(test.states(), ["Up", "Up", "Up"]);
+}
+
+#[test]
+fn a_node_under_several_halts_is_what_the_strongest_that_is_left_makes_of_it() {
+    let mut test = Test::new();
+    test.inject(Fault::Pause { nodes: names(&["n1"]) }).unwrap();
+    test.inject(Fault::Stop { nodes: names(&["n1"]) }).unwrap();
+    test.inject(kill("n1", "SIGKILL")).unwrap();
+    assert_eq!(test.states()[0], "Down");
+    test.heal(2).unwrap();
+    assert_eq!(test.states()[0], "Down");
+    test.heal(3).unwrap();
+    assert_eq!(test.states()[0], "Paused");
+    test.act(NodeAction::Start, &["n1"]).unwrap();
+    assert_eq!(test.states()[0], "Paused");
+    test.heal(1).unwrap();
+    assert_eq!(test.states()[0], "Up");
+}
+
+#[test]
+fn a_program_that_takes_longer_to_die_than_its_fault_lasts_is_started_when_it_is_dead() {
+    let mut test = Test::new();
+    test.inject(kill("n1", "SIGTERM")).unwrap();
+    test.heal(1).unwrap();
+    assert_eq!(test.states()[0], "Up");
+    test.dies(0, true);
+    assert_eq!(test.states()[0], "Up");
+    test.dies(0, true);
+    assert_eq!(test.states()[0], "Down");
+}
+
+#[test]
+fn a_signal_that_programs_survive_keeps_nobody_down() {
+    let mut test = Test::new();
+    test.inject(kill("n1", "SIGHUP")).unwrap();
+    test.inject(Fault::Stop { nodes: names(&["n1"]) }).unwrap();
+    test.heal(2).unwrap();
+    assert_eq!(test.states()[0], "Up");
+}
+
+#[test]
+fn a_fault_that_could_not_be_healed_stays_until_it_can_be() {
+    let mut test = Test::new();
+    test.inject(Fault::Stop { nodes: names(&["n1", "n2"]) }).unwrap();
+    test.inject(partition(&[&["n1"]])).unwrap();
+    test.recorded();
+    test.refusing(Some(0));
+    assert_eq!(test.heal(1).unwrap_err().kind, ErrorKind::Cleanup);
+    assert_eq!(test.heal(2).unwrap_err().kind, ErrorKind::Cleanup);
+    assert_eq!(test.faults(), ["f1: stop n1, n2", "f2: partition {n1}"]);
+    assert_eq!(test.recorded(), ["fault.heal", "node.up", "fault.heal"]);
+    test.refusing(None);
+    test.heal(1).unwrap();
+    test.heal(2).unwrap();
+    assert_eq!(test.states(), ["Up", "Up", "Up"]);
+    assert!(test.runtime.open(0, 2) && test.faults().is_empty());
+}
+
+#[test]
+fn one_node_that_does_not_stop_does_not_leave_the_others_down_after_a_restart() {
+    let mut test = Test::new();
+    test.refusing(Some(1));
+    test.act(NodeAction::Restart, &["n1", "n2", "n3"]).unwrap_err();
+    assert_eq!(test.states(), ["Up", "Up", "Up"]);
+}
+
+#[test]
+fn a_fault_retired_by_a_start_that_fails_is_not_said_to_be_healed() {
+    let mut test = Test::new();
+    test.inject(Fault::Stop { nodes: names(&["n1"]) }).unwrap();
+    test.recorded();
+    test.refusing(Some(0));
+    test.act(NodeAction::Start, &["n1"]).unwrap_err();
+    assert_eq!(test.recorded(), ["node.start", "fault.heal"]);
+    test.refusing(None);
+    test.act(NodeAction::Start, &["n1"]).unwrap();
+    assert_eq!(test.states()[0], "Up");
+}
+
+#[test]
+fn a_fault_that_nothing_can_come_of_is_refused() {
+    let mut test = Test::of("nodes: { n1: {}, n2: {}, n3: { holy: true } }");
+    let unknown = test.inject(Fault::Isolate { nodes: names(&["n9"]) }).unwrap_err();
+    insta::assert_snapshot!(unknown, @"`n9` is no node (the nodes are n1, n2, n3)");
+    let holy = test.inject(Fault::Isolate { nodes: names(&["n3"]) }).unwrap_err();
+    insta::assert_snapshot!(holy, @"n3 is holy: no fault of the network touches its links");
+    let links = LinkSet::new(&["n1", "n2"].map(|n| Party::Node(n.into())), &[Party::Node("n3".into())]);
+    test.inject(Fault::Block { links }).unwrap_err();
+    test.inject(Fault::Isolate { nodes: names(&["n1", "n3"]) }).unwrap();
+}
+
+#[test]
+fn a_fault_that_cannot_be_recorded_as_active_is_undone() {
+    struct FullAfter(u32);
+    impl Output for FullAfter {
+        fn event(&mut self, event: &Event) -> Result<()> {
+            self.0 -= u32::from(matches!(event.body, EventBody::FaultInject { .. }));
+            if self.0 == 0 && matches!(event.body, EventBody::FaultActive { .. }) {
+                return Err(Error::machine("the disk is full"));
+            }
+            Ok(())
+        }
+    }
+    let mut test = Test::new();
+    let clock = Arc::new(Clock::simulated());
+    test.controller.recorder = Arc::new(Recorder::new(clock, vec![Box::new(FullAfter(2))]));
+    test.inject(partition(&[&["n1"]])).unwrap();
+    test.inject(Fault::Stop { nodes: names(&["n2"]) }).unwrap_err();
+    assert_eq!((test.faults().len(), test.states()[1].as_str()), (1, "Up"));
+}
+
+#[test]
+fn a_journal_that_is_full_is_no_failure_to_clean_up() {
+    let mut test = Test::new();
+    test.inject(partition(&[&["n1"]])).unwrap();
+    *test.kept.full.lock().unwrap() = true;
+    let error = now(test.controller.down()).unwrap_err();
+    assert_eq!((error.kind, test.faults().len()), (ErrorKind::Machine, 0));
+}
+
+#[test]
+fn a_change_that_takes_too_long_is_given_up_in_a_hurry_and_none_begins_after_it() {
+    let mut test = Test::new();
+    *test.runtime.stuck.lock().unwrap() = true;
+    let hurry = test.controller.hurry();
+    let command = Command::Inject { fault: Fault::Stop { nodes: names(&["n1"]) }, for_us: None };
+    {
+        let mut change = std::pin::pin!(test.controller.change(Owner::STANDING, command));
+        let mut look = || change.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(look().is_pending());
+        hurry.raise();
+        assert!(look().is_ready());
+    }
+    assert_eq!(test.inject(partition(&[&["n1"]])).unwrap_err().kind, ErrorKind::Interrupted);
+    now(test.controller.down()).unwrap();
 }

@@ -12,6 +12,7 @@ pub use impairment::Impairment;
 pub use links::{Family, Filter, LinkSet, Party, Proto};
 pub use matrix::{Cell, Cut, Effect, Matrix, Member};
 
+use crate::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -133,7 +134,54 @@ impl Fault {
     /// Whether the fault changes links (and not programs).
     #[must_use]
     pub fn is_network(&self) -> bool {
-        self.halted().is_empty()
+        !matches!(self, Self::Pause { .. } | Self::Stop { .. } | Self::Kill { .. })
+    }
+
+    /// Whether the fault freezes programs (and does not end them).
+    #[must_use]
+    pub fn freezes(&self) -> bool {
+        matches!(self, Self::Pause { .. })
+    }
+
+    /// Whether this node is to stay down as long as the fault is active. A signal that programs survive, like
+    /// `SIGHUP`, does not ask for that, even if one dies of it.
+    #[must_use]
+    pub fn keeps_down(&self, node: &str) -> bool {
+        let asks = match self {
+            Self::Stop { .. } => true,
+            Self::Kill { signal, .. } => Signal::parse(signal.as_str()).is_ok_and(Signal::is_deadly),
+            _ => false,
+        };
+        asks && self.halted().iter().any(|halted| halted == node)
+    }
+
+    /// Takes these nodes out of those whose program the fault stops or freezes.
+    pub fn spare(&mut self, names: &[String]) {
+        if let Self::Pause { nodes } | Self::Stop { nodes } | Self::Kill { nodes, .. } = self {
+            nodes.retain(|node| !names.contains(node));
+        }
+    }
+
+    /// The nodes that the fault names, some perhaps several times.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        fn of<'a>(parties: impl IntoIterator<Item = &'a Party>) -> Vec<&'a str> {
+            let name = |party: &'a Party| match party {
+                Party::Node(name) => Some(name.as_str()),
+                Party::World => None,
+            };
+            parties.into_iter().filter_map(name).collect()
+        }
+        match self {
+            Self::Partition { groups } => groups.iter().flatten().map(String::as_str).collect(),
+            Self::OneWay { source, target } => of(source.iter().chain(target)),
+            Self::Block { links } | Self::Reject { links } | Self::Degrade { links, .. } => {
+                of(links.pairs.iter().flat_map(|(a, b)| [a, b]))
+            }
+            Self::Isolate { nodes } | Self::Pause { nodes } | Self::Stop { nodes } | Self::Kill { nodes, .. } => {
+                nodes.iter().map(String::as_str).collect()
+            }
+        }
     }
 
     /// Whether the fault cuts links, so that `join` removes it.

@@ -121,6 +121,11 @@ pub trait Runtime: Send + Sync {
     /// The number of the node's latest life; 0 before its first.
     fn life(&self, node: usize) -> u64;
 
+    /// Whether the node is known to be down already, so that no notice of its end will come.
+    fn is_down(&self, _: usize) -> bool {
+        false
+    }
+
     /// All addresses of every node, link-local ones included.
     fn addresses(&self) -> Vec<Vec<IpAddr>>;
 }

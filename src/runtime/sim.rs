@@ -128,10 +128,7 @@ impl Runtime for Sim {
     }
 
     fn kill(&self, node: usize, signal: Signal) -> Job<()> {
-        match signal {
-            Signal::KILL => self.set(node, RunState::Down),
-            _ => ready(Ok(())),
-        }
+        if signal.is_deadly() { self.set(node, RunState::Down) } else { ready(Ok(())) }
     }
 
     fn pause(&self, node: usize) -> Job<()> {
@@ -164,6 +161,10 @@ impl Runtime for Sim {
     fn reachable(&self, source: Place, target: Place) -> Job<bool> {
         let arrives = self.arrives(source, target);
         self.look(arrives)
+    }
+
+    fn is_down(&self, node: usize) -> bool {
+        self.nodes()[node].state == RunState::Down
     }
 
     fn life(&self, _: usize) -> u64 {

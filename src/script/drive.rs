@@ -218,7 +218,8 @@ impl<'a> Drive<'a> {
 
     fn recover(&self, options: Options) -> Result<()> {
         self.enter("recovery")?;
-        self.host.call(Command::Heal { which: Selection::Everything })?;
+        // What is marked to be kept is the weather of this run, and stays for the check.
+        self.host.call(Command::Heal { which: Selection::All })?;
         self.host.sleep_until(self.host.clock.now_us().saturating_add(options.recovery_us))
     }
 

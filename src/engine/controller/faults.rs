@@ -1,0 +1,188 @@
+//! Faults: adding them to the active ones, taking them out again, and bringing the network to what is left.
+
+use super::jobs::{Troubles, merge};
+use super::{Active, Controller, Owner};
+use crate::engine::{EventBody, FaultInfo, Selection};
+use crate::fault::{Fault, FaultId, Matrix, Member};
+use crate::plan::{self, Ruleset};
+use crate::{Error, Result};
+use std::collections::BTreeSet;
+
+impl Controller {
+    pub(super) async fn inject(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
+        self.admit(&fault)?;
+        let before = self.clock.now_us();
+        let id = self.announce(&fault)?;
+        self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
+        self.settle(id, fault, before, Vec::new()).await
+    }
+
+    /// Puts a partition in the place of this owner's others: one step for the network. Where it fails, they stand.
+    pub(super) async fn replace(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
+        self.admit(&fault)?;
+        let before = self.clock.now_us();
+        let replaced = |active: &Active| active.owner == owner && matches!(active.fault, Fault::Partition { .. });
+        let ids: Vec<FaultId> = self.faults.iter().filter(|(_, a)| replaced(a)).map(|(id, _)| *id).collect();
+        let id = self.announce(&fault)?;
+        for id in &ids {
+            self.recorder.record(EventBody::FaultHeal { id: *id })?;
+        }
+        // From here on nothing but the network itself can fail.
+        let former = ids.iter().filter_map(|id| Some((*id, self.faults.remove(id)?))).collect();
+        self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
+        let info = self.settle(id, fault, before, former).await?;
+        let took_us = self.clock.now_us() - before;
+        for id in ids {
+            self.recorder.record(EventBody::FaultHealed { id, took_us })?;
+        }
+        Ok(info)
+    }
+
+    /// Refuses what this cluster or this version cannot do, before anything changes.
+    fn admit(&self, fault: &Fault) -> Result<()> {
+        for name in fault.names() {
+            self.at(name)?;
+        }
+        if let Fault::Degrade { verb, .. } = fault {
+            return Err(Error::machine(format!("{verb}() cannot shape links yet in this version of blockade"))
+                .help("cuts, pauses, stops and kills work; shaping comes with a later version"));
+        }
+        let holy = self.members.iter().find(|member| member.holy && fault.names().contains(&member.name.as_str()));
+        match (holy, fault) {
+            (Some(holy), Fault::Partition { .. }) => {
+                Err(Error::usage(format!("{} is holy: it may not be named in a partition", holy.name)))
+            }
+            (Some(holy), _) if fault.is_network() && self.is_spared(fault) => {
+                Err(Error::usage(format!("{} is holy: no fault of the network touches its links", holy.name)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether nothing would come of the fault, because of who is holy.
+    fn is_spared(&self, fault: &Fault) -> bool {
+        let common: Vec<Member> = self.members.iter().map(|member| Member { holy: false, ..member.clone() }).collect();
+        Matrix::fold(&self.members, [fault]).is_whole() && !Matrix::fold(&common, [fault]).is_whole()
+    }
+
+    /// Records that a fault is about to be injected, and names it.
+    fn announce(&mut self, fault: &Fault) -> Result<FaultId> {
+        let id = FaultId(self.next);
+        self.recorder.record(EventBody::FaultInject { id, fault: fault.clone() })?;
+        self.next += 1;
+        Ok(id)
+    }
+
+    /// Carries out a fault that has just joined the active ones. Where that fails, it leaves them again, and those
+    /// that made way for it return.
+    async fn settle(
+        &mut self,
+        id: FaultId,
+        fault: Fault,
+        before: u64,
+        former: Vec<(FaultId, Active)>,
+    ) -> Result<FaultInfo> {
+        let halting: BTreeSet<usize> = self.running(fault.halted());
+        let carried_out = if fault.is_network() { self.reconcile().await } else { self.halt(&fault).await.map(|()| 0) };
+        let held = carried_out.and_then(|spread_us| {
+            let took_us = self.clock.now_us() - before;
+            self.recorder.record(EventBody::FaultActive { id, took_us, spread_us })
+        });
+        let Err(error) = held else { return Ok(FaultInfo { id, fault, keep: false }) };
+        self.faults.remove(&id);
+        self.faults.extend(former);
+        let undone = self.undo(&fault, &halting).await;
+        let error = match undone {
+            Ok(()) => error,
+            Err(left) => Error { message: format!("{}; undoing it half-way failed: {}", error.message, left), ..error },
+        };
+        // The error itself is on its way to whoever wanted the fault.
+        let _journal_full = self.recorder.record(EventBody::FaultFailed { id, error: error.to_string() });
+        Err(error)
+    }
+
+    /// Takes back what a fault has done that is no longer active.
+    async fn undo(&mut self, fault: &Fault, halting: &BTreeSet<usize>) -> Result<()> {
+        if fault.is_network() {
+            return self.reconcile().await.map(drop);
+        }
+        merge(self.revive(halting, !fault.freezes()).await.into_values())
+    }
+
+    /// The ids of the faults that a selection means now.
+    pub(super) fn selected(&self, which: &Selection) -> Vec<FaultId> {
+        let wanted = |id: &FaultId, active: &Active| match which {
+            Selection::All => !active.keep,
+            Selection::One(one) => id == one,
+            Selection::Partitions => active.fault.is_partition() && !active.keep,
+            Selection::Impairments(nodes) => matches!(&active.fault, Fault::Degrade { links, .. }
+                if links.pairs.iter().any(|(a, b)| [a, b].iter().any(|end| nodes.contains(&end.to_string())))),
+        };
+        self.faults.iter().filter(|(id, active)| wanted(id, active)).map(|(id, _)| *id).collect()
+    }
+
+    /// Heals these faults, all of them, whatever fails on the way. One that could not be healed stays active, so that
+    /// it is seen and can be healed again.
+    pub(super) async fn heal(&mut self, ids: Vec<FaultId>) -> Result<Vec<FaultInfo>> {
+        let before = self.clock.now_us();
+        let mut troubles = Troubles::default();
+        let healing: Vec<(FaultId, Active)> =
+            ids.into_iter().filter_map(|id| Some((id, self.faults.remove(&id)?))).collect();
+        for (id, _) in &healing {
+            troubles.unrecorded(self.recorder.record(EventBody::FaultHeal { id: *id }));
+        }
+        let network = if healing.iter().any(|(_, active)| active.fault.is_network()) {
+            self.reconcile().await.map(drop)
+        } else {
+            Ok(())
+        };
+        let network_failed = network.is_err();
+        troubles.left(network);
+        let faults: Vec<&Fault> = healing.iter().map(|(_, active)| &active.fault).collect();
+        let mut failed: BTreeSet<usize> = BTreeSet::new();
+        for (node, error) in self.let_go(&faults).await {
+            failed.insert(node);
+            troubles.left(Err(error));
+        }
+        let took_us = self.clock.now_us() - before;
+        let mut healed = Vec::new();
+        for (id, active) in healing {
+            let is_left = if active.fault.is_network() {
+                network_failed
+            } else {
+                self.named(active.fault.halted()).iter().any(|node| failed.contains(node))
+            };
+            if is_left {
+                self.faults.insert(id, active);
+                continue;
+            }
+            troubles.unrecorded(self.recorder.record(EventBody::FaultHealed { id, took_us }));
+            healed.push(FaultInfo { id, fault: active.fault, keep: active.keep });
+        }
+        troubles.outcome().map(|()| healed)
+    }
+
+    /// Brings every namespace to what the active faults demand; what is right already is not touched. Returns the
+    /// spread over nodes, microseconds.
+    pub(super) async fn reconcile(&mut self) -> Result<u64> {
+        let wanted = plan::rulesets(&self.matrix(), &self.addresses);
+        let changed: Vec<(usize, Ruleset)> = wanted
+            .iter()
+            .enumerate()
+            .filter(|(node, ruleset)| self.applied[*node].as_ref() != Some(ruleset))
+            .map(|(node, ruleset)| (node, ruleset.clone()))
+            .collect();
+        if changed.is_empty() {
+            return Ok(0);
+        }
+        let nodes: Vec<usize> = changed.iter().map(|(node, _)| *node).collect();
+        for &node in &nodes {
+            self.applied[node] = None; // a failure may leave either
+        }
+        let applied = self.runtime.apply(changed).await?;
+        for node in nodes {
+            self.applied[node] = Some(wanted[node].clone());
+        }
+        Ok(applied.spread_us)
+    }
+}

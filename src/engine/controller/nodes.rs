@@ -1,0 +1,195 @@
+//! The nodes' programs: halted by faults, started and resumed again, and brought to what the active faults leave.
+
+use super::Controller;
+use super::jobs::{all, merge};
+use crate::engine::{Ended, EventBody, Job, NodeAction, RunState};
+use crate::fault::{Fault, FaultId};
+use crate::signal::Signal;
+use crate::{Error, Result};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Controller {
+    /// Those of the nodes whose program runs, frozen or not.
+    pub(super) fn running(&self, names: &[String]) -> BTreeSet<usize> {
+        self.named(names).into_iter().filter(|&node| self.nodes[node] != RunState::Down).collect()
+    }
+
+    /// Brings programs to a fault that has just joined the active ones. Nodes that are down stay so.
+    pub(super) async fn halt(&mut self, fault: &Fault) -> Result<()> {
+        let nodes = self.running(fault.halted());
+        let jobs = nodes.iter().map(|&node| self.halting(fault, node)).collect::<Result<Vec<_>>>()?;
+        let outcomes = all(jobs).await;
+        for (&node, _) in nodes.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()) {
+            self.nodes[node] = match fault {
+                Fault::Pause { .. } => RunState::Paused,
+                // Of any other signal the program may die later or never: its exit will tell.
+                Fault::Kill { signal, .. } if signal != Signal::KILL.name() && !self.runtime.is_down(node) => continue,
+                _ => RunState::Down,
+            };
+        }
+        merge(outcomes.into_iter().filter_map(Result::err))
+    }
+
+    fn halting(&self, fault: &Fault, node: usize) -> Result<Job<()>> {
+        Ok(match fault {
+            Fault::Pause { .. } => self.runtime.pause(node),
+            Fault::Kill { signal, .. } => self.runtime.kill(node, Signal::parse(signal.as_str())?),
+            _ => self.runtime.stop(node),
+        })
+    }
+
+    /// Starts, resumes or restarts nodes.
+    pub(super) async fn act(&mut self, action: NodeAction, names: &[String]) -> Result<()> {
+        for name in names {
+            self.at(name)?;
+        }
+        for name in names {
+            let node = name.clone();
+            self.recorder.record(match action {
+                NodeAction::Start => EventBody::NodeStart { node },
+                NodeAction::Resume => EventBody::NodeResume { node },
+                NodeAction::Restart => EventBody::NodeRestart { node },
+            })?;
+        }
+        let before = self.clock.now_us();
+        let nodes: BTreeSet<usize> = self.named(names).into_iter().collect();
+        let mut errors = Vec::new();
+        if action == NodeAction::Restart {
+            errors.extend(self.stop_all(&self.running(names)).await);
+        }
+        let over = self.retire(action, names)?;
+        errors.extend(self.revive(&nodes, action != NodeAction::Resume).await.into_values());
+        merge(errors)?;
+        let took_us = self.clock.now_us() - before;
+        over.into_iter().try_for_each(|id| self.recorder.record(EventBody::FaultHealed { id, took_us }))
+    }
+
+    /// Stops nodes that are to be started again. Those that do not stop are left as they are.
+    async fn stop_all(&mut self, nodes: &BTreeSet<usize>) -> Vec<Error> {
+        let stopped = all(nodes.iter().map(|&node| self.runtime.stop(node)).collect()).await;
+        for (&node, _) in nodes.iter().zip(&stopped).filter(|(_, outcome)| outcome.is_ok()) {
+            self.nodes[node] = RunState::Down;
+            self.dying.remove(&node);
+        }
+        stopped.into_iter().filter_map(Result::err).collect()
+    }
+
+    /// Takes the nodes out of the faults that this action ends. Returns the faults that are over, having no node left.
+    fn retire(&mut self, action: NodeAction, names: &[String]) -> Result<Vec<FaultId>> {
+        let ends = |fault: &Fault| match fault {
+            Fault::Pause { .. } => action != NodeAction::Start,
+            Fault::Stop { .. } | Fault::Kill { .. } => action != NodeAction::Resume,
+            _ => false,
+        };
+        let touched = self.faults.iter().filter(|(_, active)| ends(&active.fault));
+        let (touched, faults): (Vec<FaultId>, Vec<Fault>) = touched.map(|(id, a)| (*id, a.fault.clone())).unzip();
+        let is_over = |fault: &Fault| fault.halted().iter().all(|node| names.contains(node));
+        let over = touched.iter().zip(&faults).filter(|(_, fault)| is_over(fault)).map(|(id, _)| *id);
+        let over: Vec<FaultId> = over.collect();
+        for id in &over {
+            self.recorder.record(EventBody::FaultHeal { id: *id })?;
+        }
+        self.expect_deaths(&faults.iter().collect::<Vec<_>>(), Some(names));
+        for id in &touched {
+            if let Some(active) = self.faults.get_mut(id) {
+                active.fault.spare(names);
+            }
+        }
+        self.faults.retain(|id, _| !over.contains(id));
+        Ok(over)
+    }
+
+    /// Undoes what faults that are no longer active did to programs. Returns the nodes where that failed.
+    pub(super) async fn let_go(&mut self, faults: &[&Fault]) -> BTreeMap<usize, Error> {
+        let nodes = |wanted: fn(&Fault) -> bool| {
+            let names = faults.iter().filter(|fault| wanted(fault)).flat_map(|fault| fault.halted());
+            names.collect::<Vec<&String>>()
+        };
+        let (frozen, stopped) = (nodes(Fault::freezes), nodes(|fault| !fault.freezes()));
+        let frozen = self.named(frozen).into_iter().collect();
+        let stopped: BTreeSet<usize> = self.named(stopped).into_iter().collect();
+        self.expect_deaths(faults, None);
+        let mut failed = self.unstop(faults).await;
+        failed.extend(self.revive(&stopped, true).await);
+        failed.extend(self.revive(&frozen, false).await);
+        failed
+    }
+
+    /// A signal may have stopped a program instead of ending it: it goes on with the fault's end.
+    async fn unstop(&self, faults: &[&Fault]) -> BTreeMap<usize, Error> {
+        let mut failed = BTreeMap::new();
+        for fault in faults {
+            let Fault::Kill { nodes, signal } = fault else { continue };
+            if Signal::parse(signal.as_str()).is_ok_and(Signal::stops) {
+                for node in self.running(nodes) {
+                    failed.extend(self.runtime.kill(node, Signal::CONT).await.err().map(|error| (node, error)));
+                }
+            }
+        }
+        failed
+    }
+
+    /// A program that was told to end may take its time. If it ends only after its fault, it is started again then.
+    fn expect_deaths(&mut self, over: &[&Fault], only: Option<&[String]>) {
+        for fault in over {
+            let Fault::Kill { nodes, .. } = fault else { continue };
+            let wanted = |name: &&String| only.is_none_or(|only| only.contains(name));
+            let names: Vec<String> =
+                nodes.iter().filter(wanted).filter(|name| fault.keeps_down(name)).cloned().collect();
+            self.dying.extend(self.running(&names));
+        }
+    }
+
+    /// Takes in that a node's program has ended.
+    pub(super) async fn exited(&mut self, node: usize, life: u64, ended: Ended, expected: bool) -> Result<()> {
+        let is_present = life >= self.runtime.life(node);
+        if is_present {
+            self.nodes[node] = RunState::Down;
+        }
+        let log = if expected { Vec::new() } else { self.last_lines(node).await };
+        let name = self.members[node].name.clone();
+        self.recorder.record_engine(EventBody::NodeExit { node: name, ended, expected, log })?;
+        if is_present && self.dying.remove(&node) && expected { self.revive_one(node, true).await } else { Ok(()) }
+    }
+
+    async fn last_lines(&self, node: usize) -> Vec<String> {
+        const SHOWN: usize = 5;
+        let text = self.runtime.logs(node, Some(SHOWN)).await.unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Brings these nodes' programs to what the active faults leave of them: running, frozen or down. Those that are
+    /// down are started only if they `may_start`: a program that ended by itself is not a fault's to start. Returns
+    /// the nodes where that failed.
+    pub(super) async fn revive(&mut self, nodes: &BTreeSet<usize>, may_start: bool) -> BTreeMap<usize, Error> {
+        let mut failed = BTreeMap::new();
+        for &node in nodes {
+            failed.extend(self.revive_one(node, may_start).await.err().map(|error| (node, error)));
+        }
+        failed
+    }
+
+    async fn revive_one(&mut self, node: usize, may_start: bool) -> Result<()> {
+        let name = self.members[node].name.clone();
+        let is_kept_down = self.faults.values().any(|active| active.fault.keeps_down(&name));
+        let is_frozen = self.faults.values().any(|a| a.fault.freezes() && a.fault.halted().contains(&name));
+        if self.nodes[node] == RunState::Down && may_start && !is_kept_down {
+            self.dying.remove(&node);
+            self.runtime.start(node).await?;
+            self.nodes[node] = RunState::Up;
+            self.recorder.record_engine(EventBody::NodeUp { node: name })?;
+        }
+        match self.nodes[node] {
+            RunState::Paused if !is_frozen => {
+                self.runtime.resume(node).await?;
+                self.nodes[node] = RunState::Up;
+            }
+            RunState::Up if is_frozen => {
+                self.runtime.pause(node).await?;
+                self.nodes[node] = RunState::Paused;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
