@@ -4,7 +4,7 @@
 use super::attach::Attached;
 use super::{Settings, drive, interrupt_on_signals, notices};
 use crate::cluster::{Cluster, RuntimeKind};
-use crate::engine::{Clock, Controller, LocalPort, Owner, Recorder};
+use crate::engine::{Clock, Controller, LocalPort, Owner, Recorder, seize};
 use crate::runtime;
 use crate::{Error, ErrorKind, Result};
 use std::sync::Arc;
@@ -66,6 +66,7 @@ fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> 
     let cluster: Arc<Cluster> = Arc::new(settings.cluster.clone());
     let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path))?;
     let controller = Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock));
+    let hurry = controller.hurry();
     let controller = Arc::new(Mutex::new(controller));
     let pump = notices::pump(notices, Arc::clone(&controller), Arc::clone(&settings.interrupt));
     let verdict = tokio.block_on(bring_up(settings, &controller)).and_then(|()| {
@@ -74,7 +75,7 @@ fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> 
     });
     let verdict = pump.explain(verdict);
     recorder.enter_task("engine");
-    let cleanup = tokio.block_on(async { controller.lock().await.down().await });
+    let cleanup = tokio.block_on(async { seize(&controller, &hurry).await.down().await });
     Ok((verdict, cleanup))
 }
 

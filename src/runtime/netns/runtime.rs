@@ -29,6 +29,8 @@ const PACKET_WAIT_MS: u64 = 1_000;
 const TCP_WAIT_MS: u64 = 1_000;
 /// A program without a readiness check that ends this soon after its start has died in `up`.
 const SETTLING: Duration = Duration::from_millis(25);
+/// The kernel ends all processes of all nodes within this time, or the agent is killed.
+const TEARDOWN: Duration = Duration::from_secs(10);
 /// The exit code of a program that was not run, because its node is down or paused.
 const NOT_RUN: i32 = 125;
 
@@ -206,18 +208,12 @@ impl Inner {
         let stop = self.node(node).stop;
         let request =
             StopNode { node: self.name(node), signal: stop.signal.number(), grace_ms: stop.within_us.div_ceil(1_000) };
-        match self.agent.call(request).await {
-            Ok(_) | Err(Failure::NotRunning(_)) => Ok(()),
-            Err(failure) => Err(failure.into()),
-        }
+        unless_down(self.agent.call(request).await.map(drop))
     }
 
     async fn kill(&self, node: usize, signal: Signal) -> Result<()> {
         let request = KillNode { node: self.name(node), signal: signal.number() };
-        match self.agent.call(request).await {
-            Ok(()) | Err(Failure::NotRunning(_)) => Ok(()),
-            Err(failure) => Err(failure.into()),
-        }
+        unless_down(self.agent.call(request).await)
     }
 
     pub(super) async fn exec(&self, node: usize, exec: Exec) -> Result<ExecOutput> {
@@ -271,7 +267,12 @@ impl Inner {
 
     async fn down(&self) -> Result<()> {
         // Data and namespaces are private to this cluster and go with it: there is nothing to save, no grace to give.
-        let failures = self.agent.call(Teardown::default()).await?;
+        let failures = match tokio::time::timeout(TEARDOWN, self.agent.call(Teardown::default())).await {
+            Ok(Ok(failures)) => failures,
+            // Closing an agent that hangs kills it. Of one that is gone nothing is left.
+            Ok(Err(Failure::Gone(_))) | Err(_) => Vec::new(),
+            Ok(Err(failure)) => vec![failure.into()],
+        };
         self.agent.clone().close().await;
         if failures.is_empty() {
             return Ok(());
@@ -285,6 +286,14 @@ impl Inner {
             Place::World => Party::World,
             Place::Node(node) => Party::Node(self.name(node)),
         }
+    }
+}
+
+/// What is not to run is no failure if it does not: its end, of which we are about to hear, was quicker than we.
+fn unless_down(outcome: Result<(), Failure>) -> Result<()> {
+    match outcome {
+        Ok(()) | Err(Failure::NotRunning(_)) => Ok(()),
+        Err(failure) => Err(failure.into()),
     }
 }
 
@@ -329,11 +338,11 @@ impl Runtime for Netns {
     }
 
     fn pause(&self, node: usize) -> Job<()> {
-        self.job(move |inner| async move { Ok(inner.agent.call(Pause { node: inner.name(node) }).await?) })
+        self.job(move |inner| async move { unless_down(inner.agent.call(Pause { node: inner.name(node) }).await) })
     }
 
     fn resume(&self, node: usize) -> Job<()> {
-        self.job(move |inner| async move { Ok(inner.agent.call(Resume { node: inner.name(node) }).await?) })
+        self.job(move |inner| async move { unless_down(inner.agent.call(Resume { node: inner.name(node) }).await) })
     }
 
     fn exec(&self, node: usize, exec: Exec) -> Job<ExecOutput> {
