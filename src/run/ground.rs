@@ -25,8 +25,24 @@ pub(super) fn run(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Record
     }
 }
 
-/// On virtual time everything happens on this thread, and nothing waits.
+/// A simulated run ends on a signal as a real one does. A plan, which leaves no files, dies of it at once.
 fn simulate(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
+    if settings.folder.is_none() {
+        return on_virtual_time(settings, clock, recorder);
+    }
+    let listening = io_threads().and_then(|tokio| {
+        let _inside = tokio.enter();
+        interrupt_on_signals(&settings.interrupt)?;
+        Ok(tokio)
+    });
+    match listening {
+        Ok(_until_the_end) => on_virtual_time(settings, clock, recorder),
+        Err(error) => (Err(error), Ok(())),
+    }
+}
+
+/// Everything happens on this thread and the script's, and nothing waits.
+fn on_virtual_time(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
     let cluster = Arc::new(settings.cluster.clone());
     let sim = Arc::new(runtime::sim::Sim::new(&cluster, Arc::clone(clock)));
     let controller = Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock));

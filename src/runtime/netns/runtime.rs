@@ -3,6 +3,7 @@
 //! Runs in the runner, without rights. It writes the nodes' working folders and reads their logs; everything else is
 //! asked of the agent.
 
+use super::log;
 use super::protocol::{
     ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, KillNode, NodeNet, Notification, Party,
     Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
@@ -246,13 +247,7 @@ impl Inner {
 
     pub(super) fn log(&self, node: usize, last: Option<usize>) -> Result<String> {
         let path = self.log_path(node);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Error::machine(format!("cannot read {}: {error}", path.display()))),
-        };
-        let text = String::from_utf8_lossy(&bytes);
-        Ok(last.map_or_else(|| text.to_string(), |last| last_lines(&text, last).to_owned()))
+        log::read(&path, last).map_err(|error| Error::machine(format!("cannot read {}: {error}", path.display())))
     }
 
     async fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Result<Applied> {
@@ -299,13 +294,6 @@ fn unless_down(outcome: Result<(), Failure>) -> Result<()> {
 
 fn not_run(node: &str, state: &str) -> ExecOutput {
     ExecOutput { code: NOT_RUN, stderr: format!("blockade: {node} is {state}\n"), ..ExecOutput::default() }
-}
-
-/// The last lines of a text.
-fn last_lines(text: &str, count: usize) -> &str {
-    let end = text.strip_suffix('\n').unwrap_or(text);
-    let start = end.rmatch_indices('\n').nth(count.saturating_sub(1)).map_or(0, |(at, _)| at + 1);
-    if count == 0 { "" } else { &text[start..] }
 }
 
 impl Runtime for Netns {
@@ -378,19 +366,5 @@ impl Runtime for Netns {
 
     fn addresses(&self) -> Vec<Vec<IpAddr>> {
         lock(&self.inner.addresses).clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::last_lines;
-
-    #[test]
-    fn the_last_lines_of_a_log() {
-        assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc\n");
-        assert_eq!(last_lines("a\nb", 1), "b");
-        assert_eq!(last_lines("a\n", 5), "a\n");
-        assert_eq!(last_lines("a\n", 0), "");
-        assert_eq!(last_lines("", 3), "");
     }
 }
