@@ -27,7 +27,7 @@ pub(super) fn read(path: &Path, last: Option<usize>) -> Result<String> {
 fn tail(file: &mut File, lines: usize) -> Result<Vec<u8>> {
     let mut start = file.seek(SeekFrom::End(0))?;
     let mut end = Vec::new();
-    while start > 0 && end.iter().filter(|byte| **byte == b'\n').count() <= lines {
+    while start > 0 && end.split(|byte| *byte == b'\n').nth(lines.saturating_add(1)).is_none() {
         let length = start.min(BLOCK.max(end.len() as u64));
         start -= length;
         file.seek(SeekFrom::Start(start))?;
@@ -64,7 +64,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("n1.log");
         assert_eq!(read(&path, Some(3)).unwrap(), "");
-        let text: String = (0..40_000).map(|line| format!("line {line}\n")).collect();
+        let text = (0..40_000).map(|line| format!("line {line}\n")).collect::<Vec<_>>().concat();
         std::fs::write(&path, &text).unwrap();
         assert_eq!(read(&path, None).unwrap(), text);
         for last in [0, 1, 3, 10_000, 39_999, 40_000, 50_000] {
