@@ -13,14 +13,21 @@ pub(super) struct Rules(RefCell<State>);
 struct State {
     /// Opened once: closing one right after a commit would wait for the kernel's grace period.
     nft: Nft,
-    /// What the namespace holds; unknown after a failure.
-    held: Option<Ruleset>,
+    held: Held,
+}
+
+/// What a namespace holds.
+enum Held {
+    /// This.
+    Known(Ruleset),
+    /// Most likely the first: what failed was to bring it from there to the second, which may go in two steps.
+    Unsure(Box<[Ruleset; 2]>),
 }
 
 impl Rules {
     /// No rules, in the network namespace that we are in.
     pub(super) fn open() -> Result<Self> {
-        Ok(Self(RefCell::new(State { nft: Nft::open()?, held: Some(Ruleset::default()) })))
+        Ok(Self(RefCell::new(State { nft: Nft::open()?, held: Held::Known(Ruleset::default()) })))
     }
 }
 
@@ -55,23 +62,23 @@ impl<'a> Step<'a> {
     fn new(name: &str, rules: &'a Rules, wanted: Ruleset) -> Result<Self> {
         let twice = |_| Error::usage("named twice in one request");
         let mut state = rules.0.try_borrow_mut().map_err(twice)?;
-        let held = match &state.held {
-            Some(held) => held,
-            None => state.forget()?,
-        };
-        let transactions = diff(held, &wanted);
+        let transactions = state.way_to(&wanted)?;
         Ok(Self { name: name.to_owned(), state, wanted, transactions })
     }
 
     fn finish(mut self, outcome: Result<()>) -> Option<(String, Error)> {
         match outcome {
             Ok(()) => {
-                self.state.held = Some(self.wanted);
+                self.state.held = Held::Known(self.wanted);
                 None
             }
             Err(error) => {
                 // The rules stay as they are until somebody asks for others: better an old cut than none.
-                self.state.held = None;
+                let before = match &self.state.held {
+                    Held::Known(held) => held.clone(),
+                    Held::Unsure(either) => either[0].clone(),
+                };
+                self.state.held = Held::Unsure(Box::new([before, self.wanted]));
                 Some((self.name, error))
             }
         }
@@ -79,9 +86,18 @@ impl<'a> Step<'a> {
 }
 
 impl State {
-    /// Starts afresh where nobody knows what is there.
-    fn forget(&mut self) -> Result<&Ruleset> {
-        self.nft.clear()?;
-        Ok(self.held.insert(Ruleset::default()))
+    /// The transactions that lead from what is there to this. After a failure the kernel is asked what that is.
+    fn way_to(&mut self, wanted: &Ruleset) -> Result<Vec<Transaction>> {
+        match &self.held {
+            Held::Known(held) => Ok(diff(held, wanted)),
+            Held::Unsure(either) => {
+                for held in either.iter() {
+                    if self.nft.holds(held)? {
+                        return Ok(diff(held, wanted));
+                    }
+                }
+                self.nft.anew(wanted).map(|transaction| vec![transaction])
+            }
+        }
     }
 }
