@@ -69,6 +69,10 @@ impl<'a> Step<'a> {
                 self.state.held = Some(self.wanted);
                 None
             }
+            Err(_) if self.state.was_meddled_with() => {
+                let again = self.state.start_over(self.wanted);
+                again.err().map(|error| (self.name, error))
+            }
             Err(error) => {
                 // The rules stay as they are until somebody asks for others: better an old cut than none.
                 self.state.held = None;
@@ -79,9 +83,56 @@ impl<'a> Step<'a> {
 }
 
 impl State {
+    /// Whether somebody else (a node's program may be root) has changed what we believe to be there.
+    fn was_meddled_with(&mut self) -> bool {
+        let State { nft, held } = self;
+        held.as_ref().is_some_and(|held| matches!(nft.holds(held), Ok(false)))
+    }
+
+    /// From nothing to a ruleset.
+    fn start_over(&mut self, wanted: Ruleset) -> Result<()> {
+        self.held = None;
+        let transactions = diff(self.forget()?, &wanted);
+        self.held = None;
+        self.nft.apply(&transactions)?;
+        self.held = Some(wanted);
+        Ok(())
+    }
+
     /// Starts afresh where nobody knows what is there.
     fn forget(&mut self) -> Result<&Ruleset> {
         self.nft.clear()?;
         Ok(self.held.insert(Ruleset::default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Filter;
+    use crate::kernel::testing::{Namespace, v4};
+    use crate::plan::Refusal;
+
+    fn dropping(nodes: &[usize]) -> Ruleset {
+        let mut ruleset = Ruleset::default();
+        ruleset.refused.entry((Filter::ANY, Refusal::Drop)).or_default().extend(nodes.iter().map(|&node| v4(node)));
+        ruleset
+    }
+
+    fn become_(rules: &Rules, wanted: &Ruleset) {
+        let applied = apply(vec![("n1".to_owned(), rules, wanted.clone())]);
+        assert!(applied.failures.is_empty(), "{:?}", applied.failures);
+        assert!(rules.0.borrow_mut().nft.holds(wanted).unwrap());
+    }
+
+    #[test]
+    fn a_program_that_flushes_our_rules_stops_neither_the_next_fault_nor_the_healing() {
+        let Some(namespace) = Namespace::new() else { return };
+        let rules = namespace.inside(Rules::open).unwrap();
+        for next in [dropping(&[1, 2]), Ruleset::default()] {
+            become_(&rules, &dropping(&[1]));
+            rules.0.borrow_mut().nft.clear().unwrap();
+            become_(&rules, &next);
+        }
     }
 }
