@@ -147,7 +147,7 @@ fn wait_log(host: &Host, node: &Dynamic, pattern: &Dynamic, timeout: &Dynamic) -
         if host.clock.now_us() >= end_us {
             observed(host, "wait_log", &node, json!({ "pattern": pattern, "found": false }))?;
             let message = format!("{node} did not log /{pattern}/ within {} s", seconds(timeout_us));
-            return Err(ran_out(host, "wait_log", &message));
+            return Err(ran_out("wait_log", &message));
         }
         host.sleep_until(end_us.min(host.clock.now_us() + LOG_INTERVAL_US))?;
     }
