@@ -235,7 +235,7 @@ nodes:
         assert(missing.code == 127 && !missing.ok, `${missing}`);
 
         // A program that takes too long is ended, and what it started with it.
-        let slow = exec("n1", "sleep 1000 & echo begun; sleep 1000", #{ timeout: "300ms" });
+        let slow = exec("n1", "sleep 1000 & echo begun; sleep 1000", #{ timeout: "3s" });
         assert(slow.timed_out && !slow.ok && slow.stdout == "begun\n", `${slow}`);
         assert(exec("n1", "pgrep -fx 'sleep 1000'").code == 1);
 
