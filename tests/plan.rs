@@ -234,3 +234,36 @@ fn no_function_of_this_version_is_missing_above() {
     let expected: BTreeSet<_> = later.split(' ').chain(shaping.split(' ')).collect();
     assert_eq!(names.difference(&called).copied().collect::<BTreeSet<_>>(), expected);
 }
+
+#[test]
+fn a_claim_that_did_not_hold_fails_the_run_even_if_the_script_catches_its_error() {
+    let claims = [r#"assert(1 > 2, "order")"#, r#"fail("no")"#, r#"wait_until("1s", || false)"#];
+    for claim in claims.into_iter().chain([r#"always("1s", || false)"#, r#"eventually("1s", || false)"#]) {
+        let place = Place::with(&format!("try {{ {claim}; }} catch {{ }}"), THREE);
+        let ended = place.blockade(&["plan", "s.rhai", "--seed", "1"]).with(1);
+        assert!(ended.stderr.contains("a claim did not hold, and the script went on: "), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_is_marked_to_be_kept_is_there_for_the_check() {
+    let script = r#"
+        fn setup() { block("n1", "n2").keep(); }
+        fn chaos() { isolate("n3"); }
+        fn check() { assert(faults().len() == 1 && !reachable("n1", "n2") && reachable("n3", "n1")); }
+    "#;
+    Place::with(script, THREE).blockade(&["plan", "s.rhai", "--seed", "1"]).with(0);
+}
+
+#[test]
+fn a_program_dies_of_a_signal_that_asks_for_it() {
+    let script = r#"
+        let hit = kill("n1", "SIGTERM");
+        assert(status("n1") == "DOWN");
+        hit.heal();
+        assert(status("n1") == "UP");
+        kill("n1", "SIGHUP");
+        assert(status("n1") == "UP");
+    "#;
+    Place::with(script, THREE).blockade(&["plan", "s.rhai", "--seed", "1"]).with(0);
+}

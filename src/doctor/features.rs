@@ -71,7 +71,8 @@ fn peers() -> Addresses {
 
 fn enforce(ruleset: &Ruleset) -> Result<()> {
     let mut nft = Nft::open()?;
-    let outcome = nft.apply(&diff(&Ruleset::default(), ruleset)).and_then(|()| nft.clear());
+    let outcome =
+        nft.apply(&diff(&Ruleset::default(), ruleset)).and_then(|()| nft.apply(&diff(ruleset, &Ruleset::default())));
     // Closing it after a commit waits for the kernel; the process ends soon anyway.
     std::mem::forget(nft);
     outcome

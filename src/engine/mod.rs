@@ -20,7 +20,7 @@ pub use command::{
 };
 pub use controller::{Controller, Hurry, Owner};
 pub use event::{Event, EventBody};
-pub use port::{LocalPort, Port};
+pub use port::{LocalPort, Port, seize};
 pub use recorder::{Output, Recorder};
 
 use std::future::Future;

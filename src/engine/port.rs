@@ -1,8 +1,23 @@
 //! Where front ends hand in their commands: the controller in this process, or a supervisor in another.
 
-use super::{Command, Controller, Job, Owner, Reply};
+use super::{Command, Controller, Hurry, Job, Owner, Reply};
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// How long a change under way may hold up the end of its cluster: a node with a long grace would for minutes.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Gets at the controller for the end of its cluster. A change under way has a moment to come to its own end; then it
+/// is given up, since all that it was to change goes. Must be called within tokio.
+pub async fn seize(controller: &Arc<Mutex<Controller>>, hurry: &Hurry) -> OwnedMutexGuard<Controller> {
+    let patient = tokio::time::timeout(PATIENCE, Arc::clone(controller).lock_owned()).await;
+    hurry.raise();
+    match patient {
+        Ok(controller) => controller,
+        Err(_) => Arc::clone(controller).lock_owned().await,
+    }
+}
 
 /// Takes commands for one cluster.
 pub trait Port: Send + Sync {

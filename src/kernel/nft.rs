@@ -14,7 +14,7 @@ mod tests;
 use super::message::Messages;
 use super::netlink::{Protocol, Socket};
 use crate::error::Result;
-use crate::plan::{Act, Change, Transaction, table::TableFamily};
+use crate::plan::{Act, Change, Ruleset, Transaction, diff, table::TableFamily};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -46,11 +46,12 @@ impl Nft {
         })
     }
 
-    /// Removes our tables, whatever they hold, and whoever left them there.
-    pub fn clear(&mut self) -> Result<()> {
-        let found = self.tables()?;
-        let changes: Vec<_> = found.into_iter().map(|table| Change { table, act: Act::DeleteTable }).collect();
-        self.commit(&Transaction { after_grace: false, changes })
+    /// The transaction that removes our tables, whatever they hold, and puts a ruleset's in their place.
+    pub fn anew(&mut self, wanted: &Ruleset) -> Result<Transaction> {
+        let found = self.tables()?.into_iter();
+        let mut changes: Vec<_> = found.map(|table| Change { table, act: Act::DeleteTable }).collect();
+        changes.extend(diff(&Ruleset::default(), wanted).into_iter().flat_map(|transaction| transaction.changes));
+        Ok(Transaction { after_grace: false, changes })
     }
 
     fn commit(&mut self, transaction: &Transaction) -> Result<()> {

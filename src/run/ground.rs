@@ -4,14 +4,18 @@
 use super::attach::Attached;
 use super::{Settings, drive, interrupt_on_signals, notices};
 use crate::cluster::{Cluster, RuntimeKind};
-use crate::engine::{Clock, Controller, LocalPort, Owner, Recorder};
+use crate::engine::{Clock, Controller, LocalPort, Owner, Recorder, seize};
 use crate::runtime;
 use crate::{Error, ErrorKind, Result};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// A run's own owner: its faults end with it.
 const RUN: Owner = Owner(1);
+
+/// Far longer than the removal of a thousand nodes takes.
+const CLEANUP_MAX: Duration = Duration::from_secs(20);
 
 /// How the script ended, and how the clean-up did.
 pub(super) type Ends = (Result<()>, Result<()>);
@@ -25,8 +29,24 @@ pub(super) fn run(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Record
     }
 }
 
-/// On virtual time everything happens on this thread, and nothing waits.
+/// A simulated run ends on a signal as a real one does. A plan, which leaves no files, dies of it at once.
 fn simulate(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
+    if settings.folder.is_none() {
+        return on_virtual_time(settings, clock, recorder);
+    }
+    let listening = io_threads().and_then(|tokio| {
+        let _inside = tokio.enter();
+        interrupt_on_signals(&settings.interrupt)?;
+        Ok(tokio)
+    });
+    match listening {
+        Ok(_until_the_end) => on_virtual_time(settings, clock, recorder),
+        Err(error) => (Err(error), Ok(())),
+    }
+}
+
+/// Everything happens on this thread and the script's, and nothing waits.
+fn on_virtual_time(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
     let cluster = Arc::new(settings.cluster.clone());
     let sim = Arc::new(runtime::sim::Sim::new(&cluster, Arc::clone(clock)));
     let controller = Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock));
@@ -66,6 +86,7 @@ fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> 
     let cluster: Arc<Cluster> = Arc::new(settings.cluster.clone());
     let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path))?;
     let controller = Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock));
+    let hurry = controller.hurry();
     let controller = Arc::new(Mutex::new(controller));
     let pump = notices::pump(notices, Arc::clone(&controller), Arc::clone(&settings.interrupt));
     let verdict = tokio.block_on(bring_up(settings, &controller)).and_then(|()| {
@@ -74,8 +95,19 @@ fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> 
     });
     let verdict = pump.explain(verdict);
     recorder.enter_task("engine");
-    let cleanup = tokio.block_on(async { controller.lock().await.down().await });
+    let removal = async { seize(&controller, &hurry).await.down().await };
+    let cleanup = tokio.block_on(within(CLEANUP_MAX, removal));
     Ok((verdict, cleanup))
+}
+
+/// Waits for the clean-up, but not for ever: where the agent does not answer (somebody stopped it, say), the end of this
+/// process ends it, and the kernel everything in it.
+async fn within(patience: Duration, cleanup: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::time::timeout(patience, cleanup).await.unwrap_or_else(|_| {
+        let waited = patience.as_secs();
+        Err(Error::new(ErrorKind::Cleanup, format!("the clean-up did not come to its end within {waited} s"))
+            .help("the nodes end with blockade itself, however that ends"))
+    })
 }
 
 /// Brings the nodes up; Ctrl-C ends the wait for nodes that never get ready.

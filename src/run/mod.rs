@@ -111,13 +111,9 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     let clock = Arc::new(if simulated { Clock::simulated() } else { Clock::real() });
     let recorder = Arc::new(Recorder::new(Arc::clone(&clock), readers));
     let (verdict, cleanup) = ground::run(&settings, &clock, &recorder);
-    // Cleaned up and not on record: that is the run's own error.
-    let (cleanup, unrecorded) = match cleanup {
-        Err(error) if error.kind == ErrorKind::Cleanup => (Some(error), Ok(())),
-        other => (None, other),
-    };
-    let (verdict, recorded) = announce(&recorder, verdict.and(unrecorded));
     let tallied = tallied.take();
+    let (verdict, cleanup) = weigh(verdict.and_then(|()| tallied.held()), cleanup);
+    let verdict = announce(&recorder, verdict);
     let result = RunResult {
         format: crate::journal::FORMAT,
         verdict: Verdict::of(&verdict),
@@ -131,10 +127,7 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
         operations: tallied.operations,
         checks: tallied.checks,
         failure: verdict.as_ref().err().map(Failure::of),
-        cleanup: Cleanup {
-            ok: cleanup.is_none(),
-            errors: cleanup.iter().chain(recorded.as_ref().err()).map(ToString::to_string).collect(),
-        },
+        cleanup: Cleanup { ok: cleanup.is_none(), errors: cleanup.iter().map(ToString::to_string).collect() },
     };
     let mut error = verdict.err();
     if let Some(folder) = &settings.folder
@@ -142,17 +135,25 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     {
         error = error.or(Some(unwritten));
     }
-    Ok(Outcome { result, error: error.or(recorded.err()), cleanup })
+    Ok(Outcome { result, error, cleanup })
 }
 
-/// Records the verdict.
-fn announce(recorder: &Recorder, verdict: Result<()>) -> (Result<()>, Result<()>) {
+/// A clean-up that could only not be recorded has left nothing behind, but no run passes without its record.
+fn weigh(verdict: Result<()>, cleanup: Result<()>) -> (Result<()>, Option<Error>) {
+    match cleanup {
+        Err(error) if error.kind != ErrorKind::Cleanup => (verdict.and(Err(error)), None),
+        cleanup => (verdict, cleanup.err()),
+    }
+}
+
+/// Records the verdict. One that cannot be recorded is no pass.
+fn announce(recorder: &Recorder, verdict: Result<()>) -> Result<()> {
     let body = EventBody::Verdict {
         verdict: Verdict::of(&verdict).word().to_owned(),
         message: verdict.as_ref().err().map(|error| error.message.clone()),
     };
     let recorded = recorder.record_engine(body);
-    (verdict, recorded)
+    verdict.and(recorded)
 }
 
 /// Runs the script on a thread of its own with a large stack.

@@ -1,8 +1,8 @@
 //! Counts what `result.json` sums up.
 
-use crate::Result;
 use crate::engine::{Event, EventBody, Output};
 use crate::journal::{CheckResult, Operations, Verdict};
+use crate::{Error, ErrorKind, Result};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A script may assert in a loop: the result lists so many claims that held, and all that did not.
@@ -26,6 +26,19 @@ impl Tally {
     pub(super) fn new() -> (Self, Tallied) {
         let sums = Arc::new(Mutex::new(Sums::default()));
         (Self(Arc::clone(&sums)), Tallied(sums))
+    }
+}
+
+impl Sums {
+    /// A claim that did not hold fails the run, even if the script has caught its error.
+    pub(super) fn held(&self) -> Result<()> {
+        match self.checks.iter().find(|check| check.verdict == Verdict::Fail) {
+            None => Ok(()),
+            Some(CheckResult { name, message, .. }) => {
+                let what = if message.is_empty() { name.clone() } else { format!("{name}: {message}") };
+                Err(Error::new(ErrorKind::Failed, format!("a claim did not hold, and the script went on: {what}")))
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::protocol::{Answer, Ask, Info, Message, Request, VERSION};
 use super::serve::{End, request};
 use super::sessions::{Sessions, task};
 use crate::cluster::Cluster;
-use crate::engine::{Command, Controller, Owner, Recorder, Reply, Selection};
+use crate::engine::{Command, Controller, Hurry, Owner, Recorder, Reply, Selection};
 use crate::fault::FaultId;
 use crate::{Error, Result};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 /// What all clients share.
 pub(super) struct Hub {
     pub(super) controller: Arc<Mutex<Controller>>,
+    pub(super) hurry: Hurry,
     pub(super) recorder: Arc<Recorder>,
     pub(super) info: Info,
     sessions: Sessions,
@@ -30,7 +31,7 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn new(
-        controller: Arc<Mutex<Controller>>,
+        controller: Controller,
         recorder: Arc<Recorder>,
         sessions: Sessions,
         cluster: Cluster,
@@ -38,7 +39,8 @@ impl Hub {
         end: watch::Sender<Option<End>>,
     ) -> Self {
         let info = Info { cluster, runtime, pid: std::process::id(), task: String::new() };
-        Self { controller, recorder, info, sessions, end, destroyers: StdMutex::default() }
+        let (hurry, controller) = (controller.hurry(), Arc::new(Mutex::new(controller)));
+        Self { controller, hurry, recorder, info, sessions, end, destroyers: StdMutex::default() }
     }
 
     fn destroy(&self, id: u64, output: Output) {

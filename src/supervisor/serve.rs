@@ -7,7 +7,7 @@ use super::protocol::line;
 use super::sessions::Sessions;
 use super::state::State;
 use crate::cluster::RuntimeKind;
-use crate::engine::{Clock, Controller, EventBody, Recorder};
+use crate::engine::{Clock, Controller, EventBody, Recorder, seize};
 use crate::journal::{FORMAT, Header, JournalWriter};
 use crate::runtime::{self, Notice, Notices, Runtime};
 use crate::{Error, ErrorKind, Result};
@@ -17,7 +17,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 /// Why a supervisor ends.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ async fn build(launch: Launch, folder: &ClusterFolder, end: watch::Sender<Option
     let (nodes, notices) = runtime(&launch, folder, &clock).await?;
     let name = nodes.name().to_owned();
     let controller = Controller::new(cluster, nodes, Arc::clone(&recorder), clock);
-    let hub = Hub::new(Arc::new(Mutex::new(controller)), recorder, sessions, launch.cluster, name, end);
+    let hub = Hub::new(controller, recorder, sessions, launch.cluster, name, end);
     Ok((Arc::new(hub), notices))
 }
 
@@ -167,7 +167,7 @@ async fn bring_up(hub: &Hub, parent: &UnixStream, ended: &mut watch::Receiver<Op
 
 /// Removes the nodes and all files. Nobody gets at the controller after this.
 async fn remove(hub: &Hub, folder: &ClusterFolder, claim: &Claim) -> Result<()> {
-    let mut controller = Arc::clone(&hub.controller).lock_owned().await;
+    let mut controller = seize(&hub.controller, &hub.hurry).await;
     let down = controller.down().await;
     std::mem::forget(controller);
     let removed = folder.remove(claim);
@@ -176,7 +176,7 @@ async fn remove(hub: &Hub, folder: &ClusterFolder, claim: &Claim) -> Result<()> 
 
 /// Leaves a last word beside what the nodes wrote, for commands to come.
 async fn bury(hub: &Hub, folder: &ClusterFolder, cause: String) -> Result<()> {
-    let mut controller = Arc::clone(&hub.controller).lock_owned().await;
+    let mut controller = seize(&hub.controller, &hub.hurry).await;
     let _nothing_left_to_remove = controller.down().await;
     std::mem::forget(controller);
     let state = State { died: Some(cause.clone()), ..State::of(&hub.info.cluster, &hub.info.runtime) };

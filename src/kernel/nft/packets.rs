@@ -58,8 +58,11 @@ fn ipv6_is_refused_on_every_address_and_neighbours_still_find_each_other() {
     for address in [v6, local] {
         let (source, target) = (cluster.udp(0, address(0)), cluster.udp(1, address(1)));
         let to = target.local_addr().unwrap();
+        // Arrives only if the refused node's answer to the search for a neighbour does. From then on both know each
+        // other, and no probe waits for that until the rules are gone.
+        target.send_to(b"hello", source.local_addr().unwrap()).unwrap();
+        assert_eq!(source.recv(&mut [0; 8]).unwrap(), 5);
         for _ in 0..3 {
-            // Without neighbour discovery the sender would get EHOSTUNREACH sooner or later.
             source.send_to(b"probe", to).unwrap();
         }
         target.set_nonblocking(true).unwrap();

@@ -142,8 +142,17 @@ fn a_refused_change_is_named_in_nfts_words_and_nothing_of_its_transaction_is_mad
     the kernel refuses `add rule inet blockade rejected meta l4proto tcp ip saddr @rejected4 reject with tcp reset`: No such file or directory (os error 2)
     ");
     assert!(nft.holds(&ruleset).unwrap());
-    nft.clear().unwrap();
-    assert!(nft.holds(&Ruleset::default()).unwrap());
+}
+
+#[test]
+fn whatever_is_there_makes_way_for_a_ruleset_in_one_transaction() {
+    let Some(namespace) = Namespace::new() else { return };
+    let mut nft = namespace.inside(Nft::open).unwrap();
+    for wanted in samples().into_iter().chain([Ruleset::default()]) {
+        let transaction = nft.anew(&wanted).unwrap();
+        nft.apply(&[transaction]).unwrap();
+        assert!(nft.holds(&wanted).unwrap());
+    }
 }
 
 #[test]

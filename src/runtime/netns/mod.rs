@@ -18,6 +18,7 @@
 
 pub mod agent;
 mod client;
+mod log;
 pub mod protocol;
 mod readable;
 mod ready;

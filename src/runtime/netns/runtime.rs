@@ -3,6 +3,7 @@
 //! Runs in the runner, without rights. It writes the nodes' working folders and reads their logs; everything else is
 //! asked of the agent.
 
+use super::log;
 use super::protocol::{
     ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, Http, KillNode, NodeNet, Notification,
     Party, Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
@@ -29,6 +30,8 @@ const PACKET_WAIT_MS: u64 = 1_000;
 const TCP_WAIT_MS: u64 = 1_000;
 /// A program without a readiness check that ends this soon after its start has died in `up`.
 const SETTLING: Duration = Duration::from_millis(25);
+/// The kernel ends all processes of all nodes within this time, or the agent is killed.
+const TEARDOWN: Duration = Duration::from_secs(10);
 /// The exit code of a program that was not run, because its node is down or paused.
 const NOT_RUN: i32 = 125;
 
@@ -206,18 +209,12 @@ impl Inner {
         let stop = self.node(node).stop;
         let request =
             StopNode { node: self.name(node), signal: stop.signal.number(), grace_ms: stop.within_us.div_ceil(1_000) };
-        match self.agent.call(request).await {
-            Ok(_) | Err(Failure::NotRunning(_)) => Ok(()),
-            Err(failure) => Err(failure.into()),
-        }
+        unless_down(self.agent.call(request).await.map(drop))
     }
 
     async fn kill(&self, node: usize, signal: Signal) -> Result<()> {
         let request = KillNode { node: self.name(node), signal: signal.number() };
-        match self.agent.call(request).await {
-            Ok(()) | Err(Failure::NotRunning(_)) => Ok(()),
-            Err(failure) => Err(failure.into()),
-        }
+        unless_down(self.agent.call(request).await)
     }
 
     pub(super) async fn exec(&self, node: usize, exec: Exec) -> Result<ExecOutput> {
@@ -256,13 +253,7 @@ impl Inner {
 
     pub(super) fn log(&self, node: usize, last: Option<usize>) -> Result<String> {
         let path = self.log_path(node);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Error::machine(format!("cannot read {}: {error}", path.display()))),
-        };
-        let text = String::from_utf8_lossy(&bytes);
-        Ok(last.map_or_else(|| text.to_string(), |last| last_lines(&text, last).to_owned()))
+        log::read(&path, last).map_err(|error| Error::machine(format!("cannot read {}: {error}", path.display())))
     }
 
     async fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Result<Applied> {
@@ -277,10 +268,11 @@ impl Inner {
 
     async fn down(&self) -> Result<()> {
         // Data and namespaces are private to this cluster and go with it: there is nothing to save, no grace to give.
-        let failures = match self.agent.call(Teardown::default()).await {
-            // Its death is the most thorough way to remove everything.
-            Err(Failure::Gone(_)) => Vec::new(),
-            answer => answer?,
+        let failures = match tokio::time::timeout(TEARDOWN, self.agent.call(Teardown::default())).await {
+            Ok(Ok(failures)) => failures,
+            // Closing an agent that hangs kills it. Of one that is gone nothing is left.
+            Ok(Err(Failure::Gone(_))) | Err(_) => Vec::new(),
+            Ok(Err(failure)) => vec![failure.into()],
         };
         self.agent.clone().close().await;
         if failures.is_empty() {
@@ -298,15 +290,16 @@ impl Inner {
     }
 }
 
-fn not_run(node: &str, state: &str) -> ExecOutput {
-    ExecOutput { code: NOT_RUN, stderr: format!("blockade: {node} is {state}\n"), ..ExecOutput::default() }
+/// What is not to run is no failure if it does not: its end, of which we are about to hear, was quicker than we.
+fn unless_down(outcome: Result<(), Failure>) -> Result<()> {
+    match outcome {
+        Ok(()) | Err(Failure::NotRunning(_)) => Ok(()),
+        Err(failure) => Err(failure.into()),
+    }
 }
 
-/// The last lines of a text.
-fn last_lines(text: &str, count: usize) -> &str {
-    let end = text.strip_suffix('\n').unwrap_or(text);
-    let start = end.rmatch_indices('\n').nth(count.saturating_sub(1)).map_or(0, |(at, _)| at + 1);
-    if count == 0 { "" } else { &text[start..] }
+fn not_run(node: &str, state: &str) -> ExecOutput {
+    ExecOutput { code: NOT_RUN, stderr: format!("blockade: {node} is {state}\n"), ..ExecOutput::default() }
 }
 
 impl Runtime for Netns {
@@ -339,11 +332,11 @@ impl Runtime for Netns {
     }
 
     fn pause(&self, node: usize) -> Job<()> {
-        self.job(move |inner| async move { Ok(inner.agent.call(Pause { node: inner.name(node) }).await?) })
+        self.job(move |inner| async move { unless_down(inner.agent.call(Pause { node: inner.name(node) }).await) })
     }
 
     fn resume(&self, node: usize) -> Job<()> {
-        self.job(move |inner| async move { Ok(inner.agent.call(Resume { node: inner.name(node) }).await?) })
+        self.job(move |inner| async move { unless_down(inner.agent.call(Resume { node: inner.name(node) }).await) })
     }
 
     fn exec(&self, node: usize, exec: Exec) -> Job<ExecOutput> {
@@ -379,19 +372,5 @@ impl Runtime for Netns {
 
     fn addresses(&self) -> Vec<Vec<IpAddr>> {
         lock(&self.inner.addresses).clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::last_lines;
-
-    #[test]
-    fn the_last_lines_of_a_log() {
-        assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc\n");
-        assert_eq!(last_lines("a\nb", 1), "b");
-        assert_eq!(last_lines("a\n", 5), "a\n");
-        assert_eq!(last_lines("a\n", 0), "");
-        assert_eq!(last_lines("", 3), "");
     }
 }

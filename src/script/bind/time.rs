@@ -54,8 +54,8 @@ fn conditions(engine: &mut Engine, host: &Rc<Host>) {
             if comes_true(&own, &context, timeout_us, &cond)? {
                 return Ok(true);
             }
-            let message = format!("wait_until: the condition did not come true within {} s", seconds(timeout_us));
-            Err(raise(Error::new(ErrorKind::Failed, message)))
+            let message = format!("the condition did not come true within {} s", seconds(timeout_us));
+            Err(raise(ran_out("wait_until", &message)))
         },
     );
     let own = Rc::clone(host);
@@ -81,6 +81,11 @@ fn conditions(engine: &mut Engine, host: &Rc<Host>) {
 fn claim(host: &Host, name: &str, ok: bool, message: &str) -> Result<()> {
     host.record(EventBody::Check { name: name.to_owned(), ok, message: message.to_owned() })?;
     if ok { Ok(()) } else { Err(Error::new(ErrorKind::Failed, format!("{name} does not hold: {message}"))) }
+}
+
+/// A wait that ran out. Other than a claim a script may catch it: to wait in vain can be what it expects.
+pub(super) fn ran_out(name: &str, message: &str) -> Error {
+    Error::new(ErrorKind::Failed, format!("{name}: {message}"))
 }
 
 fn comes_true(host: &Host, context: &NativeCallContext, timeout_us: u64, cond: &FnPtr) -> Scripted<bool> {
