@@ -77,7 +77,10 @@ impl Place {
         if user == User::Ordinary && rustix::process::geteuid().is_root() {
             place.user = user;
             place.binary = place.path().join("blockade");
-            std::fs::copy(BLOCKADE, &place.binary).expect("a copy that everybody may run");
+            // By another process: a child of a test beside this one would hold the copy open for writing, and nobody
+            // can run a file that somebody writes.
+            let copied = Command::new("cp").arg(BLOCKADE).arg(&place.binary).status().expect("cp runs");
+            assert!(copied.success(), "a copy that everybody may run");
             std::os::unix::fs::chown(place.path(), Some(NOBODY), Some(NOBODY)).expect("a folder of the other user's");
         }
         place
