@@ -1,5 +1,7 @@
 //! `blockade plan`: a seed says everything.
 
+#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
+
 mod common;
 
 use common::{Place, THREE};

@@ -115,8 +115,10 @@ fn explain(outcome: &Outcome, args: &Args, place: &Place, seed: u64) {
     for error in [&outcome.error, &outcome.cleanup].into_iter().flatten() {
         report::error(error);
     }
-    let interrupted = outcome.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Interrupted);
-    if outcome.result.verdict != Verdict::Pass && !interrupted {
+    // What was interrupted, or what this machine cannot do, no replay would show.
+    let elsewhere = [ErrorKind::Interrupted, ErrorKind::Machine];
+    let repeats = outcome.error.as_ref().is_some_and(|error| !elsewhere.contains(&error.kind));
+    if outcome.result.verdict != Verdict::Pass && repeats {
         report::message(&format!("replay: {}", replay(args, place, seed)));
     }
 }
@@ -133,6 +135,9 @@ fn replay(args: &Args, place: &Place, seed: u64) -> String {
     }
     for (flag, given) in [("--keep", args.keep), ("--attach", args.attach)] {
         words.extend(given.then(|| flag.to_owned()));
+    }
+    if let Some(timeout_us) = args.timeout {
+        words.extend(["--timeout".to_owned(), format!("{timeout_us}us")]);
     }
     if let Some(kind) = args.runtime {
         words.extend(["--runtime".to_owned(), kind.to_string()]);

@@ -52,6 +52,8 @@ pub struct Controller {
     /// Nodes whose program was told to end by a fault that is over, and has not ended yet.
     dying: BTreeSet<usize>,
     hurry: Hurry,
+    /// Whether the cluster was removed.
+    removed: bool,
 }
 
 /// Gives up the change that is under way and every later one: the cluster is about to go, and all of it with it.
@@ -91,6 +93,7 @@ impl Controller {
             nodes: vec![RunState::Down; size],
             dying: BTreeSet::new(),
             hurry: Hurry::default(),
+            removed: false,
         }
     }
 
@@ -111,6 +114,7 @@ impl Controller {
 
     /// Removes the cluster, and with its namespaces every fault. Goes on after failures and reports all of them.
     pub async fn down(&mut self) -> Result<()> {
+        self.removed = true;
         let before = self.clock.now_us();
         let mut troubles = Troubles::default();
         let ids: Vec<FaultId> = std::mem::take(&mut self.faults).into_keys().collect();
@@ -138,6 +142,9 @@ impl Controller {
 
     /// Takes in what a node did by itself. A failure to follow is an error for the caller to report.
     pub async fn notice(&mut self, notice: Notice) -> Result<()> {
+        if self.removed {
+            return Ok(()); // its end is part of the removal
+        }
         match notice {
             Notice::Exited { node, life, ended, expected } => self.exited(node, life, ended, expected).await,
             Notice::Addresses { node, addresses } => {

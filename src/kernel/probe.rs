@@ -168,8 +168,14 @@ impl Connecting {
 
     /// Whether somebody accepts it within the time. The connection is closed again.
     pub async fn accepted(self, wait: Duration) -> bool {
-        timeout(wait, self.0.writable()).await.is_ok_and(|ready| ready.is_ok())
-            && self.0.take_error().is_ok_and(|error| error.is_none())
+        self.connected(wait).await.is_some()
+    }
+
+    /// The connection, if somebody accepts it within the time.
+    pub async fn connected(self, wait: Duration) -> Option<TcpStream> {
+        let made = timeout(wait, self.0.writable()).await.is_ok_and(|ready| ready.is_ok())
+            && self.0.take_error().is_ok_and(|error| error.is_none());
+        made.then_some(self.0)
     }
 }
 

@@ -8,6 +8,7 @@ mod diff;
 #[cfg(test)]
 mod interpret;
 mod layout;
+mod packed;
 mod ruleset;
 pub mod table;
 

@@ -9,8 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Addresses {
     /// IPv4.
+    #[serde(with = "super::packed")]
     pub v4: BTreeSet<Ipv4Addr>,
     /// IPv6, link-local ones included.
+    #[serde(with = "super::packed")]
     pub v6: BTreeSet<Ipv6Addr>,
 }
 

@@ -6,8 +6,8 @@
 use super::{Applied, Place, Runtime};
 use crate::cluster::Cluster;
 use crate::engine::{Clock, Exec, ExecOutput, Job, ProbeReply, RunState, ready};
-use crate::fault::Filter;
-use crate::plan::{Refusal, Ruleset};
+use crate::fault::{Family, Filter, Proto};
+use crate::plan::Ruleset;
 use crate::signal::Signal;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,20 +62,34 @@ impl Sim {
     /// node that is down does too, for its namespace stays.
     fn arrives(&self, source: Place, target: Place) -> bool {
         let nodes = self.nodes();
+        let ruleset = |node: usize| &nodes[node].ruleset;
         match (source, target) {
-            (Place::Node(source), Place::Node(target)) => {
-                let refused = nodes[target].ruleset.refused.get(&(Filter::ANY, Refusal::Drop));
-                let rejected = nodes[target].ruleset.refused.get(&(Filter::ANY, Refusal::Reject));
-                let first = self.addresses[source].first();
-                !first.is_some_and(|address| [refused, rejected].iter().flatten().any(|set| set.contains(*address)))
-            }
-            (Place::World, Place::Node(target)) => {
-                !nodes[target].ruleset.world.from_world.iter().any(|(filter, _)| *filter == Filter::ANY)
-            }
-            (Place::Node(source), Place::World) => !nodes[source].ruleset.world.to_world.contains(&Filter::ANY),
+            (Place::Node(source), Place::Node(target)) => self.address(source).is_none_or(|address| {
+                let mut refused = ruleset(target).refused.iter();
+                !refused.any(|((filter, _), sources)| covers(*filter, address) && sources.contains(address))
+            }),
+            (Place::World, Place::Node(target)) => self.address(target).is_none_or(|address| {
+                !ruleset(target).world.from_world.iter().any(|(filter, _)| covers(*filter, address))
+            }),
+            (Place::Node(source), Place::World) => self
+                .address(source)
+                .is_none_or(|address| !ruleset(source).world.to_world.iter().any(|filter| covers(*filter, address))),
             (Place::World, Place::World) => true,
         }
     }
+
+    /// The address that a node's packets carry here.
+    fn address(&self, node: usize) -> Option<IpAddr> {
+        self.addresses[node].first().copied()
+    }
+}
+
+/// Whether a filter covers the packet that looks at a link: UDP, between ports that no filter means.
+fn covers(filter: Filter, address: IpAddr) -> bool {
+    let family = if address.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
+    filter.port.is_none()
+        && filter.proto.is_none_or(|proto| proto == Proto::Udp)
+        && filter.family.is_none_or(|filtered| filtered == family)
 }
 
 impl Runtime for Sim {

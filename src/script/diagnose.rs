@@ -17,8 +17,8 @@ pub(super) struct Raised(pub(super) Error);
 #[derive(Clone, Debug)]
 pub(super) struct Uncatchable(pub(super) Error);
 
-#[allow(clippy::unnecessary_box_returns, reason = "Rhai's own results are boxed")]
 /// An error of ours as one of Rhai's. Its place is filled in by Rhai.
+#[allow(clippy::unnecessary_box_returns, reason = "Rhai's functions return their errors boxed")]
 pub(super) fn raise(error: Error) -> Box<EvalAltResult> {
     match error.kind {
         ErrorKind::Interrupted | ErrorKind::Deadline => {

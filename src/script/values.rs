@@ -240,27 +240,34 @@ pub(super) fn count(value: &Dynamic, what: &str) -> Result<usize> {
     usize::try_from(number).map_err(|_| Error::usage(format!("{what} cannot be negative: {number}")))
 }
 
-/// An impairment from the keys of `degrade`.
-pub(super) fn impairment(map: &Map) -> Result<Impairment> {
-    known_keys(
-        map,
-        &[
-            "delay",
-            "jitter",
-            "correlation",
-            "distribution",
-            "loss",
-            "duplicate",
-            "corrupt",
-            "reorder",
-            "rate",
-            "model",
-            "p",
-            "r",
-            "h",
-            "k",
-        ],
-    )?;
+/// What each shaping function may be told.
+fn shaping_keys(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "slow" => &["delay", "jitter", "correlation", "distribution"],
+        "flaky" => &["loss", "correlation", "model", "p", "r", "h", "k"],
+        "duplicate" => &["duplicate", "correlation"],
+        "corrupt" => &["corrupt", "correlation"],
+        "reorder" => &["reorder", "correlation", "gap"],
+        "throttle" => &["rate"],
+        _ => &["delay", "jitter", "loss", "duplicate", "corrupt", "reorder", "rate"],
+    }
+}
+
+/// Refuses a word that is not one of these.
+fn one_of(map: &Map, key: &str, words: &[&str]) -> Result<()> {
+    let Some(value) = map.get(key) else { return Ok(()) };
+    let word = text(value, &format!("text for {key}"))?;
+    if words.contains(&word.as_str()) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("unknown {key} `{word}`")).help(format!("one of {}", words.join(", "))))
+}
+
+/// An impairment from what a shaping function was told.
+pub(super) fn impairment(verb: &str, map: &Map) -> Result<Impairment> {
+    known_keys(map, shaping_keys(verb))?;
+    one_of(map, "distribution", &["uniform", "normal", "pareto", "paretonormal"])?;
+    one_of(map, "model", &["gemodel", "4state"])?;
     let time = |key: &str| map.get(key).map_or(Ok(0), duration_us);
     let chance = |key: &str| map.get(key).map_or(Ok(0.0), probability);
     for key in ["correlation", "p", "r", "h", "k"] {

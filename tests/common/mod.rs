@@ -1,13 +1,18 @@
 //! What the whole-binary tests share: a folder of their own, and the binary run in it.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod processes;
 mod skip;
 
 #[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use skip::skip;
 
+use serde_json::Value;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The binary under test.
@@ -33,12 +38,29 @@ impl Ended {
     }
 }
 
+/// Who runs the binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum User {
+    /// Whoever runs the tests.
+    Ours,
+    /// Somebody without rights: another user where root runs the tests.
+    Ordinary,
+}
+
+/// An id that owns nothing on any machine.
+const NOBODY: u32 = 65534;
+
 /// A folder of a test's own, in which it runs the binary.
-pub struct Place(TempDir);
+pub struct Place {
+    folder: TempDir,
+    binary: PathBuf,
+    user: User,
+}
 
 impl Place {
     pub fn new() -> Self {
-        Self(TempDir::new().expect("a temporary folder"))
+        let folder = TempDir::new().expect("a temporary folder");
+        Self { folder, binary: BLOCKADE.into(), user: User::Ours }
     }
 
     /// A place with a script `s.rhai` and its cluster file.
@@ -49,8 +71,20 @@ impl Place {
         place
     }
 
+    /// The same, where this user runs the binary.
+    pub fn of(user: User, script: &str, cluster: &str) -> Self {
+        let mut place = Self::with(script, cluster);
+        if user == User::Ordinary && rustix::process::geteuid().is_root() {
+            place.user = user;
+            place.binary = place.path().join("blockade");
+            std::fs::copy(BLOCKADE, &place.binary).expect("a copy that everybody may run");
+            std::os::unix::fs::chown(place.path(), Some(NOBODY), Some(NOBODY)).expect("a folder of the other user's");
+        }
+        place
+    }
+
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
@@ -63,16 +97,60 @@ impl Place {
         std::fs::read_to_string(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// A file of JSON lines.
+    pub fn lines(&self, name: &str) -> Vec<Value> {
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{name}: {error}: {line}"));
+        self.read(name).lines().map(parse).collect()
+    }
+
     /// The command, not started yet.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(BLOCKADE);
+        let mut command = Command::new(&self.binary);
         command.args(args).current_dir(self.path()).stdin(Stdio::null()).env("NO_COLOR", "1");
+        if self.user == User::Ordinary {
+            command.uid(NOBODY).gid(NOBODY);
+        }
         command
     }
 
     /// Runs the binary to its end.
     pub fn blockade(&self, args: &[&str]) -> Ended {
         ended(self.command(args).output().expect("the binary runs"))
+    }
+
+    /// Runs `s.rhai` with a fixed seed to its end; its folder is `out`.
+    pub fn run(&self, args: &[&str]) -> Ended {
+        self.blockade(&[&["run", "s.rhai", "--seed", "1", "--out", "out"], args].concat())
+    }
+
+    /// Starts the binary; its output can be read.
+    pub fn start(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
+    }
+}
+
+/// Whether this user can have namespaces here. Where not, the running test says so and is counted as skipped.
+pub fn namespaces(user: User) -> bool {
+    static OURS: OnceLock<Option<String>> = OnceLock::new();
+    static ORDINARY: OnceLock<Option<String>> = OnceLock::new();
+    let lacks = if user == User::Ours { &OURS } else { &ORDINARY };
+    let lacks = lacks.get_or_init(|| {
+        let tried = Place::of(user, "", THREE).run(&["--quiet", "--runtime", "netns"]);
+        (tried.code == 3).then(|| tried.stderr.lines().next().unwrap_or_default().to_owned())
+    });
+    if let Some(reason) = lacks {
+        skip(reason);
+    }
+    lacks.is_none()
+}
+
+/// Waits until it holds; fails the test, saying what, if it never does.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    // Longer than anything may take; only a failing test waits for it.
+    let end = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < end, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

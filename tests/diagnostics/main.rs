@@ -1,6 +1,8 @@
 //! Whatever is wrong with a script or a cluster file is told whole: the message, the place with its caret, the help
 //! and the exit code, as a user of the binary sees them.
 
+#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
+
 mod config;
 mod limits;
 mod names;

@@ -302,7 +302,7 @@ fn shaping_checks_its_arguments_first() {
     1 | degrade("n1", #{ dealy: 1 });
       | ^^^^^^^
       |
-    help: did you mean `delay`? known are delay, jitter, correlation, distribution, loss, duplicate, corrupt, reorder, rate, model, p, r, h, k
+    help: did you mean `delay`? known are delay, jitter, loss, duplicate, corrupt, reorder, rate
     "#);
     insta::assert_snapshot!(told(r#"reorder("n9", 0.1);"#), @r#"
     exit 2

@@ -6,6 +6,9 @@ mod crash;
 mod exec;
 mod life;
 mod network;
+#[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
+#[path = "../common/processes.rs"]
+mod processes;
 #[path = "../common/skip.rs"]
 mod skip;
 mod speed;

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub(crate) use crate::processes::*;
+
 /// Longer than anything here may take; only a failing test waits for it.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
@@ -158,66 +160,4 @@ pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
         assert!(began.elapsed() < LONG, "never happened");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-}
-
-/// A process as the machine sees it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Process {
-    pub(crate) pid: u32,
-    pub(crate) parent: u32,
-    /// In ticks since the machine's start: tells it from a later process with the same id.
-    pub(crate) started: u64,
-    pub(crate) command: String,
-}
-
-/// Every process that descends from `root`, itself included.
-pub(crate) fn descendants(root: u32) -> Vec<Process> {
-    let all: Vec<_> = everybody().filter_map(process).collect();
-    let mut found: Vec<Process> = all.iter().filter(|process| process.pid == root).cloned().collect();
-    let mut next = 0;
-    while let Some(parent) = found.get(next).map(|process| process.pid) {
-        found.extend(all.iter().filter(|process| process.parent == parent).cloned());
-        next += 1;
-    }
-    found
-}
-
-/// The process with this id, unless it has ended.
-pub(crate) fn process(pid: u32) -> Option<Process> {
-    let folder = format!("/proc/{pid}");
-    let stat = std::fs::read_to_string(format!("{folder}/stat")).ok()?;
-    let fields: Vec<_> = stat[stat.rfind(')')? + 2..].split(' ').collect();
-    let (parent, started) = (fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?);
-    let command = std::fs::read_to_string(format!("{folder}/cmdline")).ok()?.replace('\0', " ");
-    (fields[0] != "Z").then_some(Process { pid, parent, started, command })
-}
-
-fn everybody() -> impl Iterator<Item = u32> {
-    std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-const KINDS: [&str; 5] = ["net", "mnt", "pid", "uts", "ipc"];
-
-/// Every process that is in one of these namespaces.
-pub(crate) fn inhabitants(namespaces: &[PathBuf]) -> Vec<Process> {
-    let inside = |pid: &u32| {
-        KINDS.iter().any(|kind| {
-            std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).is_ok_and(|namespace| namespaces.contains(&namespace))
-        })
-    };
-    everybody().filter(inside).filter_map(process).collect()
-}
-
-/// The namespaces, of all kinds, that some process is in but that this process is not in.
-pub(crate) fn foreign_namespaces(pids: impl IntoIterator<Item = u32>) -> Vec<PathBuf> {
-    let read = |pid: &str, kind: &str| std::fs::read_link(format!("/proc/{pid}/ns/{kind}"));
-    let mut found: Vec<_> = pids
-        .into_iter()
-        .flat_map(|pid| KINDS.map(|kind| (read(&pid.to_string(), kind).ok(), read("self", kind).ok())))
-        .filter(|(theirs, ours)| theirs != ours)
-        .filter_map(|(theirs, _)| theirs)
-        .collect();
-    found.sort();
-    found.dedup();
-    found
 }

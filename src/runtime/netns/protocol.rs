@@ -57,6 +57,7 @@ requests! {
     Probe => Probed,
     Reachable => bool,
     Tcp => bool,
+    Http => Option<u16>,
     Teardown => Vec<Error>,
 }
 
@@ -244,6 +245,19 @@ pub struct Tcp {
     /// The port.
     pub port: u16,
     /// How long the connection may take.
+    pub timeout_ms: u64,
+}
+
+/// The status of an HTTP request to a node's own address, made inside of it; nothing where no HTTP comes back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Http {
+    /// Which node.
+    pub node: String,
+    /// The port.
+    pub port: u16,
+    /// What is asked for, with its leading slash.
+    pub path: String,
+    /// How long the answer may take.
     pub timeout_ms: u64,
 }
 

@@ -67,7 +67,6 @@ async fn holds(inner: &Inner, node: usize, check: &Check) -> Result<bool> {
             let output = inner.exec(node, exec).await?;
             Ok(output.code == 0 && !output.timed_out)
         }
-        Check::Http { .. } => Err(Error::machine("ready: {http: …} is not in this version of blockade yet")
-            .help("use ready: {tcp: …} or ready: {exec: […]}")),
+        Check::Http { port, path } => inner.http(node, *port, path).await,
     }
 }

@@ -5,8 +5,8 @@
 
 use super::log;
 use super::protocol::{
-    ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, KillNode, NodeNet, Notification, Party,
-    Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
+    ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, Http, KillNode, NodeNet, Notification,
+    Party, Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
 };
 use super::ready;
 use super::workdir;
@@ -243,6 +243,12 @@ impl Inner {
 
     pub(super) async fn tcp(&self, node: usize, port: u16) -> Result<bool> {
         Ok(self.agent.call(Tcp { node: self.name(node), port, timeout_ms: TCP_WAIT_MS }).await?)
+    }
+
+    /// Whether an HTTP request is answered with a success.
+    pub(super) async fn http(&self, node: usize, port: u16, path: &str) -> Result<bool> {
+        let request = Http { node: self.name(node), port, path: path.to_owned(), timeout_ms: TCP_WAIT_MS };
+        Ok(self.agent.call(request).await?.is_some_and(|status| (200..400).contains(&status)))
     }
 
     pub(super) fn log(&self, node: usize, last: Option<usize>) -> Result<String> {

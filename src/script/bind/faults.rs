@@ -129,7 +129,7 @@ fn impairment(verb: &str, key: &str, how: &Dynamic) -> Result<Impairment> {
         return Err(Error::usage(format!("{verb}() was told nothing to do"))
             .help("give it at least one of delay, loss, rate, …"));
     }
-    values::impairment(&map)
+    values::impairment(verb, &map)
 }
 
 fn shaping(engine: &mut Engine, host: &Rc<Host>) {

@@ -1,5 +1,6 @@
 //! The network of a run and the nodes in it: rules, probes, and what becomes of the addresses.
 
+use super::http;
 use super::namespace::NetNs;
 use super::node::Node;
 use super::rules::{self, Rules};
@@ -81,16 +82,27 @@ impl Fabric {
 
     /// Whether somebody accepts a connection at the node's own address.
     pub(super) async fn tcp(&self, node: &str, port: u16, wait: Duration) -> Result<bool> {
+        match self.connecting(node, port)? {
+            Some(connecting) => Ok(connecting.accepted(wait).await),
+            None => Ok(false),
+        }
+    }
+
+    /// The status of an HTTP request to the node's own address, if HTTP comes back.
+    pub(super) async fn http(&self, node: &str, port: u16, path: &str, wait: Duration) -> Result<Option<u16>> {
+        let Some(connecting) = self.connecting(node, port)? else { return Ok(None) };
+        let Some(stream) = connecting.connected(wait).await else { return Ok(None) };
+        Ok(http::status(stream, node, path, wait).await)
+    }
+
+    /// A connection to the node's own address, from inside of it.
+    fn connecting(&self, node: &str, port: u16) -> Result<Option<Connecting>> {
         let member = self.member(node)?;
         let Some(address) = member.addresses.first() else {
             return Err(Error::usage(format!("node {node} has no address")));
         };
         let to = SocketAddr::new(*address, port);
-        let connecting = self.home.visit(member.node.network(), || Connecting::start(to))?;
-        match connecting {
-            Some(connecting) => Ok(connecting.accepted(wait).await),
-            None => Ok(false),
-        }
+        self.home.visit(member.node.network(), || Connecting::start(to))
     }
 
     /// A packet there and its answer back.

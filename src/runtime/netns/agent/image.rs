@@ -156,6 +156,8 @@ impl Image {
         for path in paths {
             match sys::execve(path, &argv, &env) {
                 Errno::NOENT | Errno::NOTDIR => {}
+                // A folder on the way that this user may not look into: for all that is known, it is not there.
+                Errno::ACCESS if rustix::fs::stat(path.as_c_str()).is_err() && paths.len() > 1 => {}
                 // A file that is there but may not be run: a later folder may have one that may.
                 Errno::ACCESS => worst = Errno::ACCESS,
                 errno => return errno,

@@ -10,6 +10,7 @@ mod enter;
 mod exec;
 mod fabric;
 mod freeze;
+mod http;
 mod image;
 mod init;
 mod namespace;

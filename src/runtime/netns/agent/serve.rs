@@ -100,6 +100,7 @@ impl Agent {
             Request::Probe(request) => encode::<p::Probe>(self.probe(&request).await),
             Request::Reachable(request) => encode::<p::Reachable>(self.reachable(&request).await),
             Request::Tcp(request) => encode::<p::Tcp>(self.tcp(&request).await),
+            Request::Http(request) => encode::<p::Http>(self.http(&request).await),
             Request::Teardown(request) => encode::<p::Teardown>(Ok(self.tear_down(request).await)),
         }
     }
@@ -161,6 +162,11 @@ impl Agent {
     async fn tcp(&self, request: &p::Tcp) -> Answer<p::Tcp> {
         let wait = Duration::from_millis(request.timeout_ms);
         Ok(self.fabric()?.tcp(&request.node, request.port, wait).await?)
+    }
+
+    async fn http(&self, request: &p::Http) -> Answer<p::Http> {
+        let wait = Duration::from_millis(request.timeout_ms);
+        Ok(self.fabric()?.http(&request.node, request.port, &request.path, wait).await?)
     }
 
     /// All nodes end at the same time; then the network goes, and with it every rule.
