@@ -242,7 +242,8 @@ nodes:
         // One that leaves something behind does not wait for it.
         let left = exec("n1", "sleep 1001 & echo done", #{ timeout: "20s" });
         assert(left.ok && left.stdout == "done\n" && !left.timed_out, `${left}`);
-        assert(exec("n1", "pgrep -fx 'sleep 1001'").ok);
+        // Its shell may end before it has become `sleep`.
+        wait_until("5s", || exec("n1", "pgrep -fx 'sleep 1001'").ok);
         // With the node goes what runs in it.
         restart("n1");
         assert(exec("n1", "pgrep -fx 'sleep 1001'").code == 1);

@@ -84,7 +84,7 @@ fn claim(host: &Host, name: &str, ok: bool, message: &str) -> Result<()> {
 }
 
 /// A wait that ran out fails the run, also where the script catches the error.
-pub(super) fn ran_out(host: &Host, name: &str, message: &str) -> Error {
+fn ran_out(host: &Host, name: &str, message: &str) -> Error {
     let recorded = host.record(EventBody::Check { name: name.to_owned(), ok: false, message: message.to_owned() });
     recorded.err().unwrap_or_else(|| Error::new(ErrorKind::Failed, format!("{name}: {message}")))
 }
