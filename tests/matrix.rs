@@ -29,7 +29,7 @@ const fn row(faults: &'static str, arrives: &'static str) -> Scenario {
 const WHOLE: &str = ".1111 1.111 11.11 111.1 1111.";
 
 const SCENARIOS: &[Scenario] = &[
-    row(r#""#, WHOLE),
+    row("", WHOLE),
     // Partitions: nodes not named form one more group, groups overlap, the world is no part of it.
     row(r#"partition([["n1", "n2"]]);"#, ".1001 1.001 00.11 001.1 1111."),
     row(r#"partition([["n1", "n2"], "n3"]);"#, ".1001 1.001 00.01 000.1 1111."),

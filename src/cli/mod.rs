@@ -122,7 +122,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::OneShot(command) => oneshot::run(command, &place).map(|()| ExitCode::SUCCESS),
         Command::Supervise => crate::supervisor::supervise().map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "blockade", &mut std::io::stdout());
+            // Into memory: the generator panics where its output breaks, as with `| head`.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "blockade", &mut script);
+            report::line(String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Command::Version => {

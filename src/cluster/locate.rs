@@ -37,14 +37,15 @@ pub fn default_name(folder: &Path) -> String {
     if name.is_empty() { "default".to_owned() } else { name }
 }
 
-/// Whether a blockade may have this name: letters, digits, `-` and `.`.
+/// Whether a blockade may have this name: letters, digits, `-` and `.`. It becomes a folder's, which is removed with
+/// all that is in it: `.` and `..` are the folders of others.
 pub fn check_name(name: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
-    if !name.is_empty() && name.chars().all(allowed) {
+    if !["", ".", ".."].contains(&name) && name.chars().all(allowed) {
         return Ok(());
     }
     Err(Error::usage(format!("`{name}` cannot be the name of a blockade"))
-        .help("a name has letters, digits, `-` and `.` only"))
+        .help("a name has letters, digits, `-` and `.` only, and is not `.` or `..`"))
 }
 
 #[cfg(test)]
@@ -86,7 +87,8 @@ mod tests {
     #[test]
     fn a_blockade_is_called_with_letters_digits_dashes_and_dots() {
         assert!(check_name("a-1.B").is_ok());
-        insta::assert_snapshot!(check_name("a/b").unwrap_err(), @"`a/b` cannot be the name of a blockade (a name has letters, digits, `-` and `.` only)");
-        insta::assert_snapshot!(check_name("").unwrap_err(), @"`` cannot be the name of a blockade (a name has letters, digits, `-` and `.` only)");
+        insta::assert_snapshot!(check_name("a/b").unwrap_err(), @"`a/b` cannot be the name of a blockade (a name has letters, digits, `-` and `.` only, and is not `.` or `..`)");
+        insta::assert_snapshot!(check_name("").unwrap_err(), @"`` cannot be the name of a blockade (a name has letters, digits, `-` and `.` only, and is not `.` or `..`)");
+        assert!(check_name(".").is_err() && check_name("..").is_err() && check_name("...").is_ok());
     }
 }

@@ -143,9 +143,10 @@ impl RunResult {
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| Error::machine(format!("the result cannot be written as JSON: {error}")))?;
         let draft = path.with_extension("json.tmp");
-        std::fs::write(&draft, text + "\n")
-            .and_then(|()| std::fs::rename(&draft, path))
-            .map_err(|error| Error::machine(format!("cannot write {}: {error}", path.display())))
+        std::fs::write(&draft, text + "\n").and_then(|()| std::fs::rename(&draft, path)).map_err(|error| {
+            let _ = std::fs::remove_file(&draft); // half of it helps nobody
+            Error::machine(format!("cannot write {}: {error}", path.display()))
+        })
     }
 }
 

@@ -36,15 +36,15 @@ pub struct JournalWriter {
     file: File,
     path: PathBuf,
     line: Vec<u8>,
-    /// How long the file is up to the last whole line, bytes.
-    whole: u64,
+    /// Where the next line begins.
+    end: u64,
 }
 
 impl JournalWriter {
     /// Creates the file and writes its head.
     pub fn create(path: &Path, header: &Header) -> Result<Self> {
         let file = File::options().create_new(true).append(true).open(path).map_err(|error| broken(path, &error))?;
-        let mut writer = Self { file, path: path.to_owned(), line: Vec::new(), whole: 0 };
+        let mut writer = Self { file, path: path.to_owned(), line: Vec::new(), end: 0 };
         writer.write(header)?;
         Ok(writer)
     }
@@ -55,11 +55,11 @@ impl JournalWriter {
             .map_err(|error| Error::machine(format!("an event cannot be written as JSON: {error}")))?;
         self.line.push(b'\n');
         if let Err(error) = self.file.write_all(&self.line) {
-            // A disk that is full for a moment must not leave half a line before the next one.
-            let _cut_off_at_the_end_otherwise = self.file.set_len(self.whole);
+            // Half a line would swallow the next one. If this fails too, a reader passes over a half line at the end.
+            let _ = self.file.set_len(self.end);
             return Err(broken(&self.path, &error));
         }
-        self.whole += self.line.len() as u64;
+        self.end += self.line.len() as u64;
         Ok(())
     }
 }

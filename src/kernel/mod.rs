@@ -17,4 +17,4 @@ pub mod nft;
 pub mod probe;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -46,7 +46,9 @@ impl Address for Ipv6Addr {
 
 pub(super) fn serialize<A: Address, S: Serializer>(set: &BTreeSet<A>, serializer: S) -> Result<S::Ok, S::Error> {
     let mut bytes = Vec::with_capacity(set.len() * A::BYTES);
-    set.iter().for_each(|address| address.append(&mut bytes));
+    for address in set.iter() {
+        address.append(&mut bytes);
+    }
     serializer.serialize_bytes(&bytes)
 }
 

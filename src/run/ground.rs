@@ -8,10 +8,14 @@ use crate::engine::{Clock, Controller, LocalPort, Owner, Recorder, seize};
 use crate::runtime;
 use crate::{Error, ErrorKind, Result};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// A run's own owner: its faults end with it.
 const RUN: Owner = Owner(1);
+
+/// Far longer than the removal of a thousand nodes takes.
+const CLEANUP_MAX: Duration = Duration::from_secs(20);
 
 /// How the script ended, and how the clean-up did.
 pub(super) type Ends = (Result<()>, Result<()>);
@@ -91,8 +95,19 @@ fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> 
     });
     let verdict = pump.explain(verdict);
     recorder.enter_task("engine");
-    let cleanup = tokio.block_on(async { seize(&controller, &hurry).await.down().await });
+    let removal = async { seize(&controller, &hurry).await.down().await };
+    let cleanup = tokio.block_on(within(CLEANUP_MAX, removal));
     Ok((verdict, cleanup))
+}
+
+/// Waits for the clean-up, but not for ever: where the agent does not answer (somebody stopped it, say), the end of this
+/// process ends it, and the kernel everything in it.
+async fn within(patience: Duration, cleanup: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::time::timeout(patience, cleanup).await.unwrap_or_else(|_| {
+        let waited = patience.as_secs();
+        Err(Error::new(ErrorKind::Cleanup, format!("the clean-up did not come to its end within {waited} s"))
+            .help("the nodes end with blockade itself, however that ends"))
+    })
 }
 
 /// Brings the nodes up; Ctrl-C ends the wait for nodes that never get ready.

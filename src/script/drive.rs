@@ -30,6 +30,8 @@ impl Script {
 
     /// Compiles a script; `path` is what its errors call it.
     pub fn compile(path: &str, text: &str) -> Result<Self> {
+        // Editors of some systems put a byte order mark before the text; it means nothing.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let source = Source { path: path.to_owned(), text: text.to_owned() };
         if let Some(start) = unclosed_comment(text) {
             return Err(Diagnostic::new(path, text, start..start + 2, "syntax error: this comment is never closed")
@@ -164,7 +166,7 @@ impl<'a> Drive<'a> {
     }
 
     fn limit(&self, began_us: u64, timeout_us: u64) {
-        self.host.set_deadline(began_us.saturating_add(self.timeout_us.unwrap_or(timeout_us)));
+        self.host.set_deadline(began_us, self.timeout_us.unwrap_or(timeout_us));
     }
 
     fn enter(&self, part: &str) -> Result<()> {

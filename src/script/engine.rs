@@ -14,7 +14,8 @@ use std::sync::Once;
 /// How deep functions may call each other.
 pub(super) const DEPTH_MAX: usize = 100;
 const EXPRESSION_DEPTH_MAX: usize = 64;
-const STRING_BYTES_MAX: usize = 16 << 20;
+/// Of one value, all the texts in it together.
+pub(super) const STRING_BYTES_MAX: usize = 32 << 20;
 const ITEMS_MAX: usize = 1_000_000;
 
 /// An engine without bindings: it compiles scripts.

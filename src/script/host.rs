@@ -78,6 +78,8 @@ pub struct Host {
     port: Arc<dyn Port>,
     interrupt: Arc<Interrupt>,
     deadline_us: Cell<u64>,
+    /// How long the run may take, as its user said it.
+    timeout_us: Cell<u64>,
     /// Operations counted by Rhai at the last wait and at the last look.
     operations: Cell<(u64, u64)>,
     /// When the script last waited, on the machine's clock.
@@ -104,14 +106,22 @@ impl Host {
             stream: RefCell::new(Stream::root(settings.seed).split("main")),
             state: RefCell::default(),
             deadline_us: Cell::new(u64::MAX),
+            timeout_us: Cell::new(u64::MAX),
             operations: Cell::new((0, 0)),
             waited: Cell::new(Instant::now()),
         }
     }
 
-    /// Ends the script at this time.
-    pub fn set_deadline(&self, t_us: u64) {
-        self.deadline_us.set(t_us);
+    /// Ends the script so long after it began.
+    pub fn set_deadline(&self, began_us: u64, timeout_us: u64) {
+        self.deadline_us.set(began_us.saturating_add(timeout_us));
+        self.timeout_us.set(timeout_us);
+    }
+
+    fn deadline_passed(&self) -> Error {
+        let timeout = self.timeout_us.get() as f64 / 1e6;
+        Error::new(ErrorKind::Deadline, format!("the run's deadline of {timeout} s has passed"))
+            .help("give more with `const OPTIONS = #{ timeout: \"30m\" };` or --timeout")
     }
 
     /// Hands in a command and waits for its reply.
@@ -135,7 +145,7 @@ impl Host {
                 biased;
                 result = job => result,
                 () = self.interrupt.raised() => Err(interrupted()),
-                () = self.clock.sleep_until(deadline_us) => Err(deadline(deadline_us)),
+                () = self.clock.sleep_until(deadline_us) => Err(self.deadline_passed()),
             }
         })
     }
@@ -154,7 +164,7 @@ impl Host {
             self.check_limits()?;
             self.mark_wait();
             at_once(self.clock_job(t_us.min(deadline_us)))?;
-            return if t_us >= deadline_us { Err(deadline(deadline_us)) } else { Ok(()) };
+            return if t_us >= deadline_us { Err(self.deadline_passed()) } else { Ok(()) };
         }
         self.wait(self.clock_job(t_us))
     }
@@ -186,7 +196,7 @@ impl Host {
             return Err(interrupted());
         }
         let deadline_us = self.deadline_us.get();
-        if self.clock.now_us() >= deadline_us { Err(deadline(deadline_us)) } else { Ok(()) }
+        if self.clock.now_us() >= deadline_us { Err(self.deadline_passed()) } else { Ok(()) }
     }
 
     /// Records an event; a journal that cannot take it ends the run.
@@ -207,11 +217,6 @@ fn runaway(spent: &str) -> Error {
 
 fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted")
-}
-
-fn deadline(deadline_us: u64) -> Error {
-    Error::new(ErrorKind::Deadline, format!("the run's deadline of {} s has passed", deadline_us as f64 / 1e6))
-        .help("give more with `const OPTIONS = #{ timeout: \"30m\" };` or --timeout")
 }
 
 /// The result of a job that never waits: everything on virtual time.

@@ -50,6 +50,12 @@ impl ClusterFolder {
         check_name(name)?;
         let clusters =
             std::path::absolute(data_dir.join("clusters")).map_err(|error| cannot("find", data_dir, &error))?;
+        if clusters.to_str().is_none() {
+            let message = format!("the data folder {} has a name that is not UTF-8", data_dir.display());
+            return Err(
+                Error::usage(message).help("a cluster that stays up needs one that is; name it with --data-dir")
+            );
+        }
         Ok(Self { name: name.to_owned(), path: clusters.join(name) })
     }
 
@@ -210,6 +216,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = ClusterFolder::new(&root.path().join("data"), "c1").unwrap();
         (root, folder)
+    }
+
+    #[test]
+    fn a_folder_whose_name_is_no_text_is_refused_before_anything_is_created() {
+        use std::os::unix::ffi::OsStrExt;
+        let refused = ClusterFolder::new(Path::new(std::ffi::OsStr::from_bytes(b"d\xff")), "c1").unwrap_err();
+        assert_eq!((refused.kind, refused.kind.exit_code()), (ErrorKind::Usage, 2));
     }
 
     #[test]

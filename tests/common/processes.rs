@@ -35,7 +35,7 @@ pub(crate) fn process(pid: u32) -> Option<Process> {
 }
 
 fn everybody() -> impl Iterator<Item = u32> {
-    std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    std::fs::read_dir("/proc").expect("a /proc").flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 const KINDS: [&str; 5] = ["net", "mnt", "pid", "uts", "ipc"];

@@ -110,3 +110,10 @@ loop { s += s; }"#), @r"
       |          ^
     ");
 }
+
+#[test]
+fn the_deadline_is_told_as_it_was_given_wherever_the_run_began() {
+    let script = r#"sleep("1h");"#;
+    let ended = Place::with(script, THREE).blockade(&["plan", "s.rhai", "--timeout", "1500ms"]).with(2);
+    assert!(ended.stderr.contains("the run's deadline of 1.5 s has passed"), "{}", ended.stderr);
+}

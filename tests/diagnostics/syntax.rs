@@ -144,3 +144,9 @@ fn carets_count_characters_not_bytes() {
     help: did you mean `note`?
     "#);
 }
+
+#[test]
+fn a_byte_order_mark_before_a_script_means_nothing() {
+    let script = "\u{feff}note(\"read\");\r\nlet x = 1;\r\n";
+    Place::with(script, THREE).blockade(&["plan", "s.rhai"]).with(0);
+}

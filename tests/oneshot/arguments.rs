@@ -46,3 +46,23 @@ fn what_makes_no_sense_is_refused_before_anything_is_looked_for() {
         assert!(ended.stdout.is_empty() && ended.stderr.starts_with("error: "), "{args:?}: {}", ended.stderr);
     }
 }
+
+#[test]
+fn no_name_leads_out_of_the_folder_of_clusters() {
+    let place = place();
+    let other = place.path().join(".blockade/clusters/other");
+    std::fs::create_dir_all(&other).unwrap();
+    for name in [".", ".."] {
+        for command in ["up", "status", "destroy"] {
+            place.blockade(&["--name", name, command]).with(2);
+        }
+    }
+    assert!(other.exists());
+}
+
+#[test]
+fn completions_for_a_reader_that_goes_away_are_no_crash() {
+    let line = format!("{} completions bash | head -1 >/dev/null; exit ${{PIPESTATUS[0]}}", super::common::BLOCKADE);
+    let ended = std::process::Command::new("bash").args(["-c", &line]).output().unwrap();
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
+}

@@ -19,8 +19,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// A frame larger than this is a broken peer: both outputs of an exec, each byte escaped, fit.
 const FRAME_BYTES_MAX: u32 = 512 << 20;
 
-/// The most of stdout, and of stderr, that an exec keeps.
-pub const OUTPUT_BYTES_MAX: usize = 16 << 20;
+/// The most of stdout, and of stderr, that an exec keeps: a script's texts hold both, even where each byte is replaced.
+pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
 
 /// A request and the type of its answer.
 pub trait Ask: Into<Request> {

@@ -1,5 +1,6 @@
 //! Looking at the nodes: programs, logs, connections, packets. What was seen is journaled.
 
+use super::super::engine::STRING_BYTES_MAX;
 use super::super::host::Host;
 use super::super::values::{self, known_keys, seconds};
 use super::{Scripted, at_call, odd_reply};
@@ -108,9 +109,17 @@ fn logs(engine: &mut Engine, host: &Rc<Host>) {
 
 fn read_log(host: &Host, node: &Dynamic, last: Option<usize>) -> Result<String> {
     let node = host.node(node)?;
-    let text = log_text(host, &node, last)?;
+    let text = end_of(log_text(host, &node, last)?, STRING_BYTES_MAX);
     observed(host, "logs", &node, json!({ "lines": text.lines().count() }))?;
     Ok(text)
+}
+
+/// The last lines of a log that is too long for a script.
+fn end_of(text: String, bytes: usize) -> String {
+    let Some(over) = text.len().checked_sub(bytes).filter(|over| *over > 0) else { return text };
+    let start = (over..=text.len()).find(|&start| text.is_char_boundary(start)).unwrap_or(over);
+    let line = text[start..].find('\n').map_or(start, |end| start + end + 1);
+    text[line..].to_owned()
 }
 
 fn log_text(host: &Host, node: &str, last: Option<usize>) -> Result<String> {
@@ -197,5 +206,17 @@ fn reachable(host: &Host, a: &Dynamic, b: &Dynamic) -> Result<bool> {
             Ok(arrives)
         }
         other => Err(odd_reply(&other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of;
+
+    #[test]
+    fn of_a_log_that_is_too_long_the_last_whole_lines_are_left() {
+        let end = |bytes| end_of("one\ntwö\nthree\n".to_owned(), bytes);
+        assert_eq!([end(100), end(15), end(14)], ["one\ntwö\nthree\n", "one\ntwö\nthree\n", "twö\nthree\n"]);
+        assert_eq!([end(9), end(8), end(7), end(0)], ["three\n", "three\n", "three\n", ""]);
     }
 }

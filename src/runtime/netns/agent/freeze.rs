@@ -17,6 +17,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Stops every process but ourselves. Returns when none runs; `TIMEDOUT` if one goes on regardless.
 pub(super) fn freeze(proc: BorrowedFd<'_>) -> Result<()> {
     let started = Instant::now();
+    let mut patience = Patience::WaitForAll;
     loop {
         match sys::kill(-1, libc::SIGSTOP) {
             // Nobody to stop.
@@ -25,15 +26,24 @@ pub(super) fn freeze(proc: BorrowedFd<'_>) -> Result<()> {
         }
         // A signal takes effect within microseconds, when its target next enters or leaves the kernel.
         for _ in 0..20 {
-            if all_stopped(proc)? {
+            if all_stopped(proc, patience)? {
                 return Ok(());
             }
             let _ = rustix::thread::nanosleep(&Timespec { tv_sec: 0, tv_nsec: 50_000 });
         }
+        patience = Patience::LeaveTheDeep;
         if started.elapsed() > LONGEST {
             return Err(Errno::TIMEDOUT);
         }
     }
+}
+
+/// What to make of a thread deep in the kernel (state D). Most come up at once and stop. Some stay: a vfork whose child
+/// is stopped, a disk. The signal is there before these get back to their own code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    WaitForAll,
+    LeaveTheDeep,
 }
 
 /// Continues every process but ourselves.
@@ -44,9 +54,9 @@ pub(super) fn thaw() -> Result<()> {
     }
 }
 
-fn all_stopped(proc: BorrowedFd<'_>) -> Result<bool> {
+fn all_stopped(proc: BorrowedFd<'_>, patience: Patience) -> Result<bool> {
     for pid in numbers(proc)? {
-        if pid != b"1" && !process_stopped(proc, &pid) {
+        if pid != b"1" && !process_stopped(proc, &pid, patience) {
             return Ok(false);
         }
     }
@@ -54,23 +64,25 @@ fn all_stopped(proc: BorrowedFd<'_>) -> Result<bool> {
 }
 
 /// A process that cannot be looked at has ended.
-fn process_stopped(proc: BorrowedFd<'_>, pid: &[u8]) -> bool {
+fn process_stopped(proc: BorrowedFd<'_>, pid: &[u8], patience: Patience) -> bool {
     let path = [pid, b"/task"].concat();
     let Ok(tasks) = openat(proc, path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else { return true };
     let Ok(threads) = numbers(tasks.as_fd()) else { return true };
-    threads.iter().all(|thread| thread_stopped(tasks.as_fd(), thread))
+    threads.iter().all(|thread| thread_stopped(tasks.as_fd(), thread, patience))
 }
 
-fn thread_stopped(tasks: BorrowedFd<'_>, thread: &[u8]) -> bool {
+fn thread_stopped(tasks: BorrowedFd<'_>, thread: &[u8], patience: Patience) -> bool {
     let read = || {
         let file = openat(tasks, [thread, b"/stat"].concat(), OFlags::CLOEXEC, Mode::empty())?;
         let mut stat = [0; 256];
         let length = rustix::io::read(&file, &mut stat)?;
         Ok::<_, Errno>(state(&stat[..length]))
     };
-    // T: stopped, t: stopped by a debugger, Z and X: ended. D: deep in the kernel (a vfork whose child is stopped, or
-    // a disk): the signal is there before it gets back to its own code.
-    read().map_or(true, |state| matches!(state, None | Some(b'T' | b't' | b'Z' | b'X' | b'D')))
+    // T: stopped, t: stopped by a debugger, Z and X: ended, D: deep in the kernel.
+    match read() {
+        Ok(Some(state)) => b"TtZX".contains(&state) || (state == b'D' && patience == Patience::LeaveTheDeep),
+        Ok(None) | Err(_) => true,
+    }
 }
 
 /// The letter behind the name, which is in parentheses and may hold any.

@@ -74,12 +74,14 @@ impl<'a> Step<'a> {
             }
             Err(error) => {
                 // The rules stay as they are until somebody asks for others: better an old cut than none.
+                let meddled = self.state.was_meddled_with();
                 let before = match &self.state.held {
                     Held::Known(held) => held.clone(),
                     Held::Unsure(either) => either[0].clone(),
                 };
-                self.state.held = Held::Unsure(Box::new([before, self.wanted]));
-                Some((self.name, error))
+                self.state.held = Held::Unsure(Box::new([before, self.wanted.clone()]));
+                let outcome = if meddled { self.state.start_over(self.wanted) } else { Err(error) };
+                outcome.err().map(|error| (self.name, error))
             }
         }
     }
@@ -98,6 +100,52 @@ impl State {
                 }
                 self.nft.anew(wanted).map(|transaction| vec![transaction])
             }
+        }
+    }
+
+    /// Whether somebody else (a node's program may be root) has changed what we believe to be there.
+    fn was_meddled_with(&mut self) -> bool {
+        let State { nft, held } = self;
+        matches!(held, Held::Known(held) if matches!(nft.holds(held), Ok(false)))
+    }
+
+    /// The same once more, after asking the kernel what is there.
+    fn start_over(&mut self, wanted: Ruleset) -> Result<()> {
+        let transactions = self.way_to(&wanted)?;
+        self.nft.apply(&transactions)?;
+        self.held = Held::Known(wanted);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Filter;
+    use crate::kernel::testing::{Namespace, v4};
+    use crate::plan::Refusal;
+
+    fn dropping(nodes: &[usize]) -> Ruleset {
+        let mut ruleset = Ruleset::default();
+        ruleset.refused.entry((Filter::ANY, Refusal::Drop)).or_default().extend(nodes.iter().map(|&node| v4(node)));
+        ruleset
+    }
+
+    fn become_(rules: &Rules, wanted: &Ruleset) {
+        let applied = apply(vec![("n1".to_owned(), rules, wanted.clone())]);
+        assert!(applied.failures.is_empty(), "{:?}", applied.failures);
+        assert!(rules.0.borrow_mut().nft.holds(wanted).unwrap());
+    }
+
+    #[test]
+    fn a_program_that_flushes_our_rules_stops_neither_the_next_fault_nor_the_healing() {
+        let Some(namespace) = Namespace::new() else { return };
+        let rules = namespace.inside(Rules::open).unwrap();
+        for next in [dropping(&[1, 2]), Ruleset::default()] {
+            become_(&rules, &dropping(&[1]));
+            let flushed = rules.0.borrow_mut().nft.anew(&Ruleset::default()).unwrap();
+            rules.0.borrow_mut().nft.apply(&[flushed]).unwrap();
+            become_(&rules, &next);
         }
     }
 }
