@@ -234,3 +234,25 @@ fn no_function_of_this_version_is_missing_above() {
     let expected: BTreeSet<_> = later.split(' ').chain(shaping.split(' ')).collect();
     assert_eq!(names.difference(&called).copied().collect::<BTreeSet<_>>(), expected);
 }
+
+#[test]
+fn results_that_a_full_disk_does_not_take_are_an_error() {
+    let place = Place::with("isolate(\"n1\");", THREE);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let plan = std::process::Command::new(common::BLOCKADE)
+        .args(["plan", "s.rhai", "--json"])
+        .current_dir(place.path())
+        .stdout(full)
+        .output()
+        .unwrap();
+    let says = String::from_utf8_lossy(&plan.stderr);
+    assert_eq!((plan.status.code(), says.contains("No space left")), (Some(3), true), "{says}");
+}
+
+#[test]
+fn a_misspelt_parameter_is_noticed() {
+    let place = Place::with("note(param(\"acks\", \"all\"));", THREE);
+    let planned = place.blockade(&["plan", "s.rhai", "--set", "ack_s=one", "--set", "acks=two"]).with(0);
+    assert_eq!(planned.stderr, "warning: --set ack_s: neither the script nor the cluster file mentions it\n");
+    assert!(planned.stdout.contains("two"), "{}", planned.stdout);
+}
