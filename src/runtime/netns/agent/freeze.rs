@@ -26,7 +26,8 @@ pub(super) fn freeze(proc: BorrowedFd<'_>) -> Result<()> {
         }
         // A signal takes effect within microseconds, when its target next enters or leaves the kernel.
         for _ in 0..20 {
-            if all_stopped(proc, patience)? {
+            // Twice: a child whose parent was just forking may be too young for the first look's list.
+            if all_stopped(proc, patience)? && all_stopped(proc, patience)? {
                 return Ok(());
             }
             let _ = rustix::thread::nanosleep(&Timespec { tv_sec: 0, tv_nsec: 50_000 });
