@@ -46,7 +46,7 @@ impl Address for Ipv6Addr {
 
 pub(super) fn serialize<A: Address, S: Serializer>(set: &BTreeSet<A>, serializer: S) -> Result<S::Ok, S::Error> {
     let mut bytes = Vec::with_capacity(set.len() * A::BYTES);
-    for address in set.iter() {
+    for address in set {
         address.append(&mut bytes);
     }
     serializer.serialize_bytes(&bytes)

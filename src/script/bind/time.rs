@@ -55,7 +55,7 @@ fn conditions(engine: &mut Engine, host: &Rc<Host>) {
                 return Ok(true);
             }
             let message = format!("the condition did not come true within {} s", seconds(timeout_us));
-            Err(raise(ran_out(&own, "wait_until", &message)))
+            Err(raise(ran_out("wait_until", &message)))
         },
     );
     let own = Rc::clone(host);
@@ -83,10 +83,9 @@ fn claim(host: &Host, name: &str, ok: bool, message: &str) -> Result<()> {
     if ok { Ok(()) } else { Err(Error::new(ErrorKind::Failed, format!("{name} does not hold: {message}"))) }
 }
 
-/// A wait that ran out fails the run, also where the script catches the error.
-fn ran_out(host: &Host, name: &str, message: &str) -> Error {
-    let recorded = host.record(EventBody::Check { name: name.to_owned(), ok: false, message: message.to_owned() });
-    recorded.err().unwrap_or_else(|| Error::new(ErrorKind::Failed, format!("{name}: {message}")))
+/// A wait that ran out. Other than a claim a script may catch it: to wait in vain can be what it expects.
+pub(super) fn ran_out(name: &str, message: &str) -> Error {
+    Error::new(ErrorKind::Failed, format!("{name}: {message}"))
 }
 
 fn comes_true(host: &Host, context: &NativeCallContext, timeout_us: u64, cond: &FnPtr) -> Scripted<bool> {
