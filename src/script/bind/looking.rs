@@ -3,11 +3,10 @@
 use super::super::engine::STRING_BYTES_MAX;
 use super::super::host::Host;
 use super::super::values::{self, known_keys, seconds};
-use super::time::ran_out;
 use super::{Scripted, at_call, odd_reply};
 use crate::engine::{Command, EventBody, Exec, ExecOutput, Reply};
 use crate::fault::Party;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use rhai::{Array, Dynamic, Engine, Map};
 use serde_json::{Value, json};
 use std::rc::Rc;
