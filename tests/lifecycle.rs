@@ -268,7 +268,7 @@ nodes:
         assert(wait_log("n1", "^o.t$", "1s"));
         let told = "";
         try { wait_log("n1", "never", "100ms"); } catch (error) { told = error.message; }
-        assert(told == "wait_log: n1 did not log /never/ within 0.1 s", told);
+        assert(told == "n1 did not log /never/ within 0.1 s", told);
         stop("n1");
         assert(logs("n1", #{ last: 1 }) == "err\n");
     "#;

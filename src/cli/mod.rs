@@ -31,6 +31,8 @@ struct Cli {
     command: Command,
 }
 
+const DATA_DIR: &str = ".blockade";
+
 /// What every command takes.
 #[derive(clap::Args)]
 pub(crate) struct Global {
@@ -38,7 +40,7 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where blockade keeps its files
-    #[arg(short, long, global = true, value_name = "DIR", default_value = ".blockade")]
+    #[arg(short, long, global = true, value_name = "DIR", default_value = DATA_DIR)]
     data_dir: PathBuf,
     /// The cluster's name [default: from the current folder's]
     #[arg(short, long, global = true)]
@@ -97,7 +99,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match dispatch(cli) {
+    match dispatch(cli).and_then(|code| match report::lost() {
+        Some(error) if code == ExitCode::SUCCESS => Err(error),
+        _ => Ok(code),
+    }) {
         Ok(code) => code,
         Err(error) => {
             report::error(&error);

@@ -51,10 +51,12 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
         (None, Some(seed)) => (seed, seed),
         (None, None) => setup::fresh_seed().map(|seed| (seed, seed))?,
     };
+    let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
+    setup::warn_of_unused(&params, &setup::load(place, &args.script, first, &params, Some(RuntimeKind::Sim))?);
     let mut worst = 0;
     let mut passed = 0_u64;
     for seed in first..=last {
-        let outcome = plan(place, args, seed)?;
+        let outcome = plan(place, args, seed, &params)?;
         passed += u64::from(outcome.exit_code() == 0);
         worst = worst.max(outcome.exit_code());
         let failure = outcome.error.as_ref().or(outcome.cleanup.as_ref());
@@ -68,16 +70,15 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     Ok(worst)
 }
 
-fn plan(place: &Place, args: &Args, seed: u64) -> Result<Outcome> {
-    let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
-    let setup = setup::load(place, &args.script, seed, &params, Some(RuntimeKind::Sim))?;
+fn plan(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, String>) -> Result<Outcome> {
+    let setup = setup::load(place, &args.script, seed, params, Some(RuntimeKind::Sim))?;
     let settings = Settings {
         script: setup.script,
         cluster: setup.cluster,
         cluster_text: setup.cluster_text,
         kind: RuntimeKind::Sim,
         seed,
-        params,
+        params: params.clone(),
         timeout_us: args.timeout,
         folder: None,
         attached: None,

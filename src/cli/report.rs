@@ -1,11 +1,24 @@
 //! How text leaves: results to stdout, errors to stderr, colour only on a terminal that wants it.
 
 use crate::Error;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 
-/// One line on stdout. A reader that has gone (`| head`) is no error.
+/// Why results did not reach stdout.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// One line on stdout. A reader that has gone (`| head`) is no error; a full disk is one, at the end: see [`lost`].
 pub(super) fn line(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    if let Err(error) = writeln!(std::io::stdout(), "{text}")
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _first = LOST.set(error.to_string());
+    }
+}
+
+/// The error that results did not reach stdout, if some did not.
+pub(super) fn lost() -> Option<Error> {
+    LOST.get().map(|cause| Error::machine(format!("cannot write the results to standard output: {cause}")))
 }
 
 /// One line on stderr.

@@ -12,7 +12,7 @@ use crate::script::{Interrupt, Script};
 use crate::supervisor::{self, Launch};
 use crate::{ErrorKind, Result};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(clap::Args)]
@@ -58,6 +58,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
         report::line(&format!("seed {seed}"));
     }
     let setup = prepare(place, args, seed, &params)?;
+    setup::warn_of_unused(&params, &setup);
     let folder = RunFolder::create(args.out.as_deref(), &place.data_dir.join("runs"), seed)?;
     let settings = Settings {
         script: setup.script,
@@ -132,6 +133,12 @@ fn replay(args: &Args, place: &Place, seed: u64) -> String {
     }
     if let Some(config) = &place.config {
         words.extend(["--config".to_owned(), config.display().to_string()]);
+    }
+    if let Some(name) = &place.name {
+        words.extend(["--name".to_owned(), name.clone()]);
+    }
+    if place.data_dir != Path::new(super::DATA_DIR) {
+        words.extend(["--data-dir".to_owned(), place.data_dir.display().to_string()]);
     }
     for (flag, given) in [("--keep", args.keep), ("--attach", args.attach)] {
         words.extend(given.then(|| flag.to_owned()));

@@ -63,6 +63,18 @@ pub(super) fn runtime(text: &str) -> std::result::Result<RuntimeKind, String> {
         .ok_or_else(|| "expected docker, netns or sim".to_owned())
 }
 
+/// A misspelt `--set` would otherwise pass for a run with the parameter's default.
+pub(super) fn warn_of_unused(params: &BTreeMap<String, String>, setup: &Setup) {
+    for name in unmentioned(params, &[setup.script.text(), &setup.cluster_text]) {
+        super::report::message(&format!("warning: --set {name}: neither the script nor the cluster file mentions it"));
+    }
+}
+
+/// The parameters that none of these texts can be asking for.
+fn unmentioned<'a>(params: &'a BTreeMap<String, String>, texts: &[&str]) -> Vec<&'a str> {
+    params.keys().map(String::as_str).filter(|name| !texts.iter().any(|text| text.contains(name))).collect()
+}
+
 /// Reads the script and its cluster file. Real runtimes get a subnet that the host does not use.
 pub(super) fn load(
     place: &Place,
@@ -82,4 +94,16 @@ pub(super) fn load(
     let cluster = cluster::load(&cluster_path, &cluster_text, &variables)?;
     let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
     Ok(Setup { script, cluster, cluster_text, kind, attached: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_nobody_asks_for_is_noticed() {
+        let params = ["acks", "akcs", "port"].map(|name| (name.to_owned(), String::new())).into();
+        let texts = ["let acks = param(\"acks\", \"all\");", "command: serve ${param:port:7000}"];
+        assert_eq!(unmentioned(&params, &texts), ["akcs"]);
+    }
 }

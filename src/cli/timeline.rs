@@ -87,10 +87,16 @@ impl Timeline {
 impl Output for Timeline {
     fn event(&mut self, event: &Event) -> Result<()> {
         if let Some((mark, text)) = self.describe(event) {
-            report::line(&format!("{:>8.3} s  {mark:<7} {text}", event.t_us as f64 / 1e6));
+            report::line(&format!("{:>8.3} s  {mark:<7} {}", event.t_us as f64 / 1e6, printable(&text)));
         }
         Ok(())
     }
+}
+
+/// What programs print may hold sequences that move a terminal's cursor or clear it: they are shown, not obeyed.
+fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && !"\n\t".contains(c) { c.escape_default().to_string() } else { c.into() };
+    text.chars().map(shown).collect()
 }
 
 /// A time span with a unit that fits it.
@@ -99,5 +105,15 @@ fn span(duration_us: u64) -> String {
         0..10_000 => format!("{:.1} ms", duration_us as f64 / 1e3),
         10_000..1_000_000 => format!("{} ms", duration_us / 1_000),
         _ => format!("{:.2} s", duration_us as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn what_would_move_a_terminals_cursor_is_shown_instead() {
+        assert_eq!(printable("a\tb\nä \u{1b}[2J\r\u{7}"), "a\tb\nä \\u{1b}[2J\\r\\u{7}");
     }
 }

@@ -187,6 +187,10 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
         }
         .into();
     }
+    if name.starts_with("anon$") {
+        let message = format!("the closure takes other arguments than the ({}) it is called with", kinds(given, ", "));
+        return source.diagnostic(position, message).help("write `||` for a closure without arguments").into();
+    }
     let takes = if known.is_empty() { own.join(" or ") } else { known.join(" or ") };
     let given = kinds(given, ", ");
     source.diagnostic(position, format!("`{name}` does not take ({given})")).help(format!("it is {takes}")).into()

@@ -7,6 +7,7 @@ use crate::engine::{Command, Event, Job, Port, Reply};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::oneshot;
@@ -60,19 +61,38 @@ pub async fn destroy(folder: &ClusterFolder) -> Result<bool> {
         Reached::Supervisor(stream) => {
             let port = RemotePort::open(folder, stream, None)?;
             let answer = port.ask(Ask::Destroy).await;
-            // Two may want the end at once; it is enough that it has come.
-            if answer.is_err() && matches!(folder.reach(), Ok(Reached::Nobody)) && port.is_lost() {
-                return Ok(true);
+            if answer.is_ok() || !port.is_lost() {
+                return answer.map(|_| true);
             }
-            answer.map(|_| true)
+            after_the_loss(folder).await.unwrap_or_else(|| answer.map(|_| true))
         }
-        Reached::Dead(_) => match folder.claim()? {
-            Some(claim) => folder.remove(&claim).map(|()| false),
-            None => Err(folder.busy()),
-        },
+        Reached::Dead(_) => clear_up(folder),
         Reached::Nobody => Err(folder.nobody()),
         Reached::Busy => Err(folder.busy()),
     }
+}
+
+/// Removes what a dead supervisor left.
+fn clear_up(folder: &ClusterFolder) -> Result<bool> {
+    match folder.claim()? {
+        Some(claim) => folder.remove(&claim).map(|()| false),
+        None => Err(folder.busy()),
+    }
+}
+
+/// What came of a supervisor that went away instead of answering: another destroyed it at the same time, or it was
+/// killed a moment ago and its threads still hold what it held. `None` if that does not show soon.
+async fn after_the_loss(folder: &ClusterFolder) -> Option<Result<bool>> {
+    const LOOKS: u32 = 100;
+    const INTERVAL: Duration = Duration::from_millis(10);
+    for _ in 0..LOOKS {
+        match folder.reach() {
+            Ok(Reached::Nobody) => return Some(Ok(true)),
+            Ok(Reached::Dead(_)) => return Some(clear_up(folder)),
+            _ => tokio::time::sleep(INTERVAL).await,
+        }
+    }
+    None
 }
 
 impl RemotePort {

@@ -276,3 +276,17 @@ fn one_node_is_not_several() {
       | ^^^^^^
     "#);
 }
+
+#[test]
+fn a_condition_that_wants_arguments() {
+    insta::assert_snapshot!(told(r#"wait_until("1s", |x| true);"#), @r#"
+    exit 2
+    error: the closure takes other arguments than the () it is called with
+     --> s.rhai:1:1
+      |
+    1 | wait_until("1s", |x| true);
+      | ^^^^^^^^^^
+      |
+    help: write `||` for a closure without arguments
+    "#);
+}

@@ -142,3 +142,19 @@ async fn a_pause_during_a_command_stops_it_too_and_its_timeout_still_holds() {
     let done = tokio::time::timeout(Duration::from_secs(20), running).await.unwrap().unwrap().unwrap();
     assert!(done.timed_out);
 }
+
+#[tokio::test]
+async fn a_command_that_comes_as_the_node_ends_is_refused_or_run_but_never_an_error_of_the_machine() {
+    let mut cluster = cluster!(1);
+    for _ in 0..30 {
+        cluster.start("n1", "exit 0").await;
+        loop {
+            match cluster.agent.call(sh("n1", "true")).await {
+                Ok(_) => {}
+                Err(Failure::NotRunning(_)) => break,
+                Err(failure) => panic!("{failure:?}"),
+            }
+        }
+        cluster.exit().await;
+    }
+}

@@ -4,6 +4,7 @@ use crate::cluster::{Cluster, Node};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where a node's program starts: private to the node and the run.
@@ -20,7 +21,14 @@ fn temporary(workdir: &Path) -> PathBuf {
 pub(super) fn create(folder: &Path, node: &Node) -> Result<()> {
     let workdir = path(folder, node);
     let cannot = |path: &Path, error: std::io::Error| {
-        Error::machine(format!("cannot write {} of node {}: {error}", path.display(), node.name))
+        let message = format!("cannot write {} of node {}: {error}", path.display(), node.name);
+        match error.kind() {
+            // In a folder that only we write to, the cluster file itself asks for both.
+            ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                Error::usage(message).help("a key of its `files:` is a folder already, or in the way of another one")
+            }
+            _ => Error::machine(message),
+        }
     };
     let temporary = temporary(&workdir);
     std::fs::create_dir_all(&temporary).map_err(|error| cannot(&temporary, error))?;
@@ -87,4 +95,28 @@ pub(super) fn hosts(cluster: &Cluster, node: &Node) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind as Kind;
+    use crate::cluster::Variables;
+
+    fn written(files: &str) -> Option<Kind> {
+        let folder = tempfile::tempdir().unwrap();
+        let params = BTreeMap::new();
+        let variables = Variables { name: "test", seed: 1, params: &params, env: &|_| None, used: &[] };
+        let text = format!("nodes: {{ n1: {{ files: {{ {files} }} }} }}");
+        let cluster = crate::cluster::load(Path::new("c.yaml"), &text, &variables).unwrap();
+        create(folder.path(), &cluster.nodes[0]).err().map(|error| error.kind)
+    }
+
+    #[test]
+    fn files_that_are_in_each_others_way_are_an_error_of_the_cluster_file() {
+        assert_eq!(written("a/b: x, a/c: y, tmp/d: z"), None);
+        for files in [".: x", "tmp: x", "a: x, a/b: y"] {
+            assert_eq!(written(files), Some(Kind::Usage), "{files}");
+        }
+    }
 }

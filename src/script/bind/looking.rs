@@ -3,11 +3,10 @@
 use super::super::engine::STRING_BYTES_MAX;
 use super::super::host::Host;
 use super::super::values::{self, known_keys, seconds};
-use super::time::ran_out;
 use super::{Scripted, at_call, odd_reply};
 use crate::engine::{Command, EventBody, Exec, ExecOutput, Reply};
 use crate::fault::Party;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use rhai::{Array, Dynamic, Engine, Map};
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -147,7 +146,7 @@ fn wait_log(host: &Host, node: &Dynamic, pattern: &Dynamic, timeout: &Dynamic) -
         if host.clock.now_us() >= end_us {
             observed(host, "wait_log", &node, json!({ "pattern": pattern, "found": false }))?;
             let message = format!("{node} did not log /{pattern}/ within {} s", seconds(timeout_us));
-            return Err(ran_out("wait_log", &message));
+            return Err(Error::new(ErrorKind::Failed, message));
         }
         host.sleep_until(end_us.min(host.clock.now_us() + LOG_INTERVAL_US))?;
     }

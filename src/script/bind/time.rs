@@ -55,7 +55,7 @@ fn conditions(engine: &mut Engine, host: &Rc<Host>) {
                 return Ok(true);
             }
             let message = format!("the condition did not come true within {} s", seconds(timeout_us));
-            Err(raise(ran_out("wait_until", &message)))
+            Err(raise(ran_out(&message)))
         },
     );
     let own = Rc::clone(host);
@@ -84,8 +84,8 @@ fn claim(host: &Host, name: &str, ok: bool, message: &str) -> Result<()> {
 }
 
 /// A wait that ran out. Other than a claim a script may catch it: to wait in vain can be what it expects.
-pub(super) fn ran_out(name: &str, message: &str) -> Error {
-    Error::new(ErrorKind::Failed, format!("{name}: {message}"))
+fn ran_out(message: &str) -> Error {
+    Error::new(ErrorKind::Failed, format!("wait_until: {message}"))
 }
 
 fn comes_true(host: &Host, context: &NativeCallContext, timeout_us: u64, cond: &FnPtr) -> Scripted<bool> {

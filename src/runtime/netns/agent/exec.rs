@@ -7,7 +7,8 @@ use super::{init, namespace, sys, tree};
 use crate::error::{Error, Result};
 use crate::runtime::netns::protocol::{Ended, Exec, Executed, Failure, OUTPUT_BYTES_MAX};
 use crate::runtime::netns::readable::{Readable, readable};
-use rustix::fd::{AsFd, AsRawFd};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
@@ -28,9 +29,11 @@ pub(super) async fn exec(agent: &Agent, node: &Node, request: Exec) -> Result<Ex
     let named = |error: Error| error.context(format!("node {}", node.name()));
     let image = Image::new(&request.argv, &request.env, request.cwd.as_deref(), request.user.as_deref());
     let image = image.map_err(named)?;
+    let not_running = || Failure::NotRunning(node.name().to_owned());
     let started = Running::start(agent, run.init(), &image).map_err(|errno| match errno {
-        // The init ended between the look and the call.
-        Errno::SRCH | Errno::NOMEM if node.running().is_err() => Failure::NotRunning(node.name().to_owned()),
+        // The init ended before the call, whether or not we have heard of it.
+        Errno::SRCH => not_running(),
+        Errno::NOMEM if has_ended(run.init()) => not_running(),
         errno => named(Error::machine(format!("cannot start a command: {}", super::enter::io(errno)))).into(),
     })?;
     let timeout = request.timeout_ms.map(Duration::from_millis);
@@ -38,8 +41,15 @@ pub(super) async fn exec(agent: &Agent, node: &Node, request: Exec) -> Result<Ex
     let outcome = outcome.map_err(|error| named(Error::machine(format!("a command got lost: {error}"))))?;
     match outcome {
         Outcome::Ended(executed) => Ok(Executed { took_us: micros(began), ..executed }),
+        Outcome::Broken(Broken { step: Step::Namespaces, errno: Errno::SRCH }) => Err(not_running()),
         Outcome::Broken(broken) => Ok(Executed { took_us: micros(began), ..not_run(&image, broken).map_err(named)? }),
     }
+}
+
+/// Whether the process behind this descriptor is no more.
+fn has_ended(process: BorrowedFd<'_>) -> bool {
+    let now = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::from_borrowed_fd(process, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
 }
 
 fn micros(since: Instant) -> u64 {
@@ -74,7 +84,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(agent: &Agent, init: rustix::fd::BorrowedFd<'_>, image: &Image) -> Result<Self, Errno> {
+    fn start(agent: &Agent, init: BorrowedFd<'_>, image: &Image) -> Result<Self, Errno> {
         let pair = || pipe_with(PipeFlags::CLOEXEC);
         let ((stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr)) = (pair()?, pair()?, pair()?);
         let (failure, failing) = pair()?;
