@@ -4,6 +4,7 @@ use crate::skip::skip;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 /// An id that owns nothing on any machine.
@@ -18,8 +19,8 @@ fn everything_holds_for_an_ordinary_user() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
     let (tests, binary) = (folder.path().join("tests"), folder.path().join("blockade"));
-    fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_blockade"), &binary).unwrap();
+    copy(&std::env::current_exe().unwrap(), &tests);
+    copy(env!("CARGO_BIN_EXE_blockade").as_ref(), &binary);
     let output = Command::new(tests)
         .arg("--test-threads=4")
         .env("BLOCKADE_BINARY", binary)
@@ -57,4 +58,10 @@ fn a_machine_without_user_namespaces_says_so_and_how_to_mend_it() {
         return skip(&format!("cannot be tried here: {output:?}"));
     };
     insta::assert_snapshot!(skipped.trim(), @"network::there_is_no_way_out: cannot create a user namespace: user namespaces are switched off (user.max_user_namespaces is 0) (`sudo sysctl user.max_user_namespaces=10000`, or run blockade as root)");
+}
+
+/// By another process: a child of a test beside this one would hold the copy open for writing, and nobody can run a
+/// file that somebody writes.
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
 }
