@@ -54,6 +54,13 @@ pub(super) struct Inner {
 impl Netns {
     /// Starts an agent. Nothing of the cluster exists yet.
     pub async fn create(cluster: &Arc<Cluster>, folder: &Path) -> Result<(Self, Notices)> {
+        if let Some(node) = cluster.nodes.iter().find(|node| node.docker.image.is_some() && node.command.is_none()) {
+            return Err(Error::usage(format!(
+                "node {} has an image and no command: it needs the docker runtime",
+                node.name
+            ))
+            .help("give it a `command`, which netns runs without the image"));
+        }
         let (agent, heard) = Agent::launch().await?;
         let inner = Arc::new(Inner {
             agent,
