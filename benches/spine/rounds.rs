@@ -102,13 +102,41 @@ fn one_shot() -> Vec<Figure> {
 
 fn up_and_destroy() -> Vec<Figure> {
     let folder = place("", &idle(50));
-    let mut up = Vec::new();
-    let mut destroy = Vec::new();
+    let (mut up, mut destroy, mut peer_up, mut peer_down) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         up.push(timed(folder.path(), &["-c", "s.yaml", "up"]));
         destroy.push(timed(folder.path(), &["destroy"]));
+        if let Some((up, down)) = mininet() {
+            peer_up.push(up);
+            peer_down.push(down);
+        }
     }
-    vec![figure("`up` of 50 nodes", up, "ms", "≤ 300 ms"), figure("`destroy` of 50 nodes", destroy, "ms", "≤ 300 ms")]
+    let times = |peer: &[f64], own: &[f64]| peer.iter().zip(own).map(|(peer, own)| peer / own).collect::<Vec<_>>();
+    let (faster_up, faster_down) = (times(&peer_up, &up), times(&peer_down, &destroy));
+    let mut figures = vec![
+        figure("`up` of 50 nodes", up, "ms", "≤ 300 ms"),
+        figure("`destroy` of 50 nodes", destroy, "ms", "≤ 300 ms"),
+    ];
+    if peer_up.is_empty() {
+        eprintln!(
+            "SKIPPED the peer of up and destroy: no Mininet here (Debian: mininet bridge-utils net-tools, as root)"
+        );
+    } else {
+        figures.push(figure("Mininet 2.3, 50 hosts on a Linux bridge: start", peer_up, "ms", ""));
+        figures.push(figure("… stop", peer_down, "ms", ""));
+        figures.push(figure("`up` is faster, pair by pair", faster_up, "times", ""));
+        figures.push(figure("`destroy` is faster, pair by pair", faster_down, "times", ""));
+    }
+    figures
+}
+
+/// How long Mininet takes to start and to stop as many hosts, milliseconds.
+fn mininet() -> Option<(f64, f64)> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/mininet_50.py");
+    let output = Command::new("/usr/bin/python3").arg(script).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (up, down) = text.trim().split_once(' ')?;
+    Some((up.parse().ok()?, down.parse().ok()?))
 }
 
 fn empty_run() -> Vec<Figure> {
