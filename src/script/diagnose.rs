@@ -13,7 +13,7 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub(super) struct Raised(pub(super) Error);
 
-/// One that no script may catch: Ctrl-C, the deadline, a journal that cannot be written.
+/// One that no script may catch: Ctrl-C and the deadline.
 #[derive(Clone, Debug)]
 pub(super) struct Uncatchable(pub(super) Error);
 
