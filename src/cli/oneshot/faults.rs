@@ -211,10 +211,15 @@ impl Heal {
         if let Some(unknown) = self.ids.iter().find(|id| !active.iter().any(|info| info.id == **id)) {
             return Err(Error::usage(format!("no fault {unknown} is active")).help("`blockade faults` lists them"));
         }
-        let mut healed = Vec::new();
+        // One that cannot be healed does not keep the others from it.
+        let (mut healed, mut outcome) = (Vec::new(), Ok(()));
         for id in self.ids {
-            healed.extend(faults(remote, Command::Heal { which: Selection::One(id) }).await?);
+            match faults(remote, Command::Heal { which: Selection::One(id) }).await {
+                Ok(gone) => healed.extend(gone),
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
         }
+        outcome?;
         show::healed(&healed, self.format)
     }
 }
