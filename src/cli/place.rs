@@ -5,7 +5,7 @@ use crate::kernel::address::used_subnets;
 use crate::supervisor::ClusterFolder;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `--config`, `--data-dir` and `--name` say.
 #[derive(Clone, Debug)]
@@ -32,14 +32,22 @@ impl Place {
         ClusterFolder::new(&self.data_dir, &self.name()?)
     }
 
-    /// Reads the cluster from its file. Real nodes get a subnet that the host does not use.
-    pub fn load(&self, seed: u64, params: &BTreeMap<String, String>, kind: Option<RuntimeKind>) -> Result<Cluster> {
-        let path = cluster::find(None, self.config.as_deref())?;
+    /// Reads the cluster, and the text of its file: the script's own where there is a script, else the folder's. Real
+    /// nodes get a subnet that the host does not use; a simulated cluster must be the same on every machine.
+    pub fn load(
+        &self,
+        script: Option<&Path>,
+        seed: u64,
+        params: &BTreeMap<String, String>,
+        kind: Option<RuntimeKind>,
+    ) -> Result<(Cluster, String)> {
+        let path = cluster::find(script, self.config.as_deref())?;
         let text = std::fs::read_to_string(&path)
-            .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;
+            .map_err(|error| Error::usage(format!("cannot read the cluster file {}: {error}", path.display())))?;
         let env = |name: &str| std::env::var(name).ok();
         let name = self.name()?;
         let used = if kind == Some(RuntimeKind::Sim) { Vec::new() } else { used_subnets()? };
-        cluster::load(&path, &text, &Variables { name: &name, seed, params, env: &env, used: &used })
+        let cluster = cluster::load(&path, &text, &Variables { name: &name, seed, params, env: &env, used: &used })?;
+        Ok((cluster, text))
     }
 }

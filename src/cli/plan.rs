@@ -1,30 +1,21 @@
 //! `blockade plan`: what a seed would do, without doing it.
 
 use super::place::Place;
+use super::report;
+use super::setup::{self, ScriptArgs};
 use super::timeline::{JsonLines, Timeline};
-use super::{report, setup};
 use crate::cluster::RuntimeKind;
 use crate::engine::Output;
 use crate::run::{self, Outcome, Settings};
-use crate::script::Interrupt;
 use crate::{Error, Result};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The script
-    script: PathBuf,
-    /// Makes every choice of the script; a fresh one is drawn and printed where none is given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
+    #[command(flatten)]
+    common: ScriptArgs,
     /// Plan many seeds, both ends included
     #[arg(long, value_name = "A..B", conflicts_with = "seed", value_parser = seeds)]
     seeds: Option<(u64, u64)>,
-    /// Give the script and the cluster file a parameter; may be repeated
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setup::parameter)]
-    params: Vec<(String, String)>,
     /// End the run after this (virtual) time
     #[arg(long, value_name = "D", value_parser = setup::duration)]
     timeout: Option<u64>,
@@ -46,17 +37,19 @@ fn seeds(text: &str) -> std::result::Result<(u64, u64), String> {
 }
 
 pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
-    let (first, last) = match (args.seeds, args.seed) {
-        (Some(range), _) => range,
-        (None, Some(seed)) => (seed, seed),
-        (None, None) => setup::fresh_seed().map(|seed| (seed, seed))?,
+    let (first, last) = match args.seeds {
+        Some(range) => range,
+        None => args.common.seed().map(|seed| (seed, seed))?,
     };
-    let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
-    setup::warn_of_unused(&params, &setup::load(place, &args.script, first, &params, Some(RuntimeKind::Sim))?);
+    let params = args.common.params();
     let mut worst = 0;
     let mut passed = 0_u64;
     for seed in first..=last {
-        let outcome = plan(place, args, seed, &params)?;
+        let setup = setup::load(place, &args.common.script, seed, &params, Some(RuntimeKind::Sim))?;
+        if seed == first {
+            setup::warn_of_unused(&params, &setup);
+        }
+        let outcome = plan(args, setup.settings(seed, params.clone(), args.timeout, None))?;
         passed += u64::from(outcome.exit_code() == 0);
         worst = worst.max(outcome.exit_code());
         let failure = outcome.error.as_ref().or(outcome.cleanup.as_ref());
@@ -70,20 +63,8 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     Ok(worst)
 }
 
-fn plan(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, String>) -> Result<Outcome> {
-    let setup = setup::load(place, &args.script, seed, params, Some(RuntimeKind::Sim))?;
-    let settings = Settings {
-        script: setup.script,
-        cluster: setup.cluster,
-        cluster_text: setup.cluster_text,
-        kind: RuntimeKind::Sim,
-        seed,
-        params: params.clone(),
-        timeout_us: args.timeout,
-        folder: None,
-        attached: None,
-        interrupt: Arc::new(Interrupt::default()),
-    };
+fn plan(args: &Args, settings: Settings) -> Result<Outcome> {
+    let seed = settings.seed;
     let output: Vec<Box<dyn Output>> = match (args.json, args.quiet) {
         (true, _) => vec![Box::new(JsonLines::start(&run::header(&settings)?))],
         (false, true) => Vec::new(),

@@ -2,33 +2,26 @@
 
 use super::place::Place;
 use super::report;
-use super::setup::{self, Setup};
+use super::setup::{self, ScriptArgs, Setup};
 use super::timeline::{JsonLines, Timeline};
 use crate::cluster::RuntimeKind;
 use crate::engine::Output;
 use crate::journal::{RunFolder, Verdict};
-use crate::run::{self, Attached, Outcome, Settings};
-use crate::script::{Interrupt, Script};
+use crate::run::{self, Attached, Outcome};
+use crate::script::Script;
 use crate::supervisor::{self, Launch};
 use crate::{ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 #[derive(clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct Args {
-    /// The script
-    script: PathBuf,
-    /// Makes every choice of the script; a fresh one is drawn and printed where none is given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
+    #[command(flatten)]
+    common: ScriptArgs,
     /// Where the nodes live: docker, netns or sim [default: docker where a node has an image, else netns]
     #[arg(long, value_parser = setup::runtime)]
     runtime: Option<RuntimeKind>,
-    /// Give the script and the cluster file a parameter; may be repeated
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setup::parameter)]
-    params: Vec<(String, String)>,
     /// End the run after this time, like 90s or 10m [default: the script's OPTIONS.timeout, else 10m]
     #[arg(long, value_name = "D", value_parser = setup::duration)]
     timeout: Option<u64>,
@@ -50,8 +43,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
-    let seed = args.seed.map_or_else(setup::fresh_seed, Ok)?;
-    let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
+    let (seed, params) = (args.common.seed()?, args.common.params());
     if args.json {
         report::message(&format!("seed {seed}"));
     } else {
@@ -60,18 +52,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let setup = prepare(place, args, seed, &params)?;
     setup::warn_of_unused(&params, &setup);
     let folder = RunFolder::create(args.out.as_deref(), &place.data_dir.join("runs"), seed)?;
-    let settings = Settings {
-        script: setup.script,
-        cluster: setup.cluster,
-        cluster_text: setup.cluster_text,
-        kind: setup.kind,
-        seed,
-        params,
-        timeout_us: args.timeout,
-        folder: Some(folder.clone()),
-        attached: setup.attached,
-        interrupt: Arc::new(Interrupt::default()),
-    };
+    let settings = setup.settings(seed, params, args.timeout, Some(folder.clone()));
     let output: Vec<Box<dyn Output>> = match (args.json, args.quiet) {
         (true, _) => vec![Box::new(JsonLines::start(&run::header(&settings)?))],
         (false, true) => Vec::new(),
@@ -89,10 +70,10 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
 /// The script and its cluster: read from its file, or the one that is up.
 fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, String>) -> Result<Setup> {
     if args.attach {
-        let script = Script::load(&args.script)?;
+        let script = Script::load(&args.common.script)?;
         return Setup::standing(script, Attached::open(&place.folder()?)?);
     }
-    let setup = setup::load(place, &args.script, seed, params, args.runtime)?;
+    let setup = setup::load(place, &args.common.script, seed, params, args.runtime)?;
     if !args.keep || setup.kind == RuntimeKind::Sim {
         return Ok(setup);
     }
@@ -126,9 +107,9 @@ fn explain(outcome: &Outcome, args: &Args, place: &Place, seed: u64) {
 
 /// The one command that does it again.
 fn replay(args: &Args, place: &Place, seed: u64) -> String {
-    let mut words = vec!["blockade".to_owned(), "run".to_owned(), args.script.display().to_string()];
+    let mut words = vec!["blockade".to_owned(), "run".to_owned(), args.common.script.display().to_string()];
     words.extend(["--seed".to_owned(), seed.to_string()]);
-    for (name, value) in &args.params {
+    for (name, value) in &args.common.params {
         words.extend(["--set".to_owned(), format!("{name}={value}")]);
     }
     if let Some(config) = &place.config {

@@ -1,14 +1,15 @@
 //! What `run` and `plan` share: from arguments to a script, its cluster, a seed and parameters.
 
 use super::place::Place;
-use crate::cluster::{self, Cluster, RuntimeKind, Variables};
-use crate::run::Attached;
-use crate::script::Script;
-use crate::script::quantity;
+use crate::cluster::{Cluster, RuntimeKind};
+use crate::journal::RunFolder;
+use crate::run::{Attached, Settings};
+use crate::script::{Interrupt, Script, quantity};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A script and its cluster, ready for any runtime.
 pub(super) struct Setup {
@@ -27,6 +28,53 @@ impl Setup {
         // Its file may have changed since: the journal's head holds the cluster as it is.
         let cluster_text = std::fs::read_to_string(&cluster.file).unwrap_or_default();
         Ok(Self { script, cluster, cluster_text, kind, attached: Some(attached) })
+    }
+
+    /// A run of it.
+    pub(super) fn settings(
+        self,
+        seed: u64,
+        params: BTreeMap<String, String>,
+        timeout_us: Option<u64>,
+        folder: Option<RunFolder>,
+    ) -> Settings {
+        Settings {
+            script: self.script,
+            cluster: self.cluster,
+            cluster_text: self.cluster_text,
+            kind: self.kind,
+            seed,
+            params,
+            timeout_us,
+            folder,
+            attached: self.attached,
+            interrupt: Arc::new(Interrupt::default()),
+        }
+    }
+}
+
+/// What `run` and `plan` take alike.
+#[derive(clap::Args)]
+pub(super) struct ScriptArgs {
+    /// The script
+    pub(super) script: PathBuf,
+    /// Makes every choice of the script; a fresh one is drawn and printed where none is given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(super) seed: Option<u64>,
+    /// Give the script and the cluster file a parameter; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(super) params: Vec<(String, String)>,
+}
+
+impl ScriptArgs {
+    /// The seed that was given, else a fresh one.
+    pub(super) fn seed(&self) -> Result<u64> {
+        self.seed.map_or_else(fresh_seed, Ok)
+    }
+
+    /// What `--set` gave, the last of several for one name.
+    pub(super) fn params(&self) -> BTreeMap<String, String> {
+        self.params.iter().cloned().collect()
     }
 }
 
@@ -75,7 +123,7 @@ fn unmentioned<'a>(params: &'a BTreeMap<String, String>, texts: &[&str]) -> Vec<
     params.keys().map(String::as_str).filter(|name| !texts.iter().any(|text| text.contains(name))).collect()
 }
 
-/// Reads the script and its cluster file. Real runtimes get a subnet that the host does not use.
+/// Reads the script and its cluster file.
 pub(super) fn load(
     place: &Place,
     script: &Path,
@@ -84,14 +132,7 @@ pub(super) fn load(
     kind: Option<RuntimeKind>,
 ) -> Result<Setup> {
     let script = Script::load(script)?;
-    let cluster_path = cluster::find(Some(Path::new(script.path())), place.config.as_deref())?;
-    let cluster_text = std::fs::read_to_string(&cluster_path)
-        .map_err(|error| Error::usage(format!("cannot read the cluster file {}: {error}", cluster_path.display())))?;
-    let name = place.name()?;
-    // A simulated cluster must be the same on every machine.
-    let used = if kind == Some(RuntimeKind::Sim) { Vec::new() } else { crate::kernel::address::used_subnets()? };
-    let variables = Variables { name: &name, seed, params, env: &|name| std::env::var(name).ok(), used: &used };
-    let cluster = cluster::load(&cluster_path, &cluster_text, &variables)?;
+    let (cluster, cluster_text) = place.load(Some(Path::new(script.path())), seed, params, kind)?;
     let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
     Ok(Setup { script, cluster, cluster_text, kind, attached: None })
 }

@@ -33,7 +33,7 @@ impl Up {
     pub(super) fn start(&self, place: &Place) -> Result<()> {
         let params: BTreeMap<String, String> = self.set.iter().cloned().collect();
         let seed = self.seed.map_or_else(setup::fresh_seed, Ok)?;
-        let cluster = place.load(seed, &params, self.runtime)?;
+        let (cluster, _) = place.load(None, seed, &params, self.runtime)?;
         let kind = self.runtime.unwrap_or_else(|| cluster.runtime_kind());
         supervisor::start(&place.folder()?, Launch { cluster, kind, params, seed })
     }
