@@ -25,6 +25,7 @@ pub use recorder::{Output, Recorder};
 
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 /// Work under way: completes without borrowing what started it, so that a caller may wait for several.
 pub type Job<T> = Pin<Box<dyn Future<Output = crate::Result<T>> + Send>>;
@@ -32,4 +33,13 @@ pub type Job<T> = Pin<Box<dyn Future<Output = crate::Result<T>> + Send>>;
 /// A job that is done already.
 pub fn ready<T: Send + 'static>(value: crate::Result<T>) -> Job<T> {
     Box::pin(std::future::ready(value))
+}
+
+/// The result of work that never waits: everything on virtual time.
+pub fn at_once<T>(work: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
+    match std::pin::pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(crate::Error::machine("something waited for real time on the virtual clock")
+            .help("this is a bug in blockade")),
+    }
 }

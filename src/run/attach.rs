@@ -1,6 +1,5 @@
 //! The way to a cluster that is up already: `--attach`, and `--keep` once it has brought one up.
 
-use super::ground::io_threads;
 use crate::Result;
 use crate::cluster::Cluster;
 use crate::engine::{Event, Recorder};
@@ -18,7 +17,7 @@ pub struct Attached {
 impl Attached {
     /// Opens a session with the cluster that is up here.
     pub fn open(folder: &ClusterFolder) -> Result<Self> {
-        let tokio = io_threads()?;
+        let tokio = crate::runtime::io_threads()?;
         let heard: Arc<Mutex<Option<Arc<Recorder>>>> = Arc::default();
         let (recorder, own) = (Arc::clone(&heard), Arc::new(Mutex::new(String::new())));
         let task = Arc::clone(&own);

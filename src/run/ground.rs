@@ -4,7 +4,7 @@
 use super::attach::Attached;
 use super::{Settings, drive, interrupt_on_signals, notices};
 use crate::cluster::{Cluster, RuntimeKind};
-use crate::engine::{Clock, Controller, LocalPort, Owner, Recorder, seize};
+use crate::engine::{Clock, Controller, LocalPort, Owner, Recorder, at_once, seize};
 use crate::runtime;
 use crate::{Error, ErrorKind, Result};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ fn simulate(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -
     if settings.folder.is_none() {
         return on_virtual_time(settings, clock, recorder);
     }
-    let listening = io_threads().and_then(|tokio| {
+    let listening = runtime::io_threads().and_then(|tokio| {
         let _inside = tokio.enter();
         interrupt_on_signals(&settings.interrupt)?;
         Ok(tokio)
@@ -51,35 +51,17 @@ fn on_virtual_time(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recor
     let sim = Arc::new(runtime::sim::Sim::new(&cluster, Arc::clone(clock)));
     let controller = Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock));
     let controller = Arc::new(Mutex::new(controller));
-    let up = poll_now(async { controller.lock().await.up().await });
+    let up = at_once(async { controller.lock().await.up().await });
     let verdict = up
         .and_then(|()| drive(settings, clock, recorder, Arc::new(LocalPort::new(Arc::clone(&controller), RUN)), None));
     recorder.enter_task("engine");
-    let cleanup = poll_now(async { controller.lock().await.down().await });
+    let cleanup = at_once(async { controller.lock().await.down().await });
     (verdict, cleanup)
-}
-
-/// The result of work that never waits.
-fn poll_now<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut work = std::pin::pin!(work);
-    match work.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
-        std::task::Poll::Ready(result) => result,
-        std::task::Poll::Pending => Err(Error::machine("the simulation waited").help("this is a bug in blockade")),
-    }
-}
-
-/// The threads that wait for processes, sockets and signals.
-pub(super) fn io_threads() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::machine(format!("cannot start the I/O threads: {error}")))
 }
 
 /// On nodes of its own. An error means that nothing was started at all.
 fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Result<Ends> {
-    let tokio = io_threads()?;
+    let tokio = runtime::io_threads()?;
     let _inside = tokio.enter();
     interrupt_on_signals(&settings.interrupt)?;
     let folder = settings.folder.as_ref().ok_or_else(|| Error::machine("a real run needs a folder"))?;

@@ -148,3 +148,12 @@ pub async fn create(kind: RuntimeKind, cluster: &Arc<Cluster>, folder: &Path) ->
         }
     }
 }
+
+/// The threads that wait for a real runtime's processes and sockets, and for signals.
+pub fn io_threads() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::machine(format!("cannot start the I/O threads: {error}")))
+}

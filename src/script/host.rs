@@ -5,15 +5,13 @@
 
 use super::random::Stream;
 use crate::cluster::Cluster;
-use crate::engine::{Clock, Command, EventBody, Job, Port, Recorder, Reply};
+use crate::engine::{Clock, Command, EventBody, Job, Port, Recorder, Reply, at_once};
 use crate::{Error, ErrorKind, Result};
 use rhai::Dynamic;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -217,14 +215,4 @@ fn runaway(spent: &str) -> Error {
 
 fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted")
-}
-
-/// The result of a job that never waits: everything on virtual time.
-fn at_once<T>(mut job: Job<T>) -> Result<T> {
-    match Future::poll(job.as_mut(), &mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => {
-            Err(Error::machine("something waited for real time on the virtual clock").help("this is a bug in blockade"))
-        }
-    }
 }

@@ -80,8 +80,7 @@ fn live(
     listener: UnixListener,
     mut parent: UnixStream,
 ) -> Result<()> {
-    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let tokio = tokio.map_err(|error| Error::machine(format!("cannot start the I/O threads: {error}")))?;
+    let tokio = runtime::io_threads()?;
     tokio.block_on(async {
         let (end, mut ended) = watch::channel(None);
         end_on_signals(&end)?;

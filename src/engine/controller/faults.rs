@@ -175,13 +175,12 @@ impl Controller {
         if changed.is_empty() {
             return Ok(0);
         }
-        let nodes: Vec<usize> = changed.iter().map(|(node, _)| *node).collect();
-        for &node in &nodes {
-            self.applied[node] = None; // a failure may leave either
+        for (node, _) in &changed {
+            self.applied[*node] = None; // a failure may leave either
         }
         let applied = self.runtime.apply(changed).await?;
-        for node in nodes {
-            self.applied[node] = Some(wanted[node].clone());
+        for (held, wanted) in self.applied.iter_mut().zip(wanted) {
+            held.get_or_insert(wanted); // the others hold it already
         }
         Ok(applied.spread_us)
     }
