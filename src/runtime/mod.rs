@@ -4,6 +4,7 @@
 //! A runtime knows nothing of faults: it is told what each node's namespace must hold, and when to start, stop or
 //! freeze a node.
 
+pub mod docker;
 pub mod netns;
 pub mod sim;
 

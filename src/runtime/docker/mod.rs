@@ -1,0 +1,20 @@
+//! Nodes as Docker containers, each in the network namespace of a *holder*: a container of our own that waits and does
+//! nothing else, so that a node comes and goes while its namespace and the rules in it stay.
+//!
+//! | module | what it is | what it may touch |
+//! |---|---|---|
+//! | [`connection`] | the way to the daemon | its socket |
+//! | [`error`] | what the daemon says → what the user is told | nothing |
+//! | [`labels`] | how our containers are known again, and whose they are | `/proc` of the owner |
+//! | [`images`] | images that nodes need, pulled where they are missing | the daemon |
+//! | [`own_image`] | the image made from the running binary | the daemon, this binary and its libraries |
+//! | [`spec`] | a cluster → the bodies of the daemon's requests | nothing |
+//! | [`network`] | the network that joins the nodes | the daemon |
+
+pub mod connection;
+pub mod error;
+pub mod images;
+pub mod labels;
+pub mod network;
+pub mod own_image;
+pub mod spec;
