@@ -6,6 +6,7 @@
 mod faults;
 mod jobs;
 mod nodes;
+mod others;
 
 use super::command::RunState;
 use super::{Clock, Command, EventBody, FaultInfo, Job, Recorder, Reply, status};
@@ -51,6 +52,10 @@ pub struct Controller {
     nodes: Vec<RunState>,
     /// Nodes whose program was told to end by a fault that is over, and has not ended yet.
     dying: BTreeSet<usize>,
+    /// The latest life of each node that we have begun, ended or heard of: a later one is somebody else's doing.
+    lives: Vec<u64>,
+    /// For how long a node's program ran without its faults at its last start.
+    gaps: Vec<Option<u64>>,
     hurry: Hurry,
     /// Whether the cluster was removed.
     removed: bool,
@@ -75,8 +80,6 @@ impl Hurry {
 impl Controller {
     /// A controller for a cluster that is not up yet.
     pub fn new(cluster: Arc<Cluster>, runtime: Arc<dyn Runtime>, recorder: Arc<Recorder>, clock: Arc<Clock>) -> Self {
-        let member =
-            |node: &crate::cluster::Node| Member { name: node.name.clone(), neutral: node.neutral, holy: node.holy };
         let members: Vec<Member> = cluster.nodes.iter().map(member).collect();
         let size = members.len();
         let addresses = runtime.addresses();
@@ -92,6 +95,8 @@ impl Controller {
             applied: vec![Some(Ruleset::default()); size],
             nodes: vec![RunState::Down; size],
             dying: BTreeSet::new(),
+            lives: vec![0; size],
+            gaps: vec![None; size],
             hurry: Hurry::default(),
             removed: false,
         }
@@ -108,6 +113,7 @@ impl Controller {
         let before = self.clock.now_us();
         self.runtime.up().await?;
         self.nodes.fill(RunState::Up);
+        (0..self.nodes.len()).for_each(|node| self.take_note(node));
         let nodes = self.members.iter().map(|member| member.name.clone()).collect();
         self.recorder.record_engine(EventBody::ClusterUp { nodes, took_us: self.clock.now_us() - before })
     }
@@ -147,6 +153,10 @@ impl Controller {
         }
         match notice {
             Notice::Exited { node, life, ended, expected } => self.exited(node, life, ended, expected).await,
+            Notice::Started { node, life, gap_us } => self.started(node, life, gap_us),
+            Notice::Paused { node } => self.paused(node),
+            Notice::Resumed { node } => self.resumed(node),
+            Notice::Missing { node } => self.missing(node),
             Notice::Addresses { node, addresses } => {
                 self.addresses[node] = addresses;
                 self.reconcile().await.map(|_| ())
@@ -179,7 +189,8 @@ impl Controller {
             | Command::Replace { .. }
             | Command::Heal { .. }
             | Command::Keep { .. }
-            | Command::Node { .. } => return None,
+            | Command::Node { .. }
+            | Command::Add { .. } => return None,
         };
         Some(job.unwrap_or_else(|error| super::ready(Err(error))))
     }
@@ -209,6 +220,7 @@ impl Controller {
                 Ok(Reply::Done)
             }
             Command::Node { action, nodes } => self.act(action, &nodes).await.map(|()| Reply::Done),
+            Command::Add { containers } => self.adopt(containers).await.map(Reply::Added),
             other => match self.observe(&other) {
                 Some(observation) => observation.await,
                 None => Ok(Reply::Done),
@@ -225,7 +237,19 @@ impl Controller {
     #[must_use]
     pub fn status(&self) -> Vec<super::NodeStatus> {
         let faults: Vec<&Fault> = self.faults.values().map(|active| &active.fault).collect();
-        status::of(&self.cluster, &self.matrix(), &faults, &self.nodes)
+        let line = |node| status::Line {
+            state: self.nodes[node],
+            container_id: self.runtime.container_id(node),
+            addresses: &self.addresses[node],
+            gap_us: self.gaps[node],
+        };
+        status::of(&self.cluster, &self.matrix(), &faults, line)
+    }
+
+    /// The cluster as it is now: it grows where containers are taken in.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     fn matrix(&self) -> Matrix {
@@ -250,6 +274,10 @@ impl Controller {
         };
         Ok((place(source)?, place(target)?))
     }
+}
+
+fn member(node: &crate::cluster::Node) -> Member {
+    Member { name: node.name.clone(), neutral: node.neutral, holy: node.holy }
 }
 
 fn unknown_node(name: &str, members: &[Member]) -> Error {

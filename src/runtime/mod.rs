@@ -8,8 +8,8 @@ pub mod docker;
 pub mod netns;
 pub mod sim;
 
-use crate::cluster::{Cluster, RuntimeKind};
-use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply};
+use crate::cluster::{Cluster, Node, RuntimeKind};
+use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};
 use crate::plan::Ruleset;
 use crate::signal::Signal;
 use crate::{Error, Result};
@@ -31,6 +31,31 @@ pub enum Notice {
         ended: Ended,
         /// Whether we had asked it to.
         expected: bool,
+    },
+    /// Its program was started. A start that we asked for may be told too: it is known by its life.
+    Started {
+        /// Which node.
+        node: usize,
+        /// The life that began.
+        life: u64,
+        /// For how long its program ran without the faults of the network that held for it, microseconds; `None`
+        /// where it was under them before its first instruction, and where none held.
+        gap_us: Option<u64>,
+    },
+    /// Somebody else froze it. What we asked for is not told.
+    Paused {
+        /// Which node.
+        node: usize,
+    },
+    /// Somebody else let it go on. What we asked for is not told.
+    Resumed {
+        /// Which node.
+        node: usize,
+    },
+    /// It is not there any more: somebody else removed it. [`Runtime::start`] makes it anew.
+    Missing {
+        /// Which node.
+        node: usize,
     },
     /// Its addresses are others now.
     Addresses {
@@ -73,6 +98,16 @@ pub enum Refused {
     Paused,
 }
 
+/// What a node writes, as it writes it: pieces of text, the first of them perhaps long. It ends with the node's life.
+pub type LogPieces = tokio::sync::mpsc::Receiver<Result<String>>;
+
+/// How a runtime is to go about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Remove what stands in the way under the name of one of the nodes, whoever's it is.
+    pub force: bool,
+}
+
 /// Creates, runs and removes the nodes of one cluster. Nodes are named by their place in the cluster.
 ///
 /// Every method returns a job that does not borrow the runtime; jobs for different nodes may run side by side.
@@ -89,7 +124,7 @@ pub trait Runtime: Send + Sync {
     /// Brings namespaces to these rulesets.
     fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Job<Applied>;
 
-    /// Starts a node's program.
+    /// Starts a node's program. When the job is done, [`Runtime::life`] counts the life that began.
     fn start(&self, node: usize) -> Job<()>;
 
     /// Ends a node's program with its own signal and grace. A node that is down is left so.
@@ -110,6 +145,11 @@ pub trait Runtime: Send + Sync {
     /// The node's output so far, or only its last lines.
     fn logs(&self, node: usize, last: Option<usize>) -> Job<String>;
 
+    /// The node's output so far, or its last lines, and from then on what it writes until its program ends.
+    fn follow(&self, _node: usize, _last: Option<usize>) -> Job<LogPieces> {
+        ready(Err(Error::machine(format!("the {} runtime cannot follow a node's output", self.name()))))
+    }
+
     /// Does the node accept a TCP connection on its own address?
     fn tcp(&self, node: usize, port: u16) -> Job<bool>;
 
@@ -127,6 +167,19 @@ pub trait Runtime: Send + Sync {
         false
     }
 
+    /// The node's id where others than we know it by one.
+    fn container_id(&self, _: usize) -> Option<String> {
+        None
+    }
+
+    /// Takes in containers of others, by name or id, as nodes behind those that are there; all of them or, with the
+    /// error, none. They have the next places from when the job is done, are up unless [`Runtime::is_down`], and are
+    /// released by [`Runtime::down`], not removed.
+    fn adopt(&self, _: Vec<String>) -> Job<Vec<Node>> {
+        ready(Err(Error::usage(format!("only the docker runtime takes in containers, and this is {}", self.name()))
+            .help("bring the cluster up with --runtime docker")))
+    }
+
     /// All addresses of every node, link-local ones included.
     fn addresses(&self) -> Vec<Vec<IpAddr>>;
 }
@@ -135,7 +188,12 @@ pub trait Runtime: Send + Sync {
 pub type Notices = tokio::sync::mpsc::UnboundedReceiver<Notice>;
 
 /// The runtime for a cluster, with nothing started yet. Node logs and working folders go below `folder`.
-pub async fn create(kind: RuntimeKind, cluster: &Arc<Cluster>, folder: &Path) -> Result<(Arc<dyn Runtime>, Notices)> {
+pub async fn create(
+    kind: RuntimeKind,
+    cluster: &Arc<Cluster>,
+    folder: &Path,
+    _: Options,
+) -> Result<(Arc<dyn Runtime>, Notices)> {
     match kind {
         RuntimeKind::Netns => {
             let (netns, notices) = netns::Netns::create(cluster, folder).await?;
@@ -148,6 +206,13 @@ pub async fn create(kind: RuntimeKind, cluster: &Arc<Cluster>, folder: &Path) ->
             Ok((Arc::new(sim::Sim::new(cluster, Arc::new(Clock::simulated()))), notices))
         }
     }
+}
+
+/// Removes what a cluster of this name has left outside of its own folder, whoever made it, a live one included. Says
+/// whether there was anything. Only containers outlive their runner: of the other runtimes nothing can be left.
+#[expect(clippy::unused_async, reason = "the way to containers waits for their daemon")]
+pub async fn remove_leftovers(_: &str) -> Result<bool> {
+    Ok(false)
 }
 
 /// The threads that wait for a real runtime's processes and sockets, and for signals.

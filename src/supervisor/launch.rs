@@ -7,6 +7,7 @@
 use super::folder::{Claim, ClusterFolder};
 use super::protocol::line;
 use crate::cluster::{Cluster, RuntimeKind};
+use crate::runtime::Options;
 use crate::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ pub struct Launch {
     pub params: BTreeMap<String, String>,
     /// What `${seed}` in the cluster's file stands for.
     pub seed: u64,
+    /// How to go about it.
+    pub options: Options,
 }
 
 /// What the supervisor is told over its standard input.

@@ -123,7 +123,7 @@ async fn runtime(launch: &Launch, folder: &ClusterFolder, clock: &Arc<Clock>) ->
         let (_never, notices) = tokio::sync::mpsc::unbounded_channel();
         return Ok((Arc::new(runtime::sim::Sim::new(&launch.cluster, Arc::clone(clock))), notices));
     }
-    runtime::create(launch.kind, &Arc::new(launch.cluster.clone()), folder.path()).await
+    runtime::create(launch.kind, &Arc::new(launch.cluster.clone()), folder.path(), launch.options).await
 }
 
 fn header(launch: &Launch) -> Result<Header> {
