@@ -9,12 +9,16 @@
 //! | [`images`] | images that nodes need, pulled where they are missing | the daemon |
 //! | [`own_image`] | the image made from the running binary | the daemon, this binary and its libraries |
 //! | [`spec`] | a cluster → the bodies of the daemon's requests | nothing |
+//! | `hold` | PID 1 of containers from our own image | its children |
 //! | [`network`] | the network that joins the nodes | the daemon |
 
 pub mod connection;
 pub mod error;
+mod hold;
 pub mod images;
 pub mod labels;
 pub mod network;
 pub mod own_image;
 pub mod spec;
+
+pub use hold::{hold, init};
