@@ -11,12 +11,11 @@ use super::command::RunState;
 use super::{Clock, Command, EventBody, FaultInfo, Job, Recorder, Reply, status};
 use crate::cluster::Cluster;
 use crate::fault::{Fault, FaultId, Matrix, Member, Party};
-use crate::plan::Ruleset;
+use crate::plan::{Interfaces, Ruleset};
 use crate::runtime::{Notice, Place, Runtime};
 use crate::{Error, ErrorKind, Result};
 use jobs::{Troubles, then};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -43,7 +42,7 @@ pub struct Controller {
     pub(super) recorder: Arc<Recorder>,
     clock: Arc<Clock>,
     members: Vec<Member>,
-    addresses: Vec<Vec<IpAddr>>,
+    interfaces: Vec<Interfaces>,
     faults: BTreeMap<FaultId, Active>,
     next: u64,
     /// What each namespace holds, where that is known for sure.
@@ -79,14 +78,14 @@ impl Controller {
             |node: &crate::cluster::Node| Member { name: node.name.clone(), neutral: node.neutral, holy: node.holy };
         let members: Vec<Member> = cluster.nodes.iter().map(member).collect();
         let size = members.len();
-        let addresses = runtime.addresses();
+        let interfaces = runtime.interfaces();
         Self {
             cluster,
             runtime,
             recorder,
             clock,
             members,
-            addresses,
+            interfaces,
             faults: BTreeMap::new(),
             next: 1,
             applied: vec![Some(Ruleset::default()); size],
@@ -147,8 +146,8 @@ impl Controller {
         }
         match notice {
             Notice::Exited { node, life, ended, expected } => self.exited(node, life, ended, expected).await,
-            Notice::Addresses { node, addresses } => {
-                self.addresses[node] = addresses;
+            Notice::Interfaces { node, interfaces } => {
+                self.interfaces[node] = interfaces;
                 self.reconcile().await.map(|_| ())
             }
             Notice::Lost { cause } => {

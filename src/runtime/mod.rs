@@ -7,13 +7,12 @@
 pub mod netns;
 pub mod sim;
 
-use crate::cluster::{Cluster, RuntimeKind};
+use crate::cluster::{Cluster, Node, RuntimeKind};
 use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply};
-use crate::plan::Ruleset;
+use crate::plan::{Interfaces, Ruleset};
 use crate::signal::Signal;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,12 +30,12 @@ pub enum Notice {
         /// Whether we had asked it to.
         expected: bool,
     },
-    /// Its addresses are others now.
-    Addresses {
+    /// Its addresses or devices are others now.
+    Interfaces {
         /// Which node.
         node: usize,
-        /// All of them, link-local ones included.
-        addresses: Vec<IpAddr>,
+        /// All of them.
+        interfaces: Interfaces,
     },
     /// The runtime is gone, and every node with it.
     Lost {
@@ -126,8 +125,14 @@ pub trait Runtime: Send + Sync {
         false
     }
 
-    /// All addresses of every node, link-local ones included.
-    fn addresses(&self) -> Vec<Vec<IpAddr>>;
+    /// The addresses and devices of every node.
+    fn interfaces(&self) -> Vec<Interfaces>;
+}
+
+/// What every node of a cluster has when it is made.
+fn interfaces(cluster: &Cluster) -> Vec<Interfaces> {
+    let made = |node: &Node| Interfaces { addresses: node.all_addresses(), devices: vec!["eth0".to_owned()] };
+    cluster.nodes.iter().map(made).collect()
 }
 
 /// What a runtime's nodes do by themselves.
