@@ -85,7 +85,7 @@ enum Command {
     Probe,
     /// Owns the namespaces of a run; started by blockade itself
     #[command(hide = true)]
-    Agent(crate::runtime::netns::agent::Args),
+    Agent(crate::agent::Args),
     /// Keeps a container's network namespace; started by blockade itself
     #[command(hide = true)]
     Hold,
@@ -128,7 +128,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
         Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
-        Command::Agent(args) => Ok(crate::runtime::netns::agent::main(args)),
+        Command::Agent(args) => Ok(crate::agent::main(args)),
         Command::Hold => {
             crate::runtime::docker::hold();
             Ok(ExitCode::SUCCESS)

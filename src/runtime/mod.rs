@@ -10,11 +10,10 @@ pub mod sim;
 
 use crate::cluster::{Cluster, Node, RuntimeKind};
 use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};
-use crate::plan::Ruleset;
+use crate::plan::{Interfaces, Ruleset};
 use crate::signal::Signal;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,12 +56,12 @@ pub enum Notice {
         /// Which node.
         node: usize,
     },
-    /// Its addresses are others now.
-    Addresses {
+    /// Its addresses or devices are others now.
+    Interfaces {
         /// Which node.
         node: usize,
-        /// All of them, link-local ones included.
-        addresses: Vec<IpAddr>,
+        /// All of them.
+        interfaces: Interfaces,
     },
     /// The runtime is gone, and every node with it.
     Lost {
@@ -180,8 +179,14 @@ pub trait Runtime: Send + Sync {
             .help("bring the cluster up with --runtime docker")))
     }
 
-    /// All addresses of every node, link-local ones included.
-    fn addresses(&self) -> Vec<Vec<IpAddr>>;
+    /// The addresses and devices of every node.
+    fn interfaces(&self) -> Vec<Interfaces>;
+}
+
+/// What every node of a cluster has when it is made.
+fn interfaces(cluster: &Cluster) -> Vec<Interfaces> {
+    let made = |node: &Node| Interfaces { addresses: node.all_addresses(), devices: vec!["eth0".to_owned()] };
+    cluster.nodes.iter().map(made).collect()
 }
 
 /// What a runtime's nodes do by themselves.

@@ -4,21 +4,20 @@
 //! asked of the agent.
 
 use super::log;
-use super::protocol::{
+use super::ready;
+use super::workdir;
+use crate::agent::protocol::{
     ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, Http, KillNode, NodeNet, Notification,
     Party, Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
 };
-use super::ready;
-use super::workdir;
-use super::{Agent, Notifications};
+use crate::agent::{Agent, Notifications};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
-use crate::plan::Ruleset;
+use crate::plan::{Interfaces, Ruleset};
 use crate::runtime::{Applied, Notice, Notices, Place, Runtime};
 use crate::signal::Signal;
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -45,7 +44,7 @@ pub(super) struct Inner {
     pub(super) agent: Agent,
     pub(super) cluster: Arc<Cluster>,
     folder: PathBuf,
-    addresses: Mutex<Vec<Vec<IpAddr>>>,
+    interfaces: Mutex<Vec<Interfaces>>,
     /// The latest life of each node, and of those whose program ended how the latest one to end did.
     lives: Mutex<Vec<u64>>,
     ended: Mutex<BTreeMap<usize, (u64, Ended)>>,
@@ -66,7 +65,7 @@ impl Netns {
             agent,
             cluster: Arc::clone(cluster),
             folder: folder.to_owned(),
-            addresses: Mutex::new(cluster.nodes.iter().map(Node::all_addresses).collect()),
+            interfaces: Mutex::new(crate::runtime::interfaces(cluster)),
             lives: Mutex::new(vec![0; cluster.nodes.len()]),
             ended: Mutex::default(),
         });
@@ -93,9 +92,9 @@ async fn listen(inner: std::sync::Weak<Inner>, mut heard: Notifications, notify:
                 lock(&inner.ended).insert(node, (life, ended));
                 Notice::Exited { node, life, ended, expected }
             }),
-            Notification::Addresses { node, addresses } => inner.position(&node).map(|node| {
-                lock(&inner.addresses)[node].clone_from(&addresses);
-                Notice::Addresses { node, addresses }
+            Notification::Interfaces { node, interfaces } => inner.position(&node).map(|node| {
+                lock(&inner.interfaces)[node].clone_from(&interfaces);
+                Notice::Interfaces { node, interfaces }
             }),
             Notification::Gone(error) => Some(Notice::Lost { cause: error.to_string() }),
         };
@@ -377,7 +376,7 @@ impl Runtime for Netns {
         lock(&self.inner.lives)[node]
     }
 
-    fn addresses(&self) -> Vec<Vec<IpAddr>> {
-        lock(&self.inner.addresses).clone()
+    fn interfaces(&self) -> Vec<Interfaces> {
+        lock(&self.inner.interfaces).clone()
     }
 }

@@ -3,15 +3,15 @@
 //! The bridge lies in the agent's own network namespace, which nothing outside can see; its address stands for the
 //! world. There is no default route and no forwarding: packets stay between the nodes and the bridge.
 
-use super::namespace::NetNs;
-use super::rules::Rules;
+use crate::agent::namespace::NetNs;
+use crate::agent::network::{Network, Seen};
+use crate::agent::protocol::{CreateFabric, NodeNet};
+use crate::agent::rules::Rules;
 use crate::error::{Error, Result};
-use crate::kernel::address::AddressEvents;
+use crate::kernel::address::{AddressEvents, Interface};
 use crate::kernel::link::{Change, Device, End, LOOPBACK, Links, Mac, link_local};
-use crate::runtime::netns::protocol::{CreateFabric, NodeNet};
 use ipnet::{IpNet, Ipv6Net};
 use rustix::fd::AsFd;
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -27,13 +27,13 @@ const LINK_UP_PAUSE: Duration = Duration::from_millis(1);
 
 /// A node's namespace and the sockets that stay in it.
 pub(super) struct Wired {
-    pub(super) network: NetNs,
-    pub(super) links: Links,
+    network: NetNs,
+    links: Links,
     /// Reports what comes after the addresses that we gave ourselves.
-    pub(super) events: AddressEvents,
-    pub(super) rules: Rules,
+    events: AddressEvents,
+    rules: Rules,
     /// What `eth0` has got, IPv4 first: the first address is the one that the node is known by.
-    pub(super) addresses: Vec<IpAddr>,
+    nets: Vec<IpNet>,
 }
 
 /// Creates bridge and nodes; returns, in the order of the nodes, when every link carries packets.
@@ -61,11 +61,12 @@ pub(super) async fn wire(home: &NetNs, request: &CreateFabric) -> Result<Vec<Wir
 fn create(home: &NetNs, node: &NodeNet) -> Result<Wired> {
     let created = home.create(|| {
         let links = Links::open()?;
+        forward_nothing();
         open_ports_and_ping();
-        Ok((links, AddressEvents::open()?, Rules::open()?))
+        Ok((links, AddressEvents::open()?, Rules::of_new()?))
     });
     let (network, (links, events, rules)) = created.map_err(|error| error.context(format!("node {}", node.name)))?;
-    Ok(Wired { network, links, events, rules, addresses: Vec::new() })
+    Ok(Wired { network, links, events, rules, nets: Vec::new() })
 }
 
 /// The bridge, its addresses, and a veth to each node: one batch.
@@ -84,6 +85,13 @@ fn connect(links: &mut Links, request: &CreateFabric, nodes: &[Wired]) -> Result
 }
 
 impl Wired {
+    /// What a node keeps of it, and what is to be followed.
+    pub(super) fn into_network(self) -> (Network, AddressEvents) {
+        let eth0 = Interface { index: NODE_DEVICE.index, name: NODE_DEVICE.name.to_owned() };
+        let seen = Seen { nets: self.nets, devices: vec![eth0] };
+        (Network::new(self.network, self.links, self.rules, seen), self.events)
+    }
+
     /// Gives `eth0`, which is there by now, its addresses.
     fn bring_up(&mut self, node: &NodeNet) -> Result<()> {
         let mut changes = vec![Change::Up(LOOPBACK)];
@@ -94,7 +102,7 @@ impl Wired {
         let nets = nets(node);
         changes.extend(nets.iter().map(|net| Change::AddAddress(NODE_DEVICE, *net)));
         self.links.apply(&changes)?;
-        self.addresses = nets.iter().map(IpNet::addr).collect();
+        self.nets = nets;
         // Our own doing is no news.
         self.events.read().map(drop)
     }
@@ -123,12 +131,19 @@ fn has_ipv6() -> bool {
     Path::new("/proc/sys/net/ipv6").exists()
 }
 
-/// No packet on the bridge passes through a firewall of the machine's, and the bridge's ports talk no IPv6 themselves.
+/// No packet on the bridge passes through a firewall of the machine's, none is forwarded, and the bridge's ports talk no
+/// IPv6 themselves.
 fn quiet_bridge() {
+    forward_nothing();
     for call in ["iptables", "ip6tables", "arptables"] {
         set(&format!("bridge/bridge-nf-call-{call}"), "0");
     }
     set("ipv6/conf/default/addr_gen_mode", "1");
+}
+
+/// A new namespace forwards IPv4 where the machine does, as one with Docker.
+fn forward_nothing() {
+    set("ipv4/ip_forward", "0");
 }
 
 /// A program without rights may ping and listen below port 1024: in its own namespace that harms nobody.

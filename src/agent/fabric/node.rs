@@ -6,12 +6,12 @@
 use super::describe;
 use super::image::{Broken, Defaults, Image};
 use super::init::{self, Birth, Command, Record, Report};
-use super::namespace::NetNs;
-use super::serve::Outbox;
-use super::sys;
+use crate::agent::network::Network;
+use crate::agent::outbox::Outbox;
+use crate::agent::protocol::{Ended, Failure, Notification, StartNode, StopNode};
+use crate::agent::readable::{Readable, readable};
+use crate::agent::sys;
 use crate::error::{Error, Result};
-use crate::runtime::netns::protocol::{Ended, Failure, Notification, StartNode, StopNode};
-use crate::runtime::netns::readable::{Readable, readable};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 use rustix::process::Signal;
@@ -27,9 +27,9 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::spawn_local;
 
 /// A node: a name and a network namespace for good, a life at times.
-pub(super) struct Node {
+pub(in crate::agent) struct Node {
     name: String,
-    network: NetNs,
+    network: Rc<Network>,
     /// One change of the node's state at a time; only SIGKILL does not wait for it.
     changing: Mutex<()>,
     run: RefCell<Option<Rc<Run>>>,
@@ -57,7 +57,7 @@ struct Link {
 }
 
 impl Node {
-    pub(super) fn new(name: &str, network: NetNs) -> Self {
+    pub(super) fn new(name: &str, network: Rc<Network>) -> Self {
         Self {
             name: name.to_owned(),
             network,
@@ -69,10 +69,6 @@ impl Node {
 
     pub(super) fn name(&self) -> &str {
         &self.name
-    }
-
-    pub(super) fn network(&self) -> &NetNs {
-        &self.network
     }
 
     /// The present life, unless there is none or it is not fully born.
@@ -139,7 +135,7 @@ impl Node {
     }
 
     /// Ends the life: politely, then not.
-    pub(super) async fn stop(&self, signal: i32, grace: Duration) -> Result<Ended, Failure> {
+    pub(in crate::agent) async fn stop(&self, signal: i32, grace: Duration) -> Result<Ended, Failure> {
         check(signal)?;
         let _changing = self.changing.lock().await;
         let run = self.running()?;
@@ -159,7 +155,7 @@ impl Node {
     }
 
     /// Sends a signal; SIGKILL ends the life at once, whatever else is going on.
-    pub(super) async fn kill(&self, signal: i32) -> Result<(), Failure> {
+    pub(in crate::agent) async fn kill(&self, signal: i32) -> Result<(), Failure> {
         check(signal)?;
         if signal == libc::SIGKILL {
             let run = self.run.borrow().clone().ok_or_else(|| Failure::NotRunning(self.name.clone()))?;
@@ -174,7 +170,7 @@ impl Node {
     }
 
     /// Stops every process of the node.
-    pub(super) async fn pause(&self) -> Result<(), Failure> {
+    pub(in crate::agent) async fn pause(&self) -> Result<(), Failure> {
         let _changing = self.changing.lock().await;
         let run = self.running()?;
         if !run.paused.get() {
@@ -190,7 +186,7 @@ impl Node {
     }
 
     /// Lets them run again.
-    pub(super) async fn resume(&self) -> Result<(), Failure> {
+    pub(in crate::agent) async fn resume(&self) -> Result<(), Failure> {
         let _changing = self.changing.lock().await;
         let run = self.running()?;
         if run.paused.get() {
@@ -219,7 +215,7 @@ impl Node {
             Some(None) => Ok(()),
             Some(Some(errno)) => Err(Error::machine(match command {
                 Command::Pause if errno == Errno::TIMEDOUT => format!("node {}: a process does not stop", self.name),
-                _ => format!("node {}: {command:?}: {}", self.name, super::enter::io(errno)),
+                _ => format!("node {}: {command:?}: {}", self.name, sys::io(errno)),
             })
             .into()),
             None => Err(Failure::NotRunning(self.name.clone())),

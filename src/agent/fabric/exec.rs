@@ -1,14 +1,14 @@
 //! Commands that run inside a node beside its program.
 
-use super::image::{Broken, Image, Step};
+use super::image::{Broken, Defaults, Image, Step};
 use super::node::{Node, ended_child};
-use super::serve::Agent;
-use super::{init, namespace, sys, tree};
+use super::{init, join};
+use crate::agent::protocol::{Ended, Exec, Executed, Failure, OUTPUT_BYTES_MAX};
+use crate::agent::readable::{Readable, readable};
+use crate::agent::{sys, tree};
 use crate::error::{Error, Result};
-use crate::runtime::netns::protocol::{Ended, Exec, Executed, Failure, OUTPUT_BYTES_MAX};
-use crate::runtime::netns::readable::{Readable, readable};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
@@ -19,8 +19,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::task::spawn_local;
 
+/// What commands are started with.
+pub(super) struct Home {
+    pub(super) defaults: Defaults,
+    /// Ourselves, for the way back from a node's pid namespace.
+    pub(super) own: OwnedFd,
+}
+
 /// Runs a command in the node and waits for its end: not for that of what it left in the background.
-pub(super) async fn exec(agent: &Agent, node: &Node, request: Exec) -> Result<Executed, Failure> {
+pub(super) async fn exec(home: &Home, node: &Node, request: Exec) -> Result<Executed, Failure> {
     let began = Instant::now();
     let run = node.running()?;
     if run.paused() {
@@ -30,11 +37,11 @@ pub(super) async fn exec(agent: &Agent, node: &Node, request: Exec) -> Result<Ex
     let image = Image::new(&request.argv, &request.env, request.cwd.as_deref(), request.user.as_deref());
     let image = image.map_err(named)?;
     let not_running = || Failure::NotRunning(node.name().to_owned());
-    let started = Running::start(agent, run.init(), &image).map_err(|errno| match errno {
+    let started = Running::start(home, run.init(), &image).map_err(|errno| match errno {
         // The init ended before the call, whether or not we have heard of it.
         Errno::SRCH => not_running(),
         Errno::NOMEM if has_ended(run.init()) => not_running(),
-        errno => named(Error::machine(format!("cannot start a command: {}", super::enter::io(errno)))).into(),
+        errno => named(Error::machine(format!("cannot start a command: {}", sys::io(errno)))).into(),
     })?;
     let timeout = request.timeout_ms.map(Duration::from_millis);
     let outcome = started.finish(request.stdin, timeout).await;
@@ -84,16 +91,16 @@ struct Running {
 }
 
 impl Running {
-    fn start(agent: &Agent, init: BorrowedFd<'_>, image: &Image) -> Result<Self, Errno> {
+    fn start(home: &Home, init: BorrowedFd<'_>, image: &Image) -> Result<Self, Errno> {
         let pair = || pipe_with(PipeFlags::CLOEXEC);
         let ((stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr)) = (pair()?, pair()?, pair()?);
         let (failure, failing) = pair()?;
-        let defaults = &agent.defaults;
-        let child = namespace::spawn_into(init, agent.own.as_fd(), || {
+        let defaults = &home.defaults;
+        let child = join::spawn_into(init, home.own.as_fd(), || {
             let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
             let [a, b, c] = stdio.map(|fd| fd.as_raw_fd());
             sys::keep_only(&[a, b, c, init.as_raw_fd(), failing.as_raw_fd(), defaults.own().as_raw_fd()]);
-            let broken = match namespace::join(init) {
+            let broken = match join::join(init) {
                 Ok(()) => image.run(stdio, defaults),
                 Err(errno) => Broken { step: Step::Namespaces, errno },
             };

@@ -1,5 +1,6 @@
 //! Ends a process with everything that came from it.
 
+use crate::error::{Error, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,6 +15,18 @@ struct Process {
 
 /// How often the tree is looked at anew: what forks faster than that is not stopped by looking.
 const ROUNDS: usize = 50;
+
+/// Kills a process of the host with all that came from it.
+pub(super) fn kill_host_tree(pid: i32) -> Result<()> {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    match Pid::from_raw(pid).filter(|_| pid > 1 && pid != own) {
+        Some(leader) => {
+            kill_tree(leader);
+            Ok(())
+        }
+        None => Err(Error::usage(format!("process {pid} is not one to be killed"))),
+    }
+}
 
 /// Kills a session's leader, its descendants, and what is left of its session, until none of them is found.
 pub(super) fn kill_tree(leader: Pid) {

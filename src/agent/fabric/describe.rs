@@ -1,7 +1,7 @@
 //! What went wrong when a node did not start, for people.
 
-use super::enter::io;
 use super::image::{Broken, Image, Step};
+use crate::agent::sys::io;
 use crate::error::Error;
 use std::ffi::CString;
 

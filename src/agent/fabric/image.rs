@@ -1,7 +1,6 @@
 //! From a command as the runner describes it to a running program: everything between fork and `execve`.
 
-use super::enter::io;
-use super::sys;
+use crate::agent::sys::{self, io};
 use crate::error::{Error, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};

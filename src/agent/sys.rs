@@ -195,6 +195,19 @@ pub(super) fn raise_open_files() -> Rlimit {
     before
 }
 
+/// What a terminal sends to all of its processes concerns others.
+pub(super) fn ignore(signals: &[c_int]) {
+    for signal in signals {
+        // SAFETY: a plain system call; the signals named can be ignored.
+        unsafe { libc::signal(*signal, libc::SIG_IGN) };
+    }
+}
+
+/// An errno in words, with its number.
+pub(super) fn io(errno: Errno) -> String {
+    std::io::Error::from(errno).to_string()
+}
+
 fn check(result: c_int) -> Result<()> {
     if result == -1 { Err(last_error()) } else { Ok(()) }
 }

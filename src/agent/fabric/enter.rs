@@ -1,6 +1,6 @@
 //! The way into the fabric's namespaces, and what it means when a machine refuses.
 
-use super::sys;
+use crate::agent::sys::{self, io};
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
@@ -112,11 +112,6 @@ pub fn explain(step: Step, errno: Errno, settings: &Settings) -> Error {
         _ if denied => "a container or a security module forbids it: run blockade outside of it, or as root",
         _ => "run blockade as root",
     })
-}
-
-/// An errno in words, with its number.
-pub(super) fn io(errno: Errno) -> String {
-    std::io::Error::from(errno).to_string()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::readable::readable;
 use crate::error::{Error, Result};
 use rustix::fd::OwnedFd;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -20,7 +21,8 @@ pub type Notifications = mpsc::UnboundedReceiver<Notification>;
 
 type Reply = Result<serde_json::Value, Failure>;
 
-/// A handle to a running agent; clones share it. When the last one is dropped, the agent and every node end.
+/// A handle to a running agent; clones share it. When the last one is dropped, the agent ends: with a fabric's every
+/// node, with a host's every rule of ours.
 #[derive(Clone)]
 pub struct Agent {
     shared: Arc<Shared>,
@@ -57,13 +59,46 @@ impl Agent {
 
     /// Starts an agent from this `blockade` binary.
     pub async fn launch_from(binary: &Path) -> Result<(Self, Notifications)> {
+        Self::spawn(binary, &[]).await
+    }
+
+    /// Starts, from the running binary, an agent that attaches to namespaces of this host. Only root's has the rights.
+    ///
+    /// # Errors
+    /// Exit 3, with the cause.
+    pub async fn launch_host() -> Result<(Self, Notifications)> {
+        Self::launch_host_from(Path::new("/proc/self/exe")).await
+    }
+
+    /// The same from this `blockade` binary.
+    pub async fn launch_host_from(binary: &Path) -> Result<(Self, Notifications)> {
+        Self::spawn(binary, &["--host"]).await
+    }
+
+    /// Talks to an agent in a helper container, which has connected to a socket of ours: see [`helper_arguments`].
+    /// It ends when we do; the container is the caller's to remove.
+    ///
+    /// # Errors
+    /// Exit 3: whoever connected is neither root nor ourselves, or is no agent.
+    pub async fn accept(stream: UnixStream) -> Result<(Self, Notifications)> {
+        let peer = stream.peer_cred().map_err(|error| cannot("see who connected", &error))?;
+        // In a rootless daemon's containers root is the daemon's user.
+        if peer.uid() != 0 && peer.uid() != rustix::process::geteuid().as_raw() {
+            return Err(Error::machine(format!("user {} connected in the place of the agent", peer.uid())));
+        }
+        let (mut reader, writer) = stream.into_split();
+        let hello = greeting(&mut reader).await?;
+        Ok(Self::connect(None, None, hello, reader, writer))
+    }
+
+    async fn spawn(binary: &Path, kind: &[&str]) -> Result<(Self, Notifications)> {
         let (ours, theirs) = StdUnixStream::pair().map_err(|error| cannot("open a socket", &error))?;
         let (watched, lifeline) = std::io::pipe().map_err(|error| cannot("open a pipe", &error))?;
-        let child = spawn(binary, theirs, watched).map_err(|error| cannot("start the agent", &error))?;
+        let child = spawn(binary, kind, theirs, watched).map_err(|error| cannot("start the agent", &error))?;
         let connected = ours.set_nonblocking(true).and_then(|()| UnixStream::from_std(ours));
         let (mut reader, writer) = connected.map_err(|error| cannot("talk to the agent", &error))?.into_split();
         match greeting(&mut reader).await {
-            Ok(hello) => Ok(Self::connect(child, lifeline.into(), hello, reader, writer)),
+            Ok(hello) => Ok(Self::connect(Some(child), Some(lifeline.into()), hello, reader, writer)),
             Err(error) => {
                 drop((reader, writer, lifeline));
                 reap(child).await;
@@ -73,8 +108,8 @@ impl Agent {
     }
 
     fn connect(
-        child: Child,
-        lifeline: OwnedFd,
+        child: Option<Child>,
+        lifeline: Option<OwnedFd>,
         hello: Hello,
         reader: OwnedReadHalf,
         writer: OwnedWriteHalf,
@@ -87,7 +122,7 @@ impl Agent {
         tokio::spawn(Ear { waiting: waiting.clone(), notify, child }.hear(reader, gone));
         let shared = Shared {
             outbox: Mutex::new(Some(outbox)),
-            lifeline: Mutex::new(Some(lifeline)),
+            lifeline: Mutex::new(lifeline),
             waiting,
             next: AtomicU64::new(0),
         };
@@ -116,7 +151,7 @@ impl Agent {
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Ends the agent and with it every node; returns when all of them are gone.
+    /// Ends the agent, and what ends with it; returns when all of that is gone.
     pub async fn close(self) {
         lock(&self.shared.outbox).take();
         lock(&self.shared.lifeline).take();
@@ -125,12 +160,21 @@ impl Agent {
     }
 }
 
+/// The arguments of `blockade` in a helper container: it connects to a socket of ours that is mounted at this path.
+///
+/// The container shares the host's pid and network namespaces, and has NET_ADMIN (rules), SYS_ADMIN (entering namespaces)
+/// and SYS_PTRACE (opening those of others).
+pub fn helper_arguments(socket: &Path) -> Vec<OsString> {
+    vec!["agent".into(), "--connect".into(), socket.into()]
+}
+
 /// `blockade agent`: its socket is its stdin and its lifeline its stdout, so that nothing has to be done between fork
 /// and exec.
-fn spawn(binary: &Path, socket: StdUnixStream, lifeline: std::io::PipeReader) -> std::io::Result<Child> {
+fn spawn(binary: &Path, kind: &[&str], socket: StdUnixStream, lifeline: std::io::PipeReader) -> std::io::Result<Child> {
     Command::new(binary)
         .arg0("blockade: agent")
         .args(["agent", "--fd", "0", "--lifeline", "1"])
+        .args(kind)
         .stdin(OwnedFd::from(socket))
         .stdout(OwnedFd::from(lifeline))
         .stderr(Stdio::inherit())
@@ -186,7 +230,8 @@ async fn write(mut writer: OwnedWriteHalf, mut calls: mpsc::UnboundedReceiver<Ca
 struct Ear {
     waiting: Arc<Waiting>,
     notify: mpsc::UnboundedSender<Notification>,
-    child: Child,
+    /// None of ours where it runs in a container.
+    child: Option<Child>,
 }
 
 impl Ear {
@@ -201,7 +246,9 @@ impl Ear {
         }
         let error = Error::machine("the agent is gone, and every node with it");
         self.waiting.give_up(&error);
-        reap(self.child).await;
+        if let Some(child) = self.child {
+            reap(child).await;
+        }
         let _ = self.notify.send(Notification::Gone(error));
         gone.send_replace(true);
     }

@@ -4,7 +4,7 @@
 //! is restarted or hands the signal on to its child. It does not reach PID 1 itself. Then the threads are looked at
 //! until none of them can run any more.
 
-use super::sys;
+use crate::agent::sys;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Dir, Mode, OFlags, openat};
 use rustix::io::{Errno, Result};

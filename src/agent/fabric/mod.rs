@@ -1,4 +1,4 @@
-//! The agent: the one process with rights, in two stages.
+//! The agent that makes its nodes itself, in two stages.
 //!
 //! Stage A is what the runner executes (`blockade agent`). It enters the namespaces, forks stage B, and from then on
 //! only waits: for B to end, or for the runner's lifeline to close, upon which it kills B, however wedged that is.
@@ -8,55 +8,39 @@
 mod describe;
 mod enter;
 mod exec;
-mod fabric;
 mod freeze;
-mod http;
 mod image;
 mod init;
-mod namespace;
+mod join;
 mod node;
-mod rules;
-mod serve;
-mod sys;
-mod tree;
+mod programs;
 mod wire;
 
-use super::protocol::{Message, frame};
+use super::networks::Networks;
+use super::protocol::Hello;
+use super::serve::{self, Agent};
+use super::{cannot, sys};
 use crate::error::{Error, Result};
 pub(crate) use enter::mounts;
 pub use enter::{Settings, Step, explain};
+pub(super) use programs::Programs;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsFd, OwnedFd, RawFd};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::process::Signal;
 use std::process::ExitCode;
+use std::rc::Rc;
 
-/// Arguments of the hidden subcommand `blockade agent`. Both descriptors are inherited, and taken over.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Args {
-    /// The socket to the runner.
-    #[arg(long)]
-    pub fd: RawFd,
-    /// The reading end of a pipe that only the runner can write to: its end is the end of everything.
-    #[arg(long)]
-    pub lifeline: RawFd,
-}
-
-/// `blockade agent`: stage A. To be called before the process has a second thread.
-pub fn main(args: Args) -> ExitCode {
-    // Without the two descriptors there is nobody to tell.
-    let (Ok(control), Ok(lifeline)) = (sys::adopt(args.fd), sys::adopt(args.lifeline)) else {
-        return ExitCode::from(2);
-    };
+/// Stage A. To be called before the process has a second thread.
+pub(super) fn main(control: OwnedFd, lifeline: &OwnedFd) -> ExitCode {
     match begin(&control) {
         Ok(agent) => {
             // B alone holds the socket from now on, so that the runner sees its end at once.
             drop(control);
-            wait(&agent, &lifeline)
+            wait(&agent, lifeline)
         }
         Err(error) => {
-            refuse(&control, error);
+            super::refuse(&control, error);
             ExitCode::from(3)
         }
     }
@@ -70,16 +54,14 @@ pub(crate) fn within(body: impl FnOnce()) -> Result<()> {
         body();
         0
     });
-    child.and_then(|child| sys::wait(&child.pidfd)).map_err(|errno| machine("fork", errno))
+    child.and_then(|child| sys::wait(&child.pidfd)).map_err(|errno| cannot("fork", errno))
 }
 
 fn begin(control: &OwnedFd) -> Result<sys::Child> {
-    silence().map_err(|errno| machine("open /dev/null", errno))?;
-    // Ctrl-C in the runner's terminal is the runner's business. A group leader cannot and need not leave.
-    let _ = rustix::process::setsid();
-    let parent = sys::own_pidfd().map_err(|errno| machine("open a pidfd", errno))?;
+    super::leave_the_terminal()?;
+    let parent = sys::own_pidfd().map_err(|errno| cannot("open a pidfd", errno))?;
     let rootless = enter::enter()?;
-    sys::spawn(0, || be_agent(control, &parent, rootless)).map_err(|errno| machine("fork", errno))
+    sys::spawn(0, || be_agent(control, &parent, rootless)).map_err(|errno| cannot("fork", errno))
 }
 
 /// Until B has ended, by itself or because the runner is gone.
@@ -101,10 +83,10 @@ fn wait(agent: &sys::Child, lifeline: &OwnedFd) -> ExitCode {
 /// Stage B.
 fn be_agent(control: &OwnedFd, parent: &OwnedFd, rootless: bool) -> i32 {
     let prepared = || {
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|e| machine("use prctl", e))?;
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|e| cannot("use prctl", e))?;
         let defaults = image::Defaults::new()?;
         enter::mounts()?;
-        rustix::process::chdir("/").map_err(|errno| machine("enter /", errno))?;
+        rustix::process::chdir("/").map_err(|errno| cannot("enter /", errno))?;
         Ok(defaults)
     };
     // A may have died before prctl: then no signal comes any more.
@@ -113,33 +95,25 @@ fn be_agent(control: &OwnedFd, parent: &OwnedFd, rootless: bool) -> i32 {
     }
     match prepared() {
         Ok(_) if has_ended(parent) => 1,
-        Ok(defaults) => serve::serve(control, defaults, rootless),
+        Ok(defaults) => i32::from(be_served(control, defaults, rootless).is_err()),
         Err(error) => {
-            refuse(control, error);
+            super::refuse(control, error);
             3
         }
     }
 }
 
+/// Until the runner is gone: what is left then ends with this process, which is PID 1.
+fn be_served(control: &OwnedFd, defaults: image::Defaults, rootless: bool) -> Result<()> {
+    let control = control.try_clone().map_err(|error| Error::machine(format!("the agent cannot serve: {error}")))?;
+    let agent = |outbox| {
+        let networks = Rc::new(Networks::new(&outbox, false)?);
+        Ok(Agent { programs: Some(Programs::new(defaults)?), networks, outbox })
+    };
+    serve::serve(control.into(), Hello { rootless }, agent, || Ok(std::future::pending()), |_| ())
+}
+
 fn has_ended(process: &OwnedFd) -> bool {
     let mut fds = [PollFd::new(process, PollFlags::IN)];
     poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
-}
-
-/// Tells the runner why there is no agent.
-fn refuse(control: &OwnedFd, error: Error) {
-    if let Ok(bytes) = frame(&Message::Hello(Err(error))) {
-        let _ = rustix::io::write(control, &bytes);
-    }
-}
-
-/// The agent says nothing on the terminal: what it has to say goes over the socket.
-fn silence() -> Result<(), Errno> {
-    let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    let places = if std::env::var_os("BLOCKADE_DEBUG").is_some() { 0..2 } else { 0..3 };
-    places.into_iter().try_for_each(|place| sys::put(null.as_fd(), place))
-}
-
-fn machine(what: &str, errno: Errno) -> Error {
-    Error::machine(format!("the agent cannot {what}: {}", enter::io(errno)))
 }

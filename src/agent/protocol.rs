@@ -6,7 +6,7 @@
 //! answered in any order. Both ends are the same binary: the protocol has no versions.
 
 use crate::error::{Error, Result};
-use crate::plan::Ruleset;
+use crate::plan::{Interfaces, Ruleset};
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,9 @@ requests! {
     Tcp => bool,
     Http => Option<u16>,
     Teardown => Vec<Error>,
+    Attach => Interfaces,
+    Detach => (),
+    KillTree => (),
 }
 
 /// Creates the whole network: bridge, namespaces, links, addresses. Once, before anything else. Answered with the
@@ -182,6 +185,8 @@ pub struct Executed {
 }
 
 /// Brings the namespaces of these nodes to these rulesets, in this order. Nodes not named stay as they are.
+///
+/// A host agent remembers them: a node that is not attached gets its ruleset when it is ([`Attach`]).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ApplyPlans {
     /// Node and all that its namespace must hold.
@@ -202,7 +207,7 @@ pub struct Applied {
 /// A place packets come from or go to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Party {
-    /// The bridge's own address.
+    /// Where the agent itself is: at the fabric's bridge, on the host.
     World,
     /// A node.
     Node(String),
@@ -268,6 +273,43 @@ pub struct Teardown {
     pub stops: Vec<StopNode>,
 }
 
+/// Host agents: the node's network is that of this process from now on. Answered with its addresses (expected ones first)
+/// and devices, when the ruleset last wanted for the node is in force there: to be sent before anything that must not
+/// see the node without it is started.
+///
+/// A new agent that takes over from a dead one is told the rulesets first ([`ApplyPlans`]) and then attached, so that
+/// the rules which stand in the namespace are replaced by the same ones and never removed. A network that the node had
+/// before is healed and released, unless it is the same one.
+///
+/// # Errors
+/// The process has ended, is in the host's own network or in that of another node, or its network has none of the
+/// `expected` addresses: nothing was touched. Or the rules could not be put there: then the network is the node's
+/// nevertheless, and is healed at the end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attach {
+    /// Which node.
+    pub node: String,
+    /// The process, as the host numbers them.
+    pub pid: i32,
+    /// One of these it must have; empty: no matter which.
+    pub expected: Vec<IpAddr>,
+}
+
+/// Host agents: heals the node's network and lets go of it, so that it may end with its last process. The ruleset last
+/// wanted is remembered for the next [`Attach`]. No error for a node that is not attached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Detach {
+    /// Which node.
+    pub node: String,
+}
+
+/// Host agents: SIGKILL for a process, its descendants and its session. Nothing happens where it has ended already.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct KillTree {
+    /// The process, as the host numbers them.
+    pub pid: i32,
+}
+
 /// How a node's program ended: with a code, or by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ended {
@@ -289,11 +331,11 @@ impl fmt::Display for Ended {
 /// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Failure {
-    /// The node does not run.
+    /// The node does not run, or is not attached.
     NotRunning(String),
     /// The node is paused.
     Paused(String),
-    /// The agent is gone, and every node with it.
+    /// The agent is gone, and with a fabric's every node.
     Gone(Error),
     /// Anything else.
     Other(Error),
@@ -329,14 +371,14 @@ pub enum Notification {
         /// Whether it was asked for: by a stop, a kill, a teardown.
         expected: bool,
     },
-    /// The addresses of a node's namespace changed.
-    Addresses {
+    /// The addresses or devices of a node's namespace changed.
+    Interfaces {
         /// Which node.
         node: String,
-        /// All of them but loopback's, link-local ones included.
-        addresses: Vec<IpAddr>,
+        /// All of them.
+        interfaces: Interfaces,
     },
-    /// The agent is gone, and every node with it. The last notification.
+    /// The agent is gone, and with a fabric's every node. The last notification.
     Gone(Error),
 }
 

@@ -5,8 +5,7 @@ use crate::error::{Error, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
-use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
-use rustix::thread::{move_into_link_name_space, move_into_thread_name_spaces};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
 /// A network namespace, kept alive.
 pub(super) struct NetNs(OwnedFd);
@@ -21,6 +20,21 @@ impl NetNs {
     /// The one we are in.
     pub(super) fn current() -> Result<Self, Errno> {
         open("/proc/self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map(Self)
+    }
+
+    /// The one of a process.
+    pub(super) fn of(pid: i32) -> Result<Self> {
+        let path = format!("/proc/{pid}/ns/net");
+        open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map(Self).map_err(|errno| match errno {
+            Errno::NOENT | Errno::SRCH => Error::machine(format!("there is no process {pid} any more")),
+            errno => cannot(&format!("open the network namespace of process {pid}"), errno),
+        })
+    }
+
+    /// Whether both are the same one.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let identity = |namespace: &Self| rustix::fs::fstat(&namespace.0).map(|stat| (stat.st_dev, stat.st_ino));
+        identity(self).is_ok_and(|own| identity(other) == Ok(own))
     }
 
     /// Creates a namespace, does `work` inside of it, and comes back to `self`.
@@ -49,32 +63,6 @@ impl NetNs {
     }
 }
 
-/// Forks a child into the pid namespace of the process behind `init`.
-///
-/// The child is the agent's own, so that no helper stands between: the namespace is that of *children* from the first
-/// call to the second.
-pub(super) fn spawn_into(
-    init: BorrowedFd<'_>,
-    home: BorrowedFd<'_>,
-    body: impl FnOnce() -> i32,
-) -> Result<sys::Child, Errno> {
-    move_into_thread_name_spaces(init, ThreadNameSpaceType::PROCESS_ID)?;
-    let child = sys::spawn(0, body);
-    if move_into_thread_name_spaces(home, ThreadNameSpaceType::PROCESS_ID).is_err() {
-        std::process::abort();
-    }
-    child
-}
-
-/// Moves the calling process into a node's namespaces, but for pid.
-pub(super) fn join(init: BorrowedFd<'_>) -> Result<(), Errno> {
-    let node = ThreadNameSpaceType::NETWORK
-        | ThreadNameSpaceType::MOUNT
-        | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME
-        | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION;
-    move_into_thread_name_spaces(init, node)
-}
-
 fn cannot(what: &str, errno: Errno) -> Error {
-    Error::machine(format!("cannot {what}: {}", super::enter::io(errno)))
+    Error::machine(format!("cannot {what}: {}", sys::io(errno)))
 }

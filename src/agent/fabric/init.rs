@@ -7,7 +7,7 @@
 //! Synchronous and single-threaded. It speaks with the agent over a socket, in records of three numbers.
 
 use super::image::{Broken, Defaults, Image, Step, at};
-use super::sys;
+use crate::agent::sys;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, open};
