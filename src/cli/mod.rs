@@ -45,11 +45,25 @@ pub(crate) struct Global {
     /// The cluster's name [default: from the current folder's]
     #[arg(short, long, global = true)]
     name: Option<String>,
+    /// Tell on stderr what is asked and done, with times
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Tell everything, and let a supervisor write it into its log
+    #[arg(short = 'D', long, global = true)]
+    debug: bool,
 }
 
 impl Global {
+    fn level(&self) -> Option<tracing::Level> {
+        match (self.verbose, self.debug) {
+            (_, true) => Some(tracing::Level::DEBUG),
+            (true, false) => Some(tracing::Level::INFO),
+            (false, false) => None,
+        }
+    }
+
     fn place(self) -> place::Place {
-        place::Place { config: self.config, data_dir: self.data_dir, name: self.name }
+        place::Place { config: self.config, data_dir: self.data_dir, name: self.name, debug: self.debug }
     }
 }
 
@@ -122,6 +136,9 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
+    if let Some(level) = cli.global.level() {
+        report::trace(level);
+    }
     let place = cli.global.place();
     match cli.command {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),

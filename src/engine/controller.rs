@@ -13,7 +13,7 @@ use super::{Clock, Command, EventBody, FaultInfo, Job, Recorder, Reply, status};
 use crate::cluster::Cluster;
 use crate::fault::{Fault, FaultId, Matrix, Member, Party};
 use crate::plan::{Interfaces, Ruleset};
-use crate::runtime::{Notice, Place, Runtime};
+use crate::runtime::{LogPieces, Notice, Place, Runtime};
 use crate::{Error, ErrorKind, Result};
 use jobs::{Troubles, then};
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,10 +139,10 @@ impl Controller {
     }
 
     /// Heals all that belongs to this owner: the end of its run.
-    pub async fn release(&mut self, owner: Owner) -> Result<()> {
+    pub async fn release(&mut self, owner: Owner) -> Result<Vec<FaultInfo>> {
         let ids: Vec<FaultId> =
             self.faults.iter().filter(|(_, active)| active.owner == owner).map(|(id, _)| *id).collect();
-        self.heal(ids).await.map(|_| ())
+        self.heal(ids).await
     }
 
     /// Takes in what a node did by itself. A failure to follow is an error for the caller to report.
@@ -225,6 +225,11 @@ impl Controller {
                 None => Ok(Reply::Done),
             },
         }
+    }
+
+    /// What a node writes, from now on.
+    pub fn follow(&self, node: &str, last: Option<usize>) -> Result<Job<LogPieces>> {
+        Ok(self.runtime.follow(self.at(node)?, last))
     }
 
     /// The active faults, oldest first.

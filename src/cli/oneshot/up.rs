@@ -38,7 +38,7 @@ impl Up {
         let kind = self.runtime.unwrap_or_else(|| cluster.runtime_kind());
         supervisor::start(
             &place.folder()?,
-            Launch { cluster, kind, params, seed, options: Options { force: self.force } },
+            Launch { cluster, kind, params, seed, options: Options { force: self.force }, debug: place.debug },
         )
     }
 }
