@@ -6,6 +6,7 @@
 mod skip;
 
 use blockade::cluster::{Cluster, Variables, load};
+use blockade::runtime::Here;
 use blockade::runtime::docker::labels::{Owner, filter};
 use blockade::runtime::docker::spec::{Host, Spec, container_name};
 use blockade::runtime::docker::{connection, images, network, own_image};
@@ -13,7 +14,7 @@ use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::query_parameters::{
     CreateContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions, StartContainerOptions,
-    StopContainerOptions, UploadToContainerOptions, WaitContainerOptions,
+    UploadToContainerOptions, WaitContainerOptions,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
@@ -41,8 +42,14 @@ impl Ground {
         let image = tokio.block_on(own_image::image_of(&docker, Path::new(env!("CARGO_BIN_EXE_blockade")))).unwrap();
         let text = text.replace("OWN", &image);
         let name = format!("{name}{}", std::process::id());
-        let used = blockade::kernel::address::used_subnets().unwrap();
-        let variables = Variables { name: &name, seed: 1, params: &BTreeMap::new(), env: &|_| None, used: &used };
+        let variables = Variables {
+            name: &name,
+            seed: 1,
+            params: &BTreeMap::new(),
+            env: &|_| None,
+            kind: None,
+            surroundings: &Here,
+        };
         let cluster = load(Path::new("blockade.yaml"), &text, &variables).unwrap();
         Some(Self { tokio, docker, cluster, image })
     }

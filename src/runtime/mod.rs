@@ -5,8 +5,11 @@
 //! freeze a node.
 
 pub mod docker;
+mod here;
 pub mod netns;
 pub mod sim;
+
+pub use here::Here;
 
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply};
@@ -129,6 +132,15 @@ pub trait Runtime: Send + Sync {
 
     /// All addresses of every node, link-local ones included.
     fn addresses(&self) -> Vec<Vec<IpAddr>>;
+}
+
+/// Sees that what a cluster needs from elsewhere is there, before anything is created: Docker answers, and has the nodes'
+/// images. Called by the user's own process, because it may take long and shows its progress on stderr.
+pub fn prepare(kind: RuntimeKind, cluster: &Cluster) -> Result<()> {
+    match kind {
+        RuntimeKind::Docker => docker::connection::ask(async |docker| docker::images::prepare(&docker, cluster).await),
+        RuntimeKind::Netns | RuntimeKind::Sim => Ok(()),
+    }
 }
 
 /// What a runtime's nodes do by themselves.
