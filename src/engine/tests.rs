@@ -4,7 +4,7 @@ use super::{
     Clock, Command, Controller, Ended, Event, EventBody, Exec, ExecOutput, Job, NodeAction, NodeStatus, Output, Owner,
     ProbeReply, Recorder, Reply, Selection, ready,
 };
-use crate::cluster::{self, Cluster, Variables};
+use crate::cluster::{self, Cluster, Nowhere, Variables};
 use crate::fault::{Fault, FaultId, LinkSet, Party};
 use crate::plan::{Interfaces, Ruleset};
 use crate::runtime::sim::Sim;
@@ -148,7 +148,14 @@ impl Test {
     }
 
     fn of(text: &str) -> Self {
-        let variables = Variables { name: "c", seed: 0, params: &BTreeMap::new(), env: &|_| None, used: &[] };
+        let variables = Variables {
+            name: "c",
+            seed: 0,
+            params: &BTreeMap::new(),
+            env: &|_| None,
+            kind: None,
+            surroundings: &Nowhere,
+        };
         let cluster: Arc<Cluster> = Arc::new(cluster::load("c.yaml".as_ref(), text, &variables).unwrap());
         let clock = Arc::new(Clock::simulated());
         let sim = Sim::new(&cluster, Arc::clone(&clock));
