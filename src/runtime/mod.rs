@@ -6,6 +6,7 @@
 
 pub mod netns;
 pub mod sim;
+mod text;
 
 use crate::cluster::{Cluster, Node, RuntimeKind};
 use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};

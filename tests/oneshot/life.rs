@@ -115,7 +115,7 @@ fn a_killed_supervisor_takes_the_nodes_with_it_and_is_told_of_until_the_next_up(
         up.kill_supervisor();
         let ended = up.run(&["status"]).with(3);
         insta::allow_duplicates! { insta::assert_snapshot!(ended.stderr.replace(&pid, "PID"), @"
-        error: the cluster `c1` has died: its supervisor (process PID) is gone, and its nodes with it
+        error: the cluster `c1` has died: its supervisor (process PID) is gone; its nodes are gone with it
         help: `blockade up` starts it anew, `blockade destroy` removes its files
         "); }
         up.run(&["up", "--runtime", runtime]).with(0);
