@@ -4,7 +4,7 @@ use super::{
     Clock, Command, Controller, Ended, Event, EventBody, Exec, ExecOutput, Job, NodeAction, NodeStatus, Output, Owner,
     ProbeReply, Recorder, Reply, Selection, ready,
 };
-use crate::cluster::{self, Cluster, Variables};
+use crate::cluster::{self, Variables};
 use crate::fault::{Fault, FaultId, LinkSet, Party};
 use crate::plan::Ruleset;
 use crate::runtime::sim::Sim;

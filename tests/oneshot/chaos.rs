@@ -52,9 +52,9 @@ fn everything_is_healed_when_chaos_ends_however_it_ends() {
         let mut chaos = start(&up, "3600000", &["--events", "stop", "--seed", "5"]);
         until(|| up.says(&["status"]).contains("DOWN"));
         if by_force {
-            chaos.kill().unwrap()
+            chaos.kill().unwrap();
         } else {
-            interrupt(&chaos)
+            interrupt(&chaos);
         }
         let ended = super::common::ended(chaos.wait_with_output().unwrap());
         until(|| !up.says(&["status"]).contains("DOWN") && up.run(&["faults"]).stderr == "no faults\n");
