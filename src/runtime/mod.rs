@@ -9,6 +9,7 @@ mod here;
 pub mod netns;
 mod ready;
 pub mod sim;
+mod text;
 
 pub use here::Here;
 
