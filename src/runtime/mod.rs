@@ -7,6 +7,7 @@
 pub mod docker;
 mod here;
 pub mod netns;
+mod reserve;
 pub mod sim;
 
 pub use here::Here;
