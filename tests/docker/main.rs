@@ -1,0 +1,10 @@
+//! The docker runtime as its users meet it: the whole binary against a real daemon.
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
+#![allow(clippy::unwrap_used, reason = "a test that finds something else fails")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod daemon;
+mod ground;
+mod stage;
