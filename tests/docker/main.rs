@@ -5,6 +5,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod clusters;
 mod daemon;
 mod ground;
+mod network;
+mod old_files;
 mod stage;
+mod verbs;

@@ -31,6 +31,13 @@ impl Stage {
         Some(Self { place, name, environment: Vec::new() })
     }
 
+    /// The same cluster once more, under a name that begins with this one's.
+    pub fn namesake(&self) -> Self {
+        let place = Place::new();
+        place.write("blockade.yaml", &self.place.read("blockade.yaml"));
+        Self { place, name: format!("{}2", self.name), environment: self.environment.clone() }
+    }
+
     /// A blockade that is up.
     pub fn up(cluster: &str) -> Option<Self> {
         let stage = Self::new(cluster)?;
@@ -142,6 +149,18 @@ impl Stage {
     /// What a node's program has printed, over all its lives.
     pub fn log(&self, node: &str) -> String {
         self.docker(&["logs", &self.container(node)])
+    }
+
+    /// How many lives of the node at `address` the `talker` of a node has heard, over all its own.
+    pub fn lives_heard(&self, node: &str, address: &str) -> usize {
+        let (log, heard) = (self.log(node), format!("heard {address} "));
+        // Life 0 is no life, but somebody who asked.
+        log.lines().filter(|line| line.starts_with(&heard) && !line.ends_with(" 0")).count()
+    }
+
+    /// A field of a container, as `docker inspect -f` writes it.
+    pub fn inspect(&self, container: &str, template: &str) -> String {
+        self.docker(&["inspect", "-f", template, container])
     }
 
     /// Names of the containers and networks that bear this stage's name.
