@@ -82,8 +82,13 @@ fn sh(line: &str) {
     assert_eq!(ended.code, 0, "{line}: {}", ended.stderr);
 }
 
+/// The daemon's socket.
+pub fn socket() -> String {
+    let host = std::env::var(HOST).unwrap_or_else(|_| "unix:///var/run/docker.sock".into());
+    host.trim_start_matches("unix://").to_owned()
+}
+
 /// The group of the daemon's socket.
 pub fn group() -> u32 {
-    let host = std::env::var(HOST).unwrap_or_else(|_| "unix:///var/run/docker.sock".into());
-    std::fs::metadata(host.trim_start_matches("unix://")).map_or(0, |socket| socket.gid())
+    std::fs::metadata(socket()).map_or(0, |socket| socket.gid())
 }

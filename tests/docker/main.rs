@@ -5,10 +5,19 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod addresses;
+mod audit;
+mod bad_input;
 mod clusters;
+mod crash;
+mod crowd;
 mod daemon;
 mod ground;
 mod network;
 mod old_files;
+mod repair;
+mod restart;
+mod scenarios;
 mod stage;
+mod users;
 mod verbs;

@@ -140,10 +140,11 @@ impl Stage {
         there
     }
 
-    /// Which of these addresses answer a node's `talker`?
-    pub fn answers(&self, node: &str, addresses: &[&str]) -> Vec<String> {
+    /// Which of these addresses answer a node's `talker`, in their order with spaces between them.
+    pub fn answers(&self, node: &str, addresses: &[&str]) -> String {
         let asked = self.inside(node, &[&["talker", "ask", "7000"], addresses].concat()).with(0);
-        asked.stdout.lines().map(str::to_owned).collect()
+        let answered: Vec<&str> = asked.stdout.lines().collect();
+        addresses.iter().filter(|address| answered.contains(address)).copied().collect::<Vec<_>>().join(" ")
     }
 
     /// What a node's program has printed, over all its lives.
