@@ -139,6 +139,29 @@ fn a_published_port_serves_the_host_through_a_partition_and_not_through_a_cut_fr
 }
 
 #[test]
+fn a_published_port_leads_around_a_partition_unless_the_world_is_cut_too() {
+    let port = free_port();
+    let cluster = format!(
+        "containers:\n  web: {{ image: 'blockade-test:1', command: 'talker 7000', ports: {{ {port}: 7000 }} }}\n  n2: {{ image: 'blockade-test:1' }}\n"
+    );
+    let Some(stage) = Stage::up(&cluster) else { return };
+    let gateway = stage.inspect(&stage.holder("web"), "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}");
+    // A line over the host's side of the network; the server prints what arrives.
+    let arrives = |word: &str| {
+        stage.inside("n2", &["sh", "-c", &format!("echo {word} | nc -w 1 {gateway} {port}")]);
+        stage.log("web").contains(&format!("got {word}\n"))
+    };
+    until("the port is open", || arrives("open"));
+    stage.says(&["partition", "web"]);
+    // The host's own address is the sender: to the node it is the world that asks.
+    assert!(!stage.reaches("n2", &stage.ip("web")) && arrives("around"));
+    stage.says(&["block", "world", "web"]);
+    assert!(!arrives("cut"));
+    stage.says(&["heal"]);
+    until("healed", || arrives("healed"));
+}
+
+#[test]
 fn an_external_network_is_used_and_left() {
     let Some(stage) = Stage::new("") else { return };
     let network = stage.network_beside("external", &[]);

@@ -4,6 +4,7 @@ use super::clusters::THREE;
 use super::common::until;
 use super::stage::Stage;
 use serde_json::json;
+use std::io::{BufRead, BufReader};
 
 /// STATUS of every node.
 fn states(stage: &Stage) -> String {
@@ -149,6 +150,21 @@ fn logs_are_those_of_all_the_nodes_lives() {
     lines.sort();
     assert_eq!(lines, ["one", "one", "two", "two"]);
     assert_eq!(stage.says(&["logs", "n1", "--last", "2"]).lines().count(), 2);
+}
+
+#[test]
+fn logs_are_followed_until_the_nodes_end() {
+    let cluster = "containers:\n  n1: { image: 'blockade-test:1', command: 'talker 7000 ${ip}' }\n";
+    let Some(stage) = Stage::up(cluster) else { return };
+    let mut follow = stage.command(&["logs", "--follow", "n1"]);
+    let mut follow = follow.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.next().unwrap().starts_with("heard "));
+    stage.answers("n1", &["127.0.0.1"]);
+    assert!(lines.any(|line| line == "heard 127.0.0.1 0"));
+    stage.says(&["stop", "n1"]);
+    assert_eq!(lines.last(), None);
+    assert!(follow.wait().unwrap().success());
 }
 
 #[test]
