@@ -45,11 +45,25 @@ pub(crate) struct Global {
     /// The cluster's name [default: from the current folder's]
     #[arg(short, long, global = true)]
     name: Option<String>,
+    /// Tell on stderr what is asked and done, with times
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Tell everything, and let a supervisor write it into its log
+    #[arg(short = 'D', long, global = true)]
+    debug: bool,
 }
 
 impl Global {
+    fn level(&self) -> Option<tracing::Level> {
+        match (self.verbose, self.debug) {
+            (_, true) => Some(tracing::Level::DEBUG),
+            (true, false) => Some(tracing::Level::INFO),
+            (false, false) => None,
+        }
+    }
+
     fn place(self) -> place::Place {
-        place::Place { config: self.config, data_dir: self.data_dir, name: self.name }
+        place::Place { config: self.config, data_dir: self.data_dir, name: self.name, debug: self.debug }
     }
 }
 
@@ -85,7 +99,17 @@ enum Command {
     Probe,
     /// Owns the namespaces of a run; started by blockade itself
     #[command(hide = true)]
-    Agent(crate::runtime::netns::agent::Args),
+    Agent(crate::agent::Args),
+    /// Keeps a container's network namespace; started by blockade itself
+    #[command(hide = true)]
+    Hold,
+    /// Runs a node's program as PID 1 of its container; started by blockade itself
+    #[command(hide = true)]
+    Init {
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<String>,
+    },
 }
 
 /// Parses the arguments and does what they say.
@@ -112,13 +136,21 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
+    if let Some(level) = cli.global.level() {
+        report::trace(level);
+    }
     let place = cli.global.place();
     match cli.command {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
         Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
-        Command::Agent(args) => Ok(crate::runtime::netns::agent::main(args)),
+        Command::Agent(args) => Ok(crate::agent::main(args)),
+        Command::Hold => {
+            crate::runtime::docker::hold();
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Init { program } => Ok(ExitCode::from(crate::runtime::docker::init(&program))),
         Command::Doctor(args) => doctor::main(&args).map(ExitCode::from),
         Command::Probe => {
             crate::doctor::probe();

@@ -16,6 +16,8 @@ pub struct Place {
     pub data_dir: PathBuf,
     /// The cluster's name, where it was given.
     pub name: Option<String>,
+    /// Whether a supervisor started here is to write down everything.
+    pub debug: bool,
 }
 
 impl Place {

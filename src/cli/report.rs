@@ -31,6 +31,14 @@ pub(super) fn colour(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// From now on what is traced up to this level goes to stderr.
+pub(super) fn trace(level: tracing::Level) {
+    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false);
+    let log = log.with_ansi(colour(&std::io::stderr())).with_writer(std::io::stderr);
+    // Refused only where there is one already.
+    let _had_one = log.try_init();
+}
+
 /// An error, with its places in the user's files where it has any.
 pub(super) fn error(error: &Error) {
     if error.diagnostics.is_empty() {

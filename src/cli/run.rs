@@ -8,6 +8,7 @@ use crate::cluster::RuntimeKind;
 use crate::engine::Output;
 use crate::journal::{RunFolder, Verdict};
 use crate::run::{self, Attached, Outcome};
+use crate::runtime::Options;
 use crate::script::Script;
 use crate::supervisor::{self, Launch};
 use crate::{ErrorKind, Result};
@@ -78,7 +79,8 @@ fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, Stri
         return Ok(setup);
     }
     let (folder, params) = (place.folder()?, params.clone());
-    supervisor::start(&folder, Launch { cluster: setup.cluster, kind: setup.kind, params, seed })?;
+    let launch = Launch { cluster: setup.cluster, kind: setup.kind, params, seed, options: Options::default(), debug: place.debug };
+    supervisor::start(&folder, launch)?;
     Setup::standing(setup.script, Attached::open(&folder)?)
 }
 

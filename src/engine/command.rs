@@ -76,6 +76,11 @@ pub enum Command {
         /// Where it should arrive.
         target: Party,
     },
+    /// Takes in containers of others as nodes of the cluster.
+    Add {
+        /// Their names or ids.
+        containers: Vec<String>,
+    },
     /// A line for each node.
     Status,
     /// The active faults.
@@ -88,7 +93,12 @@ impl Command {
     pub fn changes(&self) -> bool {
         matches!(
             self,
-            Self::Inject { .. } | Self::Replace { .. } | Self::Heal { .. } | Self::Keep { .. } | Self::Node { .. }
+            Self::Inject { .. }
+                | Self::Replace { .. }
+                | Self::Heal { .. }
+                | Self::Keep { .. }
+                | Self::Node { .. }
+                | Self::Add { .. }
         )
     }
 
@@ -184,6 +194,8 @@ pub enum RunState {
     Down,
     /// It is frozen.
     Paused,
+    /// Somebody has removed it.
+    Missing,
 }
 
 /// How a program ended.
@@ -222,7 +234,7 @@ pub struct FaultInfo {
 /// A node's line in `status`; the JSON keys are the old Blockade's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeStatus {
-    /// `<blockade>_<node>`.
+    /// Docker's id of its container; without Docker `<blockade>_<node>`.
     pub container_id: String,
     /// The node's first address.
     pub ip_address: Option<String>,
@@ -234,8 +246,12 @@ pub struct NodeStatus {
     pub network_state: String,
     /// The number of its partition, from 1; `N` for neutral, `H` for holy; null without partitions.
     pub partition: Option<serde_json::Value>,
-    /// UP, DOWN or PAUSED.
+    /// UP, DOWN, PAUSED or MISSING.
     pub status: RunState,
+    /// For how long its program ran without the faults that held for it when it was started last, microseconds. Only
+    /// of a container that was taken in, and only where there was such a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_us: Option<u64>,
 }
 
 /// The answer to a [`Command`].
@@ -258,4 +274,6 @@ pub enum Reply {
     Probe(ProbeReply),
     /// A line for each node.
     Status(Vec<NodeStatus>),
+    /// The nodes that were taken in.
+    Added(Vec<String>),
 }

@@ -6,17 +6,17 @@
 mod faults;
 mod jobs;
 mod nodes;
+mod others;
 
 use super::command::RunState;
 use super::{Clock, Command, EventBody, FaultInfo, Job, Recorder, Reply, status};
 use crate::cluster::Cluster;
 use crate::fault::{Fault, FaultId, Matrix, Member, Party};
-use crate::plan::Ruleset;
-use crate::runtime::{Notice, Place, Runtime};
+use crate::plan::{Interfaces, Ruleset};
+use crate::runtime::{LogPieces, Notice, Place, Runtime};
 use crate::{Error, ErrorKind, Result};
 use jobs::{Troubles, then};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -43,7 +43,7 @@ pub struct Controller {
     pub(super) recorder: Arc<Recorder>,
     clock: Arc<Clock>,
     members: Vec<Member>,
-    addresses: Vec<Vec<IpAddr>>,
+    interfaces: Vec<Interfaces>,
     faults: BTreeMap<FaultId, Active>,
     next: u64,
     /// What each namespace holds, where that is known for sure.
@@ -51,6 +51,10 @@ pub struct Controller {
     nodes: Vec<RunState>,
     /// Nodes whose program was told to end by a fault that is over, and has not ended yet.
     dying: BTreeSet<usize>,
+    /// The latest life of each node that we have begun, ended or heard of: a later one is somebody else's doing.
+    lives: Vec<u64>,
+    /// For how long a node's program ran without its faults at its last start.
+    gaps: Vec<Option<u64>>,
     hurry: Hurry,
     /// Whether the cluster was removed.
     removed: bool,
@@ -75,23 +79,23 @@ impl Hurry {
 impl Controller {
     /// A controller for a cluster that is not up yet.
     pub fn new(cluster: Arc<Cluster>, runtime: Arc<dyn Runtime>, recorder: Arc<Recorder>, clock: Arc<Clock>) -> Self {
-        let member =
-            |node: &crate::cluster::Node| Member { name: node.name.clone(), neutral: node.neutral, holy: node.holy };
         let members: Vec<Member> = cluster.nodes.iter().map(member).collect();
         let size = members.len();
-        let addresses = runtime.addresses();
+        let interfaces = runtime.interfaces();
         Self {
             cluster,
             runtime,
             recorder,
             clock,
             members,
-            addresses,
+            interfaces,
             faults: BTreeMap::new(),
             next: 1,
             applied: vec![Some(Ruleset::default()); size],
             nodes: vec![RunState::Down; size],
             dying: BTreeSet::new(),
+            lives: vec![0; size],
+            gaps: vec![None; size],
             hurry: Hurry::default(),
             removed: false,
         }
@@ -108,6 +112,7 @@ impl Controller {
         let before = self.clock.now_us();
         self.runtime.up().await?;
         self.nodes.fill(RunState::Up);
+        (0..self.nodes.len()).for_each(|node| self.take_note(node));
         let nodes = self.members.iter().map(|member| member.name.clone()).collect();
         self.recorder.record_engine(EventBody::ClusterUp { nodes, took_us: self.clock.now_us() - before })
     }
@@ -134,10 +139,10 @@ impl Controller {
     }
 
     /// Heals all that belongs to this owner: the end of its run.
-    pub async fn release(&mut self, owner: Owner) -> Result<()> {
+    pub async fn release(&mut self, owner: Owner) -> Result<Vec<FaultInfo>> {
         let ids: Vec<FaultId> =
             self.faults.iter().filter(|(_, active)| active.owner == owner).map(|(id, _)| *id).collect();
-        self.heal(ids).await.map(|_| ())
+        self.heal(ids).await
     }
 
     /// Takes in what a node did by itself. A failure to follow is an error for the caller to report.
@@ -147,8 +152,13 @@ impl Controller {
         }
         match notice {
             Notice::Exited { node, life, ended, expected } => self.exited(node, life, ended, expected).await,
-            Notice::Addresses { node, addresses } => {
-                self.addresses[node] = addresses;
+            Notice::Started { node, life, gap_us } => self.started(node, life, gap_us),
+            Notice::Paused { node } => self.paused(node),
+            Notice::Resumed { node } => self.resumed(node),
+            Notice::Missing { node } => self.missing(node),
+            Notice::Repaired { what, .. } => self.recorder.record_engine(EventBody::Note { message: what }),
+            Notice::Interfaces { node, interfaces } => {
+                self.interfaces[node] = interfaces;
                 self.reconcile().await.map(|_| ())
             }
             Notice::Lost { cause } => {
@@ -179,7 +189,8 @@ impl Controller {
             | Command::Replace { .. }
             | Command::Heal { .. }
             | Command::Keep { .. }
-            | Command::Node { .. } => return None,
+            | Command::Node { .. }
+            | Command::Add { .. } => return None,
         };
         Some(job.unwrap_or_else(|error| super::ready(Err(error))))
     }
@@ -209,11 +220,17 @@ impl Controller {
                 Ok(Reply::Done)
             }
             Command::Node { action, nodes } => self.act(action, &nodes).await.map(|()| Reply::Done),
+            Command::Add { containers } => self.adopt(containers).await.map(Reply::Added),
             other => match self.observe(&other) {
                 Some(observation) => observation.await,
                 None => Ok(Reply::Done),
             },
         }
+    }
+
+    /// What a node writes, from now on.
+    pub fn follow(&self, node: &str, last: Option<usize>) -> Result<Job<LogPieces>> {
+        Ok(self.runtime.follow(self.at(node)?, last))
     }
 
     /// The active faults, oldest first.
@@ -225,7 +242,19 @@ impl Controller {
     #[must_use]
     pub fn status(&self) -> Vec<super::NodeStatus> {
         let faults: Vec<&Fault> = self.faults.values().map(|active| &active.fault).collect();
-        status::of(&self.cluster, &self.matrix(), &faults, &self.nodes)
+        let line = |node| status::Line {
+            state: self.nodes[node],
+            container_id: self.runtime.container_id(node),
+            addresses: &self.interfaces[node].addresses,
+            gap_us: self.gaps[node],
+        };
+        status::of(&self.cluster, &self.matrix(), &faults, line)
+    }
+
+    /// The cluster as it is now: it grows where containers are taken in.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     fn matrix(&self) -> Matrix {
@@ -250,6 +279,10 @@ impl Controller {
         };
         Ok((place(source)?, place(target)?))
     }
+}
+
+fn member(node: &crate::cluster::Node) -> Member {
+    Member { name: node.name.clone(), neutral: node.neutral, holy: node.holy }
 }
 
 fn unknown_node(name: &str, members: &[Member]) -> Error {

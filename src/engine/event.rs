@@ -33,6 +33,12 @@ pub enum EventBody {
         /// How long it took, microseconds.
         took_us: u64,
     },
+    /// Containers of others belong to the cluster now.
+    #[serde(rename = "cluster.add")]
+    ClusterAdd {
+        /// Their names as nodes.
+        nodes: Vec<String>,
+    },
     /// Everything was removed, or what could not be.
     #[serde(rename = "cluster.down")]
     ClusterDown {
@@ -100,6 +106,21 @@ pub enum EventBody {
     /// A node's program runs.
     #[serde(rename = "node.up")]
     NodeUp {
+        /// Which.
+        node: String,
+        /// For how long it ran without the faults that held for it, microseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gap_us: Option<u64>,
+    },
+    /// A node was frozen by somebody else.
+    #[serde(rename = "node.paused")]
+    NodePaused {
+        /// Which.
+        node: String,
+    },
+    /// A node was removed by somebody else.
+    #[serde(rename = "node.missing")]
+    NodeMissing {
         /// Which.
         node: String,
     },

@@ -1,27 +1,61 @@
 //! The lines of `status`, computed from the cluster, the faults and what the programs are doing. Pure.
 
 use super::command::{NodeStatus, RunState};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Node};
 use crate::fault::{Cut, Fault, Filter, Matrix, Party};
 use serde_json::Value;
+use std::net::IpAddr;
+
+/// What is known of a node beside the faults.
+pub(super) struct Line<'a> {
+    pub(super) state: RunState,
+    pub(super) container_id: Option<String>,
+    pub(super) addresses: &'a [IpAddr],
+    pub(super) gap_us: Option<u64>,
+}
 
 /// A line for each node.
-pub(super) fn of(cluster: &Cluster, matrix: &Matrix, faults: &[&Fault], states: &[RunState]) -> Vec<NodeStatus> {
+pub(super) fn of<'a>(
+    cluster: &Cluster,
+    matrix: &Matrix,
+    faults: &[&Fault],
+    line: impl Fn(usize) -> Line<'a>,
+) -> Vec<NodeStatus> {
     let partitions = partitions(cluster, matrix, faults);
     cluster
         .nodes
         .iter()
         .enumerate()
-        .map(|(index, node)| NodeStatus {
-            container_id: format!("{}_{}", cluster.name, node.name),
-            ip_address: node.addresses.first().map(|net| net.addr().to_string()),
-            addresses: node.addresses.iter().map(|net| net.addr().to_string()).collect(),
-            name: node.name.clone(),
-            network_state: network_state(&node.name, faults),
-            partition: partitions[index].clone(),
-            status: states[index],
+        .map(|(index, node)| {
+            let line = line(index);
+            let addresses = addresses(node, line.addresses);
+            NodeStatus {
+                container_id: line.container_id.unwrap_or_else(|| format!("{}_{}", cluster.name, node.name)),
+                ip_address: addresses.first().cloned(),
+                addresses,
+                name: node.name.clone(),
+                network_state: network_state(&node.name, faults),
+                partition: partitions[index].clone(),
+                status: line.state,
+                gap_us: line.gap_us,
+            }
         })
         .collect()
+}
+
+/// Those it was given, then those it has on other networks. Link-local ones are of no use to who asks.
+fn addresses(node: &Node, present: &[IpAddr]) -> Vec<String> {
+    let mut addresses: Vec<IpAddr> = node.addresses.iter().map(ipnet::IpNet::addr).collect();
+    for address in present {
+        let is_link_local = match address {
+            IpAddr::V4(address) => address.is_link_local(),
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        };
+        if !is_link_local && !addresses.contains(address) {
+            addresses.push(*address);
+        }
+    }
+    addresses.iter().map(IpAddr::to_string).collect()
 }
 
 fn network_state(name: &str, faults: &[&Fault]) -> String {

@@ -6,14 +6,13 @@ use super::{
 };
 use crate::cluster::{self, Cluster, Variables};
 use crate::fault::{Fault, FaultId, LinkSet, Party};
-use crate::plan::Ruleset;
+use crate::plan::{Interfaces, Ruleset};
 use crate::runtime::sim::Sim;
 use crate::runtime::{Applied, Notice, Place, Runtime};
 use crate::signal::Signal;
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -106,8 +105,8 @@ impl Runtime for Stubborn {
         self.sim.life(node)
     }
 
-    fn addresses(&self) -> Vec<Vec<IpAddr>> {
-        self.sim.addresses()
+    fn interfaces(&self) -> Vec<Interfaces> {
+        self.sim.interfaces()
     }
 }
 

@@ -66,7 +66,8 @@ fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> 
     interrupt_on_signals(&settings.interrupt)?;
     let folder = settings.folder.as_ref().ok_or_else(|| Error::machine("a real run needs a folder"))?;
     let cluster: Arc<Cluster> = Arc::new(settings.cluster.clone());
-    let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path))?;
+    let options = runtime::Options::default();
+    let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path, options))?;
     let controller = Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock));
     let hurry = controller.hurry();
     let controller = Arc::new(Mutex::new(controller));

@@ -4,16 +4,17 @@
 //! A runtime knows nothing of faults: it is told what each node's namespace must hold, and when to start, stop or
 //! freeze a node.
 
+pub mod docker;
 pub mod netns;
+mod ready;
 pub mod sim;
 
-use crate::cluster::{Cluster, RuntimeKind};
-use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply};
-use crate::plan::Ruleset;
+use crate::cluster::{Cluster, Node, RuntimeKind};
+use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};
+use crate::plan::{Interfaces, Ruleset};
 use crate::signal::Signal;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,12 +32,44 @@ pub enum Notice {
         /// Whether we had asked it to.
         expected: bool,
     },
-    /// Its addresses are others now.
-    Addresses {
+    /// Its program was started. A start that we asked for may be told too: it is known by its life.
+    Started {
         /// Which node.
         node: usize,
-        /// All of them, link-local ones included.
-        addresses: Vec<IpAddr>,
+        /// The life that began.
+        life: u64,
+        /// For how long its program ran without the faults of the network that held for it, microseconds; `None`
+        /// where it was under them before its first instruction, and where none held.
+        gap_us: Option<u64>,
+    },
+    /// Somebody else froze it. What we asked for is not told.
+    Paused {
+        /// Which node.
+        node: usize,
+    },
+    /// Somebody else let it go on. What we asked for is not told.
+    Resumed {
+        /// Which node.
+        node: usize,
+    },
+    /// It is not there any more: somebody else removed it. [`Runtime::start`] makes it anew.
+    Missing {
+        /// Which node.
+        node: usize,
+    },
+    /// It was in a state that somebody else had brought it to and that is not to last, and was mended.
+    Repaired {
+        /// Which node.
+        node: usize,
+        /// What had happened and what was done about it, a sentence without a full stop.
+        what: String,
+    },
+    /// Its addresses or devices are others now.
+    Interfaces {
+        /// Which node.
+        node: usize,
+        /// All of them.
+        interfaces: Interfaces,
     },
     /// The runtime is gone, and every node with it.
     Lost {
@@ -72,6 +105,16 @@ pub enum Refused {
     Paused,
 }
 
+/// What a node writes, as it writes it: pieces of text, the first of them perhaps long. It ends with the node's life.
+pub type LogPieces = tokio::sync::mpsc::Receiver<Result<String>>;
+
+/// How a runtime is to go about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Remove what stands in the way under the name of one of the nodes, whoever's it is.
+    pub force: bool,
+}
+
 /// Creates, runs and removes the nodes of one cluster. Nodes are named by their place in the cluster.
 ///
 /// Every method returns a job that does not borrow the runtime; jobs for different nodes may run side by side.
@@ -88,7 +131,7 @@ pub trait Runtime: Send + Sync {
     /// Brings namespaces to these rulesets.
     fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Job<Applied>;
 
-    /// Starts a node's program.
+    /// Starts a node's program. When the job is done, [`Runtime::life`] counts the life that began.
     fn start(&self, node: usize) -> Job<()>;
 
     /// Ends a node's program with its own signal and grace. A node that is down is left so.
@@ -109,6 +152,11 @@ pub trait Runtime: Send + Sync {
     /// The node's output so far, or only its last lines.
     fn logs(&self, node: usize, last: Option<usize>) -> Job<String>;
 
+    /// The node's output so far, or its last lines, and from then on what it writes until its program ends.
+    fn follow(&self, _node: usize, _last: Option<usize>) -> Job<LogPieces> {
+        ready(Err(Error::machine(format!("the {} runtime cannot follow a node's output", self.name()))))
+    }
+
     /// Does the node accept a TCP connection on its own address?
     fn tcp(&self, node: usize, port: u16) -> Job<bool>;
 
@@ -126,27 +174,59 @@ pub trait Runtime: Send + Sync {
         false
     }
 
-    /// All addresses of every node, link-local ones included.
-    fn addresses(&self) -> Vec<Vec<IpAddr>>;
+    /// The node's id where others than we know it by one.
+    fn container_id(&self, _: usize) -> Option<String> {
+        None
+    }
+
+    /// Takes in containers of others, by name or id, as nodes behind those that are there; all of them or, with the
+    /// error, none. They have the next places from when the job is done, are up unless [`Runtime::is_down`], and are
+    /// released by [`Runtime::down`], not removed.
+    fn adopt(&self, _: Vec<String>) -> Job<Vec<Node>> {
+        ready(Err(Error::usage(format!("only the docker runtime takes in containers, and this is {}", self.name()))
+            .help("bring the cluster up with --runtime docker")))
+    }
+
+    /// The addresses and devices of every node.
+    fn interfaces(&self) -> Vec<Interfaces>;
+}
+
+/// What every node of a cluster has when it is made.
+fn interfaces(cluster: &Cluster) -> Vec<Interfaces> {
+    let made = |node: &Node| Interfaces { addresses: node.all_addresses(), devices: vec!["eth0".to_owned()] };
+    cluster.nodes.iter().map(made).collect()
 }
 
 /// What a runtime's nodes do by themselves.
 pub type Notices = tokio::sync::mpsc::UnboundedReceiver<Notice>;
 
 /// The runtime for a cluster, with nothing started yet. Node logs and working folders go below `folder`.
-pub async fn create(kind: RuntimeKind, cluster: &Arc<Cluster>, folder: &Path) -> Result<(Arc<dyn Runtime>, Notices)> {
+pub async fn create(
+    kind: RuntimeKind,
+    cluster: &Arc<Cluster>,
+    folder: &Path,
+    options: Options,
+) -> Result<(Arc<dyn Runtime>, Notices)> {
     match kind {
         RuntimeKind::Netns => {
             let (netns, notices) = netns::Netns::create(cluster, folder).await?;
             Ok((Arc::new(netns), notices))
         }
-        RuntimeKind::Docker => Err(Error::machine("the docker runtime is not in this version of blockade yet")
-            .help("give each node a `command` and use --runtime netns")),
+        RuntimeKind::Docker => {
+            let (docker, notices) = docker::Docker::create(cluster, folder, options).await?;
+            Ok((Arc::new(docker), notices))
+        }
         RuntimeKind::Sim => {
             let (_, notices) = tokio::sync::mpsc::unbounded_channel();
             Ok((Arc::new(sim::Sim::new(cluster, Arc::new(Clock::simulated()))), notices))
         }
     }
+}
+
+/// Removes what a cluster of this name has left outside of its own folder, whoever made it, a live one included. Says
+/// whether there was anything. Only containers outlive their runner: of the other runtimes nothing can be left.
+pub async fn remove_leftovers(name: &str) -> Result<bool> {
+    docker::destroy_by_labels(name).await
 }
 
 /// The threads that wait for a real runtime's processes and sockets, and for signals.

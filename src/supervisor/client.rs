@@ -1,16 +1,19 @@
 //! The way to a cluster that is up, for every process that is not its supervisor.
 
+use super::audit::Entry;
 use super::folder::{ClusterFolder, Reached};
 use super::output::Output;
 use super::protocol::{Answer, Ask, Info, Message, Request, VERSION};
+use super::state::State;
 use crate::engine::{Command, Event, Job, Port, Reply};
-use crate::{Error, Result};
+use crate::runtime;
+use crate::{Error, ErrorKind, Result};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::OwnedReadHalf;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Hears of everything that happens in the cluster, each event before the answer to the command that caused it.
 /// Events whose task is the session's own ([`Info::task`]) are its own doings.
@@ -35,8 +38,12 @@ pub struct RemotePort {
 struct Waiting {
     last: u64,
     answers: HashMap<u64, oneshot::Sender<Result<Answer>>>,
+    followers: HashMap<u64, mpsc::Sender<String>>,
     lost: Option<Error>,
 }
+
+/// So many pieces of a followed log wait for whoever reads it, before the supervisor does.
+const PIECES: usize = 16;
 
 /// Connects to the supervisor of a cluster. With `session`, the faults injected through this connection are healed
 /// when it ends. No cluster is a usage error, a dead one a machine error. Must be called within tokio.
@@ -66,17 +73,48 @@ pub async fn destroy(folder: &ClusterFolder) -> Result<bool> {
             }
             after_the_loss(folder).await.unwrap_or_else(|| answer.map(|_| true))
         }
-        Reached::Dead(_) => clear_up(folder),
-        Reached::Nobody => Err(folder.nobody()),
+        Reached::Dead(state) => clear_up(folder, state.as_ref()).await,
+        Reached::Nobody => from_labels(folder).await,
         Reached::Busy => Err(folder.busy()),
     }
 }
 
-/// Removes what a dead supervisor left.
-fn clear_up(folder: &ClusterFolder) -> Result<bool> {
-    match folder.claim()? {
-        Some(claim) => folder.remove(&claim).map(|()| false),
-        None => Err(folder.busy()),
+/// Removes what a dead supervisor left. Where it cannot be removed, the files stay for another try.
+async fn clear_up(folder: &ClusterFolder, state: Option<&State>) -> Result<bool> {
+    let Some(claim) = folder.claim()? else { return Err(folder.busy()) };
+    let removed = match (state, runtime::remove_leftovers(folder.name()).await) {
+        // One that wrote no state never was up, and perhaps without any containers.
+        (Some(state), Err(error)) if state.outlives() => Err(error),
+        (_, Err(error)) if error.kind == ErrorKind::Cleanup => Err(error),
+        _ => folder.remove(&claim),
+    };
+    let nodes = state.iter().flat_map(|state| &state.nodes).map(|name| name.as_str().into()).collect();
+    write_down(folder, nodes, &removed);
+    removed.map(|()| false)
+}
+
+/// Removes a cluster of which nothing is known here: containers may be there all the same, known by their labels.
+async fn from_labels(folder: &ClusterFolder) -> Result<bool> {
+    match runtime::remove_leftovers(folder.name()).await {
+        Ok(true) => {
+            write_down(folder, Vec::new(), &Ok(()));
+            Ok(false)
+        }
+        Err(error) if error.kind == ErrorKind::Cleanup => {
+            write_down(folder, Vec::new(), &Err(error.clone()));
+            Err(error)
+        }
+        // Where Docker cannot be asked, no cluster on Docker can be up.
+        Ok(false) | Err(_) => Err(folder.nobody()),
+    }
+}
+
+fn write_down(folder: &ClusterFolder, targets: Vec<serde_json::Value>, outcome: &Result<()>) {
+    let told = outcome.as_ref().map(|()| "what a dead supervisor had left".to_owned()).map_err(Clone::clone);
+    let written = folder.audit().append(&Entry::new("destroy", targets, "command", &told));
+    // The way out of a broken state must not end at a trail that cannot be written.
+    if let Err(error) = written {
+        tracing::warn!("{error}");
     }
 }
 
@@ -88,7 +126,7 @@ async fn after_the_loss(folder: &ClusterFolder) -> Option<Result<bool>> {
     for _ in 0..LOOKS {
         match folder.reach() {
             Ok(Reached::Nobody) => return Some(Ok(true)),
-            Ok(Reached::Dead(_)) => return Some(clear_up(folder)),
+            Ok(Reached::Dead(state)) => return Some(clear_up(folder, state.as_ref()).await),
             _ => tokio::time::sleep(INTERVAL).await,
         }
     }
@@ -111,8 +149,29 @@ impl RemotePort {
         self.ask(Ask::Release).await.map(|_| ())
     }
 
-    /// The request is on its way when this returns, whether or not the answer is waited for.
+    /// Hands what a node writes to `hear`, until its program ends or `hear` has heard enough.
+    pub async fn follow(&self, node: &str, last: Option<usize>, mut hear: impl FnMut(&str) -> bool) -> Result<()> {
+        let (sender, mut pieces) = mpsc::channel(PIECES);
+        let answer = self.request(Ask::Follow { node: node.to_owned(), last }, Some(sender));
+        while let Some(piece) = pieces.recv().await {
+            if !hear(&piece) {
+                return Ok(());
+            }
+        }
+        answer.await.map(|_| ())
+    }
+
     fn ask(&self, ask: Ask) -> impl Future<Output = Result<Answer>> + Send + 'static {
+        self.request(ask, None)
+    }
+
+    /// The request is on its way when this returns, whether or not the answer is waited for.
+    fn request(
+        &self,
+        ask: Ask,
+        follower: Option<mpsc::Sender<String>>,
+    ) -> impl Future<Output = Result<Answer>> + Send + 'static {
+        let (began, asked) = (Instant::now(), tracing::enabled!(tracing::Level::INFO).then(|| format!("{ask:?}")));
         let (sender, answer) = oneshot::channel();
         let waiting = Arc::clone(&self.waiting);
         {
@@ -121,16 +180,19 @@ impl RemotePort {
             let id = waiting.last;
             if waiting.lost.is_none() {
                 waiting.answers.insert(id, sender);
+                waiting.followers.extend(follower.map(|follower| (id, follower)));
                 self.output.send(&Request { id, ask });
             }
         }
         async move {
-            match answer.await {
-                Ok(answer) => answer,
-                Err(_) => {
-                    Err(lock(&waiting).lost.clone().unwrap_or_else(|| Error::machine("the connection was closed")))
-                }
+            let answer = answer.await.unwrap_or_else(|_| {
+                Err(lock(&waiting).lost.clone().unwrap_or_else(|| Error::machine("the connection was closed")))
+            });
+            if let Some(asked) = asked {
+                tracing::info!(ok = answer.is_ok(), took = ?began.elapsed(), "{asked}");
             }
+            tracing::debug!(?answer);
+            answer
         }
     }
 
@@ -160,9 +222,19 @@ async fn listen(folder: ClusterFolder, read: OwnedReadHalf, waiting: Arc<Mutex<W
     while let Ok(Some(line)) = lines.next_line().await {
         match serde_json::from_str(&line) {
             Ok(Message::Answer { id, result }) => {
-                let waiter = lock(&waiting).answers.remove(&id);
+                let waiter = {
+                    let mut waiting = lock(&waiting);
+                    waiting.followers.remove(&id);
+                    waiting.answers.remove(&id)
+                };
                 if let Some(waiter) = waiter {
                     let _nobody_waits = waiter.send(result);
+                }
+            }
+            Ok(Message::Log { id, text }) => {
+                let follower = lock(&waiting).followers.get(&id).cloned();
+                if let Some(follower) = follower {
+                    let _heard_enough = follower.send(text).await;
                 }
             }
             Ok(Message::Event(event)) => {
@@ -177,6 +249,7 @@ async fn listen(folder: ClusterFolder, read: OwnedReadHalf, waiting: Arc<Mutex<W
     let mut waiting = lock(&waiting);
     waiting.lost = Some(folder.lost());
     waiting.answers.clear();
+    waiting.followers.clear();
 }
 
 fn odd(answer: &Answer) -> Error {

@@ -3,16 +3,18 @@
 //! A session's faults are healed when it goes, however it goes; those of a one-shot command stand. A change that was
 //! begun is brought to its end first, so that none is injected after its owner's faults were healed.
 
+use super::audit::Entry;
+use super::folder::ClusterFolder;
 use super::output::Output;
 use super::protocol::{Answer, Ask, Info, Message, Request, VERSION};
 use super::serve::{End, request};
 use super::sessions::{Sessions, task};
-use crate::cluster::Cluster;
+use super::state::State;
 use crate::engine::{Command, Controller, Hurry, Owner, Recorder, Reply, Selection};
 use crate::fault::FaultId;
 use crate::{Error, Result};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{Mutex, watch};
@@ -23,7 +25,8 @@ pub(super) struct Hub {
     pub(super) controller: Arc<Mutex<Controller>>,
     pub(super) hurry: Hurry,
     pub(super) recorder: Arc<Recorder>,
-    pub(super) info: Info,
+    pub(super) folder: ClusterFolder,
+    info: StdMutex<Info>,
     sessions: Sessions,
     pub(super) end: watch::Sender<Option<End>>,
     destroyers: StdMutex<Vec<(u64, Output)>>,
@@ -34,13 +37,42 @@ impl Hub {
         controller: Controller,
         recorder: Arc<Recorder>,
         sessions: Sessions,
-        cluster: Cluster,
         runtime: String,
+        folder: ClusterFolder,
         end: watch::Sender<Option<End>>,
     ) -> Self {
-        let info = Info { cluster, runtime, pid: std::process::id(), task: String::new() };
+        let cluster = controller.cluster().clone();
+        let info = StdMutex::new(Info { cluster, runtime, pid: std::process::id(), task: String::new() });
         let (hurry, controller) = (controller.hurry(), Arc::new(Mutex::new(controller)));
-        Self { controller, hurry, recorder, info, sessions, end, destroyers: StdMutex::default() }
+        Self { controller, hurry, recorder, folder, info, sessions, end, destroyers: StdMutex::default() }
+    }
+
+    /// The cluster that is up, as it is now.
+    pub(super) fn info(&self) -> Info {
+        self.info.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is to be known of this supervisor from outside.
+    pub(super) fn state(&self) -> State {
+        let info = self.info();
+        State::of(&info.cluster, &info.runtime)
+    }
+
+    /// Clients to come, and whoever finds the files, are to know of nodes that were taken in.
+    fn grown(&self, controller: &Controller) {
+        self.info.lock().unwrap_or_else(PoisonError::into_inner).cluster.clone_from(controller.cluster());
+        if let Err(error) = self.folder.write_state(&self.state()) {
+            self.note(error.to_string());
+        }
+    }
+
+    /// Puts an entry on the audit trail. What was done is done, whether or not that could be written down.
+    pub(super) fn audit(&self, entry: Option<Entry>) {
+        let Some(entry) = entry else { return };
+        tracing::info!(event = entry.event, status = ?entry.status, by = entry.by, "{}", entry.message);
+        if let Err(error) = self.folder.audit().append(&entry) {
+            self.note(error.to_string());
+        }
     }
 
     fn destroy(&self, id: u64, output: Output) {
@@ -59,34 +91,62 @@ impl Hub {
     }
 
     async fn call(self: &Arc<Self>, owner: Owner, command: Command) -> Result<Reply> {
+        let began = Instant::now();
         let mut controller = self.controller.lock().await;
         if let Some(look) = controller.observe(&command) {
             drop(controller); // a slow look must not hold up anybody's change
-            return look.await;
+            let outcome = look.await;
+            tracing::debug!(?command, took = ?began.elapsed(), "looked");
+            return outcome;
         }
-        self.recorder.enter_task(&task(owner));
-        let for_us = command.for_us();
-        let reply = controller.change(owner, command).await?;
-        if let (Some(for_us), Reply::Fault(info)) = (for_us, &reply) {
+        let by = task(owner);
+        self.recorder.enter_task(&by);
+        let outcome = controller.change(owner, command.clone()).await;
+        if matches!(command, Command::Add { .. }) {
+            self.grown(&controller);
+        }
+        drop(controller);
+        tracing::info!(?command, by, took = ?began.elapsed(), "changed");
+        self.audit(Entry::of(&command, &by, &outcome));
+        if let (Some(for_us), Ok(Reply::Fault(info))) = (command.for_us(), &outcome) {
             tokio::spawn(Arc::clone(self).heal_after(owner, info.id, for_us));
         }
-        Ok(reply)
+        outcome
     }
 
     async fn heal_after(self: Arc<Self>, owner: Owner, id: FaultId, for_us: u64) {
         tokio::time::sleep(Duration::from_micros(for_us)).await;
         let mut controller = self.controller.lock().await;
         self.recorder.enter_task(&task(owner));
-        let healed = controller.change(owner, Command::Heal { which: Selection::One(id) }).await;
-        if let Err(error) = healed {
-            self.note(format!("{id}, whose time is over: {error}"));
-        }
+        let healed = match controller.change(owner, Command::Heal { which: Selection::One(id) }).await {
+            Ok(Reply::Faults(healed)) => Ok(healed),
+            Ok(_) => Ok(Vec::new()),
+            Err(error) => {
+                self.note(format!("{id}, whose time is over: {error}"));
+                Err(error)
+            }
+        };
+        drop(controller);
+        self.audit(Entry::healed(&task(owner), "its time is over", &healed));
     }
 
     async fn release(&self, owner: Owner) -> Result<()> {
         let mut controller = self.controller.lock().await;
         self.recorder.enter_task(&task(owner));
-        controller.release(owner).await
+        let released = controller.release(owner).await;
+        drop(controller);
+        self.audit(Entry::healed(&task(owner), "the session is over", &released));
+        released.map(|_| ())
+    }
+
+    /// Sends what a node writes, as fast as the client takes it.
+    async fn follow(&self, id: u64, node: &str, last: Option<usize>, output: &Output) -> Result<Answer> {
+        let job = self.controller.lock().await.follow(node, last)?;
+        let mut pieces = job.await?;
+        while let Some(piece) = pieces.recv().await {
+            output.deliver(&Message::Log { id, text: piece? }).await;
+        }
+        Ok(Answer::Done)
     }
 }
 
@@ -125,6 +185,7 @@ impl Client {
                 self.output.send(&Message::Answer { id, result });
             }
             Ask::Call(command) => self.call(id, command),
+            Ask::Follow { node, last } => self.follow(id, node, last),
             Ask::Release => {
                 self.finish_changes().await;
                 let result = self.hub.release(self.owner).await.map(|()| Answer::Done);
@@ -143,7 +204,7 @@ impl Client {
             self.owner = self.hub.sessions.open(self.output.clone());
         }
         let task = if self.owner == Owner::STANDING { String::new() } else { task(self.owner) };
-        Ok(Answer::Info(Box::new(Info { task, ..self.hub.info.clone() })))
+        Ok(Answer::Info(Box::new(Info { task, ..self.hub.info() })))
     }
 
     fn call(&mut self, id: u64, command: Command) {
@@ -152,6 +213,14 @@ impl Client {
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
             let result = hub.call(owner, command).await.map(Answer::Reply);
+            output.send(&Message::Answer { id, result });
+        });
+    }
+
+    fn follow(&mut self, id: u64, node: String, last: Option<usize>) {
+        let (hub, output) = (Arc::clone(&self.hub), self.output.clone());
+        self.looks.spawn(async move {
+            let result = hub.follow(id, &node, last, &output).await;
             output.send(&Message::Answer { id, result });
         });
     }

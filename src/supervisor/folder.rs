@@ -3,6 +3,7 @@
 //! The lock in it is held from before anything is created until after everything is gone, by whichever process is
 //! responsible at the moment. A lock that can be taken therefore means: what lies here is of the dead.
 
+use super::audit::Audit;
 use super::state::State;
 use crate::cluster::check_name;
 use crate::{Error, ErrorKind, Result};
@@ -69,6 +70,18 @@ impl ClusterFolder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The cluster's audit trail. It lies outside of the folder and stays when that is removed.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        let data_dir = self.path.ancestors().nth(2).unwrap_or(&self.path);
+        Audit::new(data_dir.join("audit").join(format!("{}.jsonl", self.name)))
+    }
+
+    /// Whether no cluster of this name is up, coming up or dead.
+    pub fn is_free(&self) -> Result<bool> {
+        Ok(matches!(self.reach()?, Reached::Nobody))
     }
 
     /// Creates the folder and takes its lock; `None` if another process has it.
@@ -141,7 +154,7 @@ impl ClusterFolder {
             Err(error) => return Err(cannot("connect to", &self.path.join(SOCKET), &error)),
         }
         match self.try_lock(false) {
-            Ok(Some(_)) => Ok(Reached::Dead(State::read(&self.path.join(STATE)))),
+            Ok(Some(_)) => Ok(Reached::Dead(self.state())),
             Ok(None) => Ok(Reached::Busy),
             Err(error) if error.kind() == Io::NotFound => Ok(Reached::Nobody),
             Err(error) => Err(cannot("look at", &self.path, &error)),
@@ -184,21 +197,29 @@ impl ClusterFolder {
 
     /// The supervisor went away in the middle of a conversation.
     pub(super) fn lost(&self) -> Error {
-        match State::read(&self.path.join(STATE)) {
+        match self.state() {
             Some(state) => self.dead(Some(&state)),
             None => Error::machine(format!("the cluster `{}` was removed meanwhile", self.name)),
         }
     }
 
+    /// What a dead supervisor wrote down.
+    pub(super) fn state(&self) -> Option<State> {
+        State::read(&self.path.join(STATE))
+    }
+
     /// The supervisor has come to a bad end.
     pub(super) fn dead(&self, state: Option<&State>) -> Error {
+        let stands = state.is_some_and(State::outlives);
+        let nodes = if stands { "its faults are healed, its containers stand" } else { "its nodes are gone with it" };
         let cause = match state {
             Some(State { died: Some(cause), .. }) => cause.clone(),
-            Some(State { pid, .. }) => format!("its supervisor (process {pid}) is gone, and its nodes with it"),
-            None => "its supervisor is gone, and its nodes with it".to_owned(),
+            Some(State { pid, .. }) => format!("its supervisor (process {pid}) is gone; {nodes}"),
+            None => format!("its supervisor is gone; {nodes}"),
         };
+        let left = if stands { "its containers and files" } else { "its files" };
         Error::machine(format!("the cluster `{}` has died: {cause}", self.name))
-            .help("`blockade up` starts it anew, `blockade destroy` removes its files")
+            .help(format!("`blockade up` starts it anew, `blockade destroy` removes {left}"))
     }
 }
 
@@ -263,7 +284,35 @@ mod tests {
         drop(folder.claim().unwrap());
         drop(folder.listen().unwrap());
         let Reached::Dead(state) = folder.reach().unwrap() else { panic!("somebody answered") };
-        insta::assert_snapshot!(folder.dead(state.as_ref()), @"the cluster `c1` has died: its supervisor is gone, and its nodes with it (`blockade up` starts it anew, `blockade destroy` removes its files)");
+        insta::assert_snapshot!(folder.dead(state.as_ref()), @"the cluster `c1` has died: its supervisor is gone; its nodes are gone with it (`blockade up` starts it anew, `blockade destroy` removes its files)");
+    }
+
+    #[test]
+    fn containers_outlive_their_supervisor_and_processes_do_not() {
+        let (_root, folder) = folder();
+        let state = |runtime: &str| State {
+            format: 1,
+            name: "c1".to_owned(),
+            pid: 7,
+            started: String::new(),
+            runtime: runtime.to_owned(),
+            config: PathBuf::new(),
+            nodes: Vec::new(),
+            died: None,
+        };
+        insta::assert_snapshot!(folder.dead(Some(&state("netns"))), @"the cluster `c1` has died: its supervisor (process 7) is gone; its nodes are gone with it (`blockade up` starts it anew, `blockade destroy` removes its files)");
+        insta::assert_snapshot!(folder.dead(Some(&state("docker"))), @"the cluster `c1` has died: its supervisor (process 7) is gone; its faults are healed, its containers stand (`blockade up` starts it anew, `blockade destroy` removes its containers and files)");
+    }
+
+    #[test]
+    fn the_audit_trail_stays_when_the_folder_goes() {
+        let (root, folder) = folder();
+        let claim = folder.claim().unwrap().unwrap();
+        let entry = super::super::audit::Entry::new("up", Vec::new(), "supervisor", &Ok(String::new()));
+        folder.audit().append(&entry).unwrap();
+        folder.remove(&claim).unwrap();
+        assert_eq!(folder.audit().path(), root.path().join("data/audit/c1.jsonl"));
+        assert_eq!(folder.audit().read().unwrap(), (vec![entry], 0));
     }
 
     #[test]

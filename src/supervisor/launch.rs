@@ -7,6 +7,7 @@
 use super::folder::{Claim, ClusterFolder};
 use super::protocol::line;
 use crate::cluster::{Cluster, RuntimeKind};
+use crate::runtime::{self, Options};
 use crate::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +29,11 @@ pub struct Launch {
     pub params: BTreeMap<String, String>,
     /// What `${seed}` in the cluster's file stands for.
     pub seed: u64,
+    /// How to go about it.
+    pub options: Options,
+    /// Whether the supervisor's log is to tell everything.
+    #[serde(default)]
+    pub debug: bool,
 }
 
 /// What the supervisor is told over its standard input.
@@ -42,6 +48,10 @@ pub(super) struct Order {
 /// Blocks until the nodes are ready. A cluster of this name that is up already is a usage error.
 pub fn start(folder: &ClusterFolder, launch: Launch) -> Result<()> {
     let Some(claim) = folder.claim()? else { return Err(already_up(folder)) };
+    // The docker runtime removes containers of the dead itself.
+    if launch.kind != RuntimeKind::Docker && folder.state().is_some_and(|state| state.outlives()) {
+        runtime::io_threads()?.block_on(runtime::remove_leftovers(folder.name()))?;
+    }
     folder.clear(&claim)?;
     let spare = claim.0.try_clone().map(Claim);
     let outcome = supervised(folder, claim, launch);

@@ -29,6 +29,13 @@ pub(super) enum Ask {
     },
     /// Carry this out.
     Call(Command),
+    /// Send what a node writes until its program ends, and then the answer.
+    Follow {
+        /// Whose.
+        node: String,
+        /// Of what it has written, only the last so many lines.
+        last: Option<usize>,
+    },
     /// Heal this session's faults.
     Release,
     /// Remove the cluster. The answer comes when all is gone.
@@ -45,6 +52,13 @@ pub(super) enum Message {
         id: u64,
         /// What came of it.
         result: Result<Answer, Error>,
+    },
+    /// What a followed node has written.
+    Log {
+        /// The request's.
+        id: u64,
+        /// A piece of it.
+        text: String,
     },
     /// Something happened, in a session. Events come before the answer to the command that caused them.
     Event(Event),

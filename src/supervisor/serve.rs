@@ -1,12 +1,14 @@
 //! The supervisor's life: told what to start, brings it up, answers until somebody ends it, removes everything.
 
+use super::audit::Entry;
 use super::connection::{Hub, attend};
 use super::folder::{Claim, ClusterFolder};
 use super::launch::{Launch, Order};
+use super::log;
 use super::protocol::line;
 use super::sessions::Sessions;
 use super::state::State;
-use crate::cluster::RuntimeKind;
+use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Clock, Controller, EventBody, Recorder, seize};
 use crate::journal::{FORMAT, Header, JournalWriter};
 use crate::runtime::{self, Notice, Notices, Runtime};
@@ -15,6 +17,7 @@ use rustix::process::setsid;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -37,6 +40,7 @@ pub fn supervise() -> Result<()> {
     let outcome = take_order(&parent).and_then(|order| {
         let folder = ClusterFolder::new(&order.data_dir, &order.launch.cluster.name)?;
         let listener = folder.listen()?;
+        log::to_file(&folder, order.launch.debug)?;
         let parent = parent.try_clone().map_err(|error| Error::machine(format!("cannot answer: {error}")))?;
         live(order.launch, &folder, &claim, listener, parent)
     });
@@ -84,12 +88,12 @@ fn live(
     tokio.block_on(async {
         let (end, mut ended) = watch::channel(None);
         end_on_signals(&end)?;
-        let (hub, notices) = build(launch, folder, end).await?;
-        tokio::spawn(follow(notices, Arc::clone(&hub)));
-        tokio::spawn(accept(listener, Arc::clone(&hub)));
-        let up = bring_up(&hub, &parent, &mut ended).await;
-        let up = up.and_then(|()| folder.write_state(&State::of(&hub.info.cluster, &hub.info.runtime)));
-        if let Err(error) = up.and_then(|()| report(&mut parent, &Ok(()))) {
+        let (began, kind, names) = (Instant::now(), launch.kind, names(&launch.cluster));
+        let hub = stand(launch, (folder, claim), listener, &parent, (end, &mut ended)).await;
+        let told = hub.as_ref().map(|_| format!("{kind}, in {:.2?}", began.elapsed())).map_err(Clone::clone);
+        write_down(folder, Entry::new("up", names, BY, &told));
+        let hub = hub?;
+        if let Err(error) = report(&mut parent, &Ok(())) {
             let removed = remove(&hub, folder, claim).await;
             return Err(removed.err().map_or(error.clone(), |left| left.context(error)));
         }
@@ -97,11 +101,46 @@ fn live(
         if let Some(End::Lost(cause)) = end {
             return bury(&hub, folder, cause).await;
         }
+        let names = self::names(&hub.info().cluster);
         let removed = remove(&hub, folder, claim).await;
+        let told = removed.as_ref().map(|()| String::new()).map_err(Clone::clone);
+        write_down(folder, Entry::new("destroy", names, "command", &told));
         hub.answer_destroyers(&removed).await;
         // By now nobody waits to hear of it.
         Ok(())
     })
+}
+
+/// Who does what nobody asked for.
+const BY: &str = "supervisor";
+
+fn names(cluster: &Cluster) -> Vec<serde_json::Value> {
+    cluster.names().map(Into::into).collect()
+}
+
+/// Puts an entry on the audit trail when there may be no other place to say that it cannot be put there.
+fn write_down(folder: &ClusterFolder, entry: Entry) {
+    tracing::info!(event = entry.event, status = ?entry.status, "{}", entry.message);
+    if let Err(error) = folder.audit().append(&entry) {
+        tracing::warn!("{error}");
+    }
+}
+
+/// Brings the cluster up; an error leaves nothing of it.
+async fn stand(
+    launch: Launch,
+    (folder, claim): (&ClusterFolder, &Claim),
+    listener: UnixListener,
+    parent: &UnixStream,
+    (end, ended): (watch::Sender<Option<End>>, &mut watch::Receiver<Option<End>>),
+) -> Result<Arc<Hub>> {
+    let (hub, notices) = build(launch, folder, end).await?;
+    tokio::spawn(follow(notices, Arc::clone(&hub)));
+    tokio::spawn(accept(listener, Arc::clone(&hub)));
+    let up = bring_up(&hub, parent, ended).await;
+    let Err(error) = up.and_then(|()| folder.write_state(&hub.state())) else { return Ok(hub) };
+    let removed = remove(&hub, folder, claim).await;
+    Err(removed.err().map_or(error.clone(), |left| left.context(error)))
 }
 
 async fn build(launch: Launch, folder: &ClusterFolder, end: watch::Sender<Option<End>>) -> Result<(Arc<Hub>, Notices)> {
@@ -113,7 +152,7 @@ async fn build(launch: Launch, folder: &ClusterFolder, end: watch::Sender<Option
     let (nodes, notices) = runtime(&launch, folder, &clock).await?;
     let name = nodes.name().to_owned();
     let controller = Controller::new(cluster, nodes, Arc::clone(&recorder), clock);
-    let hub = Hub::new(controller, recorder, sessions, launch.cluster, name, end);
+    let hub = Hub::new(controller, recorder, sessions, name, folder.clone(), end);
     Ok((Arc::new(hub), notices))
 }
 
@@ -123,7 +162,7 @@ async fn runtime(launch: &Launch, folder: &ClusterFolder, clock: &Arc<Clock>) ->
         let (_never, notices) = tokio::sync::mpsc::unbounded_channel();
         return Ok((Arc::new(runtime::sim::Sim::new(&launch.cluster, Arc::clone(clock))), notices));
     }
-    runtime::create(launch.kind, &Arc::new(launch.cluster.clone()), folder.path()).await
+    runtime::create(launch.kind, &Arc::new(launch.cluster.clone()), folder.path(), launch.options).await
 }
 
 fn header(launch: &Launch) -> Result<Header> {
@@ -178,8 +217,9 @@ async fn bury(hub: &Hub, folder: &ClusterFolder, cause: String) -> Result<()> {
     let mut controller = seize(&hub.controller, &hub.hurry).await;
     let _nothing_left_to_remove = controller.down().await;
     std::mem::forget(controller);
-    let state = State { died: Some(cause.clone()), ..State::of(&hub.info.cluster, &hub.info.runtime) };
+    let state = State { died: Some(cause.clone()), ..hub.state() };
     folder.write_state(&state)?;
+    hub.audit(Some(Entry::new("died", names(&hub.info().cluster), BY, &Err(Error::machine(&cause)))));
     Err(Error::machine(cause))
 }
 
@@ -212,6 +252,7 @@ async fn follow(mut notices: Notices, hub: Arc<Hub>) {
         if let Notice::Lost { cause } = &notice {
             request(&hub.end, End::Lost(cause.clone()));
         }
+        tracing::info!(?notice, "heard");
         let outcome = hub.controller.lock().await.notice(notice).await;
         if let Err(error) = outcome {
             hub.note(format!("could not follow what a node did: {error}"));
@@ -237,6 +278,7 @@ async fn accept(listener: UnixListener, hub: Arc<Hub>) {
 impl Hub {
     /// Writes something into the journal that has no event of its own; where that fails, nothing can be said.
     pub(super) fn note(&self, message: String) {
+        tracing::warn!("{message}");
         let _journal_full = self.recorder.record_engine(EventBody::Note { message });
     }
 }

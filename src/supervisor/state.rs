@@ -1,5 +1,6 @@
 //! What a supervisor writes down about itself, for commands that no longer reach it and for people.
 
+use crate::cluster::RuntimeKind;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,11 @@ impl State {
             nodes: cluster.names().map(str::to_owned).collect(),
             died: None,
         }
+    }
+
+    /// Whether the nodes outlive their supervisor.
+    pub(super) fn outlives(&self) -> bool {
+        self.runtime == RuntimeKind::Docker.to_string()
     }
 
     /// The state in a file, if there is one that can be read.

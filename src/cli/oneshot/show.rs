@@ -75,6 +75,7 @@ fn state(state: RunState) -> &'static str {
         RunState::Up => "UP",
         RunState::Down => "DOWN",
         RunState::Paused => "PAUSED",
+        RunState::Missing => "MISSING",
     }
 }
 

@@ -8,10 +8,15 @@ use crate::signal::Signal;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Whether a program runs, frozen or not.
+fn runs(state: RunState) -> bool {
+    matches!(state, RunState::Up | RunState::Paused)
+}
+
 impl Controller {
     /// Those of the nodes whose program runs, frozen or not.
     pub(super) fn running(&self, names: &[String]) -> BTreeSet<usize> {
-        self.named(names).into_iter().filter(|&node| self.nodes[node] != RunState::Down).collect()
+        self.named(names).into_iter().filter(|&node| runs(self.nodes[node])).collect()
     }
 
     /// Brings programs to a fault that has just joined the active ones. Nodes that are down stay so.
@@ -26,6 +31,7 @@ impl Controller {
                 Fault::Kill { signal, .. } if signal != Signal::KILL.name() && !self.runtime.is_down(node) => continue,
                 _ => RunState::Down,
             };
+            self.take_note(node);
         }
         merge(outcomes.into_iter().filter_map(Result::err))
     }
@@ -69,13 +75,14 @@ impl Controller {
         let stopped = all(nodes.iter().map(|&node| self.runtime.stop(node)).collect()).await;
         for (&node, _) in nodes.iter().zip(&stopped).filter(|(_, outcome)| outcome.is_ok()) {
             self.nodes[node] = RunState::Down;
+            self.take_note(node);
             self.dying.remove(&node);
         }
         stopped.into_iter().filter_map(Result::err).collect()
     }
 
     /// Takes the nodes out of the faults that this action ends. Returns the faults that are over, having no node left.
-    fn retire(&mut self, action: NodeAction, names: &[String]) -> Result<Vec<FaultId>> {
+    pub(super) fn retire(&mut self, action: NodeAction, names: &[String]) -> Result<Vec<FaultId>> {
         let ends = |fault: &Fault| match fault {
             Fault::Pause { .. } => action != NodeAction::Start,
             Fault::Stop { .. } | Fault::Kill { .. } => action != NodeAction::Resume,
@@ -143,8 +150,9 @@ impl Controller {
     /// Takes in that a node's program has ended.
     pub(super) async fn exited(&mut self, node: usize, life: u64, ended: Ended, expected: bool) -> Result<()> {
         let is_present = life >= self.runtime.life(node);
-        if is_present {
+        if is_present && self.nodes[node] != RunState::Missing {
             self.nodes[node] = RunState::Down;
+            self.take_note(node);
         }
         let log = if expected { Vec::new() } else { self.last_lines(node).await };
         let name = self.members[node].name.clone();
@@ -173,11 +181,13 @@ impl Controller {
         let name = self.members[node].name.clone();
         let is_kept_down = self.faults.values().any(|active| active.fault.keeps_down(&name));
         let is_frozen = self.faults.values().any(|a| a.fault.freezes() && a.fault.halted().contains(&name));
-        if self.nodes[node] == RunState::Down && may_start && !is_kept_down {
+        if !runs(self.nodes[node]) && may_start && !is_kept_down {
             self.dying.remove(&node);
+            self.gaps[node] = None;
             self.runtime.start(node).await?;
             self.nodes[node] = RunState::Up;
-            self.recorder.record_engine(EventBody::NodeUp { node: name })?;
+            self.take_note(node);
+            self.recorder.record_engine(EventBody::NodeUp { node: name, gap_us: None })?;
         }
         match self.nodes[node] {
             RunState::Paused if !is_frozen => {
