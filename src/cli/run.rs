@@ -75,11 +75,19 @@ fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, Stri
         return Setup::standing(script, Attached::open(&place.folder()?)?);
     }
     let setup = setup::load(place, &args.common.script, seed, params, args.runtime)?;
+    crate::runtime::prepare(setup.kind, &setup.cluster)?;
     if !args.keep || setup.kind == RuntimeKind::Sim {
         return Ok(setup);
     }
     let (folder, params) = (place.folder()?, params.clone());
-    let launch = Launch { cluster: setup.cluster, kind: setup.kind, params, seed, options: Options::default(), debug: place.debug };
+    let launch = Launch {
+        cluster: setup.cluster,
+        kind: setup.kind,
+        params,
+        seed,
+        options: Options::default(),
+        debug: place.debug,
+    };
     supervisor::start(&folder, launch)?;
     Setup::standing(setup.script, Attached::open(&folder)?)
 }
