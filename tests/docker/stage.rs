@@ -186,6 +186,14 @@ impl Stage {
         name
     }
 
+    /// A subnet that can be given by hand: one that Docker has just found free.
+    pub fn free_subnet(&self) -> String {
+        let network = self.network_beside("probe", &[]);
+        let subnet = self.inspect(&network, "{{(index .IPAM.Config 0).Subnet}}");
+        self.docker(&["network", "rm", &network]);
+        subnet
+    }
+
     /// A network beside the cluster's.
     pub fn network_beside(&self, suffix: &str, args: &[&str]) -> String {
         let name = format!("{}-{suffix}", self.name);
