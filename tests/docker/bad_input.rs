@@ -133,7 +133,7 @@ fn a_network_without_free_addresses() {
      --> blockade.yaml:6:22
       |
     6 | network: { external: NAME-small }
-      |                      ^^^^^^^^^^^^^^^
+      |                      ^^^^^^^^^^^^^^^^
       |
     help: its subnet is 10.234.56.0/30: remove containers from it, or name a larger network
     ");
