@@ -25,6 +25,8 @@ impl Stage {
             return None;
         }
         let place = Place::of(user, "", "");
+        // Without a file of its own a script has the folder's.
+        std::fs::remove_file(place.path().join("s.yaml")).unwrap();
         place.write("blockade.yaml", cluster);
         // A last letter: no name of a stage is the beginning of another's.
         let name = format!("dt{}n{}z", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
