@@ -7,11 +7,8 @@
 pub mod docker;
 mod here;
 pub mod netns;
-<<<<<<< HEAD
 mod ready;
-=======
 mod reserve;
->>>>>>> dspec
 pub mod sim;
 mod text;
 

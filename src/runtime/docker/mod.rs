@@ -41,13 +41,10 @@ mod logs;
 mod member;
 pub mod network;
 pub mod own_image;
-<<<<<<< HEAD
+mod pull;
 mod remove;
 mod repair;
 mod runtime;
-=======
-mod pull;
->>>>>>> dspec
 pub mod spec;
 mod verbs;
 mod watch;
