@@ -145,7 +145,6 @@ fn a_network_without_free_addresses() {
      --> blockade.yaml:6:22
       |
     6 | network: { external: NAME-none }
-      |                      ^^^^^^^^^^^^^^^
       |
     help: `docker network create --subnet 10.9.0.0/24 NAME-none` makes it
     ");
