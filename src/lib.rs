@@ -16,8 +16,8 @@
 //!    as a [`engine::Command`].
 //! 2. [`engine::Controller`] adds it to the set of active faults and folds the set: [`fault::Matrix`] says what happens
 //!    on every directed link, [`plan::rulesets`] what each node's namespace must therefore hold.
-//! 3. [`runtime::netns`] hands the rulesets that changed to its agent, and [`kernel::nft`] brings each namespace there
-//!    in one netlink transaction.
+//! 3. [`runtime`] hands the rulesets that changed to its [`agent`], and [`kernel::nft`] brings each namespace there in
+//!    one netlink transaction.
 //!
 //! # The map
 //! | module | what it is | what it may touch |
@@ -27,7 +27,8 @@
 //! | [`fault`] | faults, link selections, the fold into the matrix | nothing |
 //! | [`plan`] | matrix → what each namespace must hold, and the way from one ruleset to the next | nothing |
 //! | [`kernel`] | nftables, links, addresses and probes over netlink | the namespace it is called in |
-//! | [`runtime`] | where nodes live: `netns` (an agent with rights, inits, a client without), `sim` | processes, namespaces, node folders |
+//! | [`agent`] | the one process with rights, and the handle to it: networks, rules, probes; the inits of `netns` | namespaces, processes |
+//! | [`runtime`] | where nodes live: `netns`, `sim` | node folders; all else through the agent |
 //! | [`engine`] | commands, events, the controller (the single writer), the clock | nothing itself |
 //! | [`script`] | Rhai: bindings, randomness, limits, diagnostics | what its commands say |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
@@ -52,6 +53,7 @@
 //! 9. A fault that did not happen is an error.
 //! 10. What is about to be done is on disk before it is done.
 
+pub mod agent;
 pub mod cli;
 pub mod cluster;
 pub mod demo;

@@ -102,7 +102,17 @@ enum Command {
     Probe,
     /// Owns the namespaces of a run; started by blockade itself
     #[command(hide = true)]
-    Agent(crate::runtime::netns::agent::Args),
+    Agent(crate::agent::Args),
+    /// Keeps a container's network namespace; started by blockade itself
+    #[command(hide = true)]
+    Hold,
+    /// Runs a node's program as PID 1 of its container; started by blockade itself
+    #[command(hide = true)]
+    Init {
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<String>,
+    },
 }
 
 /// Parses the arguments and does what they say.
@@ -139,7 +149,12 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
         Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
-        Command::Agent(args) => Ok(crate::runtime::netns::agent::main(args)),
+        Command::Agent(args) => Ok(crate::agent::main(args)),
+        Command::Hold => {
+            crate::runtime::docker::hold();
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Init { program } => Ok(ExitCode::from(crate::runtime::docker::init(&program))),
         Command::Doctor(args) => doctor::main(&args).map(ExitCode::from),
         Command::Probe => {
             crate::doctor::probe();

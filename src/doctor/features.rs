@@ -52,7 +52,8 @@ pub(super) fn rejects() -> Result<()> {
 
 /// Drops of what leaves for the world.
 pub(super) fn egress() -> Result<()> {
-    let mut ruleset = Ruleset { nodes: peers(), ..Ruleset::default() };
+    let devices = [ETH0.name.to_owned()].into();
+    let mut ruleset = Ruleset { nodes: peers(), devices, ..Ruleset::default() };
     ruleset.world.to_world.insert(Filter::ANY);
     enforce(&ruleset)
 }

@@ -1,7 +1,7 @@
 //! What can be read about the host without changing anything.
 
 use super::mend::Distribution;
-use crate::runtime::netns::agent::Settings;
+use crate::agent::Settings;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 

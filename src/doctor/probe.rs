@@ -4,7 +4,7 @@
 //! it found goes to its standard output.
 
 use super::features;
-use crate::runtime::netns::agent::{mounts, within};
+use crate::agent::{mounts, within};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};

@@ -3,7 +3,7 @@
 use super::machine::{DockerState, Machine};
 use super::probe::{Facts, Trial};
 use crate::Error;
-use crate::runtime::netns::agent::{Settings, Step, explain};
+use crate::agent::{Settings, Step, explain};
 use rustix::io::Errno;
 use serde::Serialize;
 

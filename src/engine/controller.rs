@@ -12,13 +12,12 @@ use super::command::RunState;
 use super::{Clock, Command, EventBody, FaultInfo, Job, Recorder, Reply, status};
 use crate::cluster::Cluster;
 use crate::fault::{Fault, FaultId, Matrix, Member, Party};
-use crate::plan::Ruleset;
+use crate::plan::{Interfaces, Ruleset};
 use crate::runtime::{LogPieces, Notice, Place, Runtime};
 use crate::{Error, ErrorKind, Result};
 pub use faults::shaping;
 use jobs::{Troubles, then};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -45,7 +44,7 @@ pub struct Controller {
     pub(super) recorder: Arc<Recorder>,
     clock: Arc<Clock>,
     members: Vec<Member>,
-    addresses: Vec<Vec<IpAddr>>,
+    interfaces: Vec<Interfaces>,
     faults: BTreeMap<FaultId, Active>,
     next: u64,
     /// What each namespace holds, where that is known for sure.
@@ -83,14 +82,14 @@ impl Controller {
     pub fn new(cluster: Arc<Cluster>, runtime: Arc<dyn Runtime>, recorder: Arc<Recorder>, clock: Arc<Clock>) -> Self {
         let members: Vec<Member> = cluster.nodes.iter().map(member).collect();
         let size = members.len();
-        let addresses = runtime.addresses();
+        let interfaces = runtime.interfaces();
         Self {
             cluster,
             runtime,
             recorder,
             clock,
             members,
-            addresses,
+            interfaces,
             faults: BTreeMap::new(),
             next: 1,
             applied: vec![Some(Ruleset::default()); size],
@@ -158,8 +157,9 @@ impl Controller {
             Notice::Paused { node } => self.paused(node),
             Notice::Resumed { node } => self.resumed(node),
             Notice::Missing { node } => self.missing(node),
-            Notice::Addresses { node, addresses } => {
-                self.addresses[node] = addresses;
+            Notice::Repaired { what, .. } => self.recorder.record_engine(EventBody::Note { message: what }),
+            Notice::Interfaces { node, interfaces } => {
+                self.interfaces[node] = interfaces;
                 self.reconcile().await.map(|_| ())
             }
             Notice::Lost { cause } => {
@@ -246,7 +246,7 @@ impl Controller {
         let line = |node| status::Line {
             state: self.nodes[node],
             container_id: self.runtime.container_id(node),
-            addresses: &self.addresses[node],
+            addresses: &self.interfaces[node].addresses,
             gap_us: self.gaps[node],
         };
         status::of(&self.cluster, &self.matrix(), &faults, line)

@@ -6,14 +6,13 @@ use super::{
 };
 use crate::cluster::{self, Variables};
 use crate::fault::{Fault, FaultId, LinkSet, Party};
-use crate::plan::Ruleset;
+use crate::plan::{Interfaces, Ruleset};
 use crate::runtime::sim::Sim;
 use crate::runtime::{Applied, Notice, Place, Runtime};
 use crate::signal::Signal;
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -123,10 +122,10 @@ impl Runtime for Stubborn {
         ready(Ok(strangers))
     }
 
-    fn addresses(&self) -> Vec<Vec<IpAddr>> {
-        let mut addresses = self.sim.addresses();
-        addresses.truncate(self.lives.lock().unwrap().len());
-        addresses
+    fn interfaces(&self) -> Vec<Interfaces> {
+        let mut interfaces = self.sim.interfaces();
+        interfaces.truncate(self.lives.lock().unwrap().len());
+        interfaces
     }
 }
 

@@ -1,18 +1,19 @@
-//! Which addresses and routes a namespace has, and what becomes of its addresses later.
+//! Which interfaces, addresses and routes a namespace has, and what becomes of them later.
 //!
 //! Reads only. A rule that refuses a node's packets must know all of its addresses, those included that its program
 //! gives itself.
 
 use super::link::Links;
-use super::message::{Messages, address, attribute, attributes, u32_at};
+use super::message::{Messages, address, attribute, attributes, text, u32_at};
 use super::netlink::{Protocol, Socket};
 use crate::error::Result;
 use ipnet::IpNet;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// The size of `struct ifaddrmsg`.
 const IFADDRMSG: usize = 8;
+/// The size of `struct ifinfomsg`.
+const IFINFOMSG: usize = 16;
 /// The size of `struct rtmsg`.
 const RTMSG: usize = 12;
 
@@ -23,6 +24,15 @@ pub struct InterfaceAddress {
     pub index: u32,
     /// The address, with the prefix of its subnet.
     pub net: IpNet,
+}
+
+/// An interface, as the kernel lists it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Interface {
+    /// The index: no two interfaces of a namespace ever have the same, not even one after the other.
+    pub index: u32,
+    /// The name. Bytes that are no UTF-8 are replaced.
+    pub name: String,
 }
 
 /// An address came or went.
@@ -51,6 +61,13 @@ impl Links {
         Ok(found)
     }
 
+    /// All interfaces of the socket's namespace, loopback included, up or not.
+    pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
+        let mut found = Vec::new();
+        self.list(libc::RTM_GETLINK, IFINFOMSG, "ip link show", |payload| found.extend(decode_interface(payload)))?;
+        Ok(found)
+    }
+
     /// The destinations of all routes of the socket's namespace, in every table, without default routes.
     pub fn routes(&mut self) -> Result<Vec<IpNet>> {
         let mut found = Vec::new();
@@ -76,14 +93,15 @@ pub fn used_subnets() -> Result<Vec<IpNet>> {
     Ok(used)
 }
 
-/// Reports of addresses that come and go, in the namespace it was opened in.
+/// Reports of addresses that come and go, in the namespace it was opened in. Interfaces that come, go or change make it
+/// readable too; of them there is no more to read than that.
 #[derive(Debug)]
 pub struct AddressEvents(Socket);
 
 impl AddressEvents {
     /// Subscribes in the calling thread's network namespace. What happens from now on is reported.
     pub fn open() -> Result<Self> {
-        let groups = (libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR) as u32;
+        let groups = (libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR | libc::RTMGRP_LINK) as u32;
         Ok(Self(Socket::subscribe(Protocol::Route, groups)?))
     }
 
@@ -121,14 +139,15 @@ fn decode_address(payload: &[u8]) -> Option<InterfaceAddress> {
     Some(InterfaceAddress { index: u32_at(payload, 4)?, net })
 }
 
+/// `struct ifinfomsg`: family, type, index, flags, …
+fn decode_interface(payload: &[u8]) -> Option<Interface> {
+    let name = attribute(payload.get(IFINFOMSG..)?, libc::IFLA_IFNAME)?;
+    Some(Interface { index: u32_at(payload, 4)?, name: text(name) })
+}
+
 /// `struct rtmsg`: family, destination's prefix length, …
 fn decode_route(payload: &[u8]) -> Option<IpNet> {
     let attributes = attributes(payload.get(RTMSG..)?);
     let (_, destination) = { attributes }.find(|(kind, _)| *kind == libc::RTA_DST)?;
     IpNet::new(address(destination)?, payload[1]).ok().filter(|net| net.prefix_len() > 0)
-}
-
-/// The addresses alone.
-pub fn hosts(addresses: &[InterfaceAddress]) -> impl Iterator<Item = IpAddr> {
-    addresses.iter().map(|address| address.net.addr())
 }

@@ -6,6 +6,7 @@
 //! hear of a refusal at once; a nonce tells one probe from another. The world is an endpoint on the bridge's address.
 
 use crate::error::{Error, Result};
+use ipnet::IpNet;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream as StdTcpStream};
@@ -88,13 +89,43 @@ impl Endpoint {
     }
 }
 
-/// Which addresses a probe between two parties uses: IPv4 where both have it, else IPv6 beyond the link-local scope.
+/// Which addresses a probe between two parties uses: of those in a common subnet, else of all, IPv4 where both have it,
+/// else IPv6 beyond the link-local scope.
 #[must_use]
-pub fn choose(from: &[IpAddr], to: &[IpAddr]) -> Option<(IpAddr, IpAddr)> {
-    let link_local = |address: &IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
-    let first =
-        |all: &[IpAddr], v4: bool| all.iter().copied().find(|address| address.is_ipv4() == v4 && !link_local(address));
-    [true, false].into_iter().find_map(|v4| first(from, v4).zip(first(to, v4)))
+pub fn choose(from: &[IpNet], to: &[IpNet]) -> Option<(IpAddr, IpAddr)> {
+    let pair = |v4: bool, common: bool| {
+        let usable = |net: &&IpNet| net.addr().is_ipv4() == v4 && !is_link_local(net.addr());
+        from.iter().filter(usable).find_map(|source| {
+            let target = to.iter().filter(usable).find(|target| !common || source.contains(&target.addr()))?;
+            Some((source.addr(), target.addr()))
+        })
+    };
+    [(true, true), (false, true), (true, false), (false, false)].into_iter().find_map(|(v4, common)| pair(v4, common))
+}
+
+/// Whether an address means something only on its own link.
+#[must_use]
+pub fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+/// Which address of the calling thread's namespace packets to `target` come from; none where there is no way.
+pub fn source_towards(target: IpAddr) -> Result<Option<IpAddr>> {
+    let any = if target.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
+    let ask = || {
+        let socket = std::net::UdpSocket::bind((any, 0))?;
+        socket.connect((target, 9))?; // sends nothing: it only looks for the way
+        Ok(socket.local_addr()?.ip())
+    };
+    match ask() {
+        Ok(address) => Ok(Some(address)),
+        Err(error) if is_networks(&error) || is_of_a_family_that_is_missing(&error) => Ok(None),
+        Err(error) => Err(failed(&format!("look for the way to {target}"), &error)),
+    }
+}
+
+fn is_of_a_family_that_is_missing(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL))
 }
 
 /// Whether one packet that `from` sends arrives at `to`. The way back does not matter.
@@ -328,12 +359,16 @@ mod tests {
     }
 
     #[test]
-    fn ipv4_is_preferred_and_ipv6_used_where_there_is_no_other() {
-        let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
-        let both = parse(&["fe80::1", "fd00::1", "10.0.0.1"]);
-        let only_v6 = parse(&["fe80::2", "fd00::2"]);
-        assert_eq!(choose(&both, &both), Some((both[2], both[2])));
-        assert_eq!(choose(&both, &only_v6), Some((both[1], only_v6[1])));
-        assert_eq!(choose(&parse(&["10.0.0.1"]), &only_v6), None);
+    fn a_common_subnet_is_preferred_and_then_ipv4_and_ipv6_used_where_there_is_no_other() {
+        let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
+        let both = parse(&["fe80::1/64", "fd00::1/64", "10.0.0.1/24"]);
+        let only_v6 = parse(&["fe80::2/64", "fd00::2/64"]);
+        let other = parse(&["10.7.0.1/24", "10.0.0.3/24"]);
+        let pair = |a: &str, b: &str| Some((a.parse().unwrap(), b.parse().unwrap()));
+        assert_eq!(choose(&both, &both), pair("10.0.0.1", "10.0.0.1"));
+        assert_eq!(choose(&both, &only_v6), pair("fd00::1", "fd00::2"));
+        assert_eq!(choose(&parse(&["10.0.0.1/24"]), &only_v6), None);
+        assert_eq!(choose(&other, &both), pair("10.0.0.3", "10.0.0.1"));
+        assert_eq!(choose(&parse(&["10.8.0.1/24"]), &other), pair("10.8.0.1", "10.7.0.1"));
     }
 }

@@ -1,16 +1,12 @@
 //! The matrix and the nodes' addresses in, a ruleset for each node out.
 
-use super::{Addresses, Refusal, Ruleset};
+use super::{Addresses, Interfaces, Refusal, Ruleset};
 use crate::fault::{Cut, Matrix};
-use std::net::IpAddr;
 
-/// All addresses a node answers to, link-local ones included, in the matrix's order of nodes.
-pub type NodeAddresses = Vec<Vec<IpAddr>>;
-
-/// The ruleset of every node: the receiver refuses, in prerouting; towards the world the sender does, at egress.
-pub fn rulesets(matrix: &Matrix, addresses: &NodeAddresses) -> Vec<Ruleset> {
+/// The ruleset of every node, `nodes` being their interfaces in the matrix's order of nodes: the receiver refuses, in prerouting; towards the world the sender does, at egress.
+pub fn rulesets(matrix: &Matrix, nodes: &[Interfaces]) -> Vec<Ruleset> {
     let world = matrix.world();
-    let mut rulesets = vec![Ruleset::default(); addresses.len()];
+    let mut rulesets = vec![Ruleset::default(); nodes.len()];
     for ((source, target), cell) in matrix.cells() {
         for (filter, effect) in cell {
             let refusal = match effect.cut {
@@ -27,37 +23,40 @@ pub fn rulesets(matrix: &Matrix, addresses: &NodeAddresses) -> Vec<Ruleset> {
                     .refused
                     .entry((*filter, refusal))
                     .or_default()
-                    .extend(addresses[source].iter().copied());
+                    .extend(nodes[source].addresses.iter().copied());
             }
         }
     }
-    for ruleset in rulesets.iter_mut().filter(|ruleset| !ruleset.world.is_empty()) {
-        ruleset.nodes = all(addresses);
+    for (ruleset, node) in rulesets.iter_mut().zip(nodes).filter(|(ruleset, _)| !ruleset.world.is_empty()) {
+        ruleset.nodes = all(nodes);
+        ruleset.devices = node.devices.iter().cloned().collect();
     }
     rulesets
 }
 
-fn all(addresses: &NodeAddresses) -> Addresses {
+fn all(nodes: &[Interfaces]) -> Addresses {
     let mut all = Addresses::default();
-    all.extend(addresses.iter().flatten().copied());
+    all.extend(nodes.iter().flat_map(|node| &node.addresses).copied());
     all
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::interpret::{PORTS, Packet, filter, meets};
+    use super::super::interpret::{DEVICES, PORTS, Packet, filter, meets};
     use super::super::table::{TableFamily, Verdict};
     use super::*;
     use crate::fault::{Fault, Filter, LinkSet, Member, Party, Proto};
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::{select, subsequence};
+    use std::net::IpAddr;
 
     const NODES: [&str; 3] = ["n0", "n1", "n2"];
 
-    fn node_addresses() -> NodeAddresses {
+    fn nodes() -> Vec<Interfaces> {
         let all = [&["10.0.0.2", "fd00::2", "fe80::2"][..], &["10.0.0.3", "fd00::3"], &["10.0.0.4"]];
-        all.map(|some| some.iter().map(|text| text.parse().unwrap()).collect()).into()
+        let addresses = all.map(|some| some.iter().map(|text| text.parse().unwrap()).collect());
+        addresses.map(|addresses| Interfaces { addresses, devices: DEVICES.map(String::from).into() }).into()
     }
 
     fn party() -> impl Strategy<Value = Party> {
@@ -110,8 +109,8 @@ mod tests {
         fn the_rulesets_refuse_exactly_what_the_matrix_says(faults in vec(fault(), 0..4)) {
             let members = NODES.map(|name| Member { name: name.into(), ..Member::default() });
             let matrix = Matrix::fold(&members, &faults);
-            let mut parties = node_addresses();
-            let rulesets = rulesets(&matrix, &parties);
+            let rulesets = rulesets(&matrix, &nodes());
+            let mut parties: Vec<Vec<IpAddr>> = nodes().into_iter().map(|node| node.addresses).collect();
             parties.push(["10.0.0.1", "192.0.2.1", "fd00::1"].map(|text| text.parse().unwrap()).into());
             for (target, ruleset) in rulesets.iter().enumerate() {
                 let tables = ruleset.tables();
@@ -123,7 +122,9 @@ mod tests {
                     }
                     for (packet, seen) in addresses.iter().flat_map(|address| packets(TableFamily::Netdev, *address)) {
                         let cut = if source == matrix.world() { matrix.effect(target, source, seen).cut } else { Cut::Open };
-                        prop_assert_eq!(meets(&tables, packet), wanted(cut, packet), "{:?}", packet);
+                        for packet in DEVICES.map(|device| Packet { device, ..packet }) {
+                            prop_assert_eq!(meets(&tables, packet), wanted(cut, packet), "{:?}", packet);
+                        }
                     }
                 }
             }

@@ -135,7 +135,7 @@ impl Steps {
         }
         for (name, chain) in new.chains.iter().filter(|(name, _)| !old.chains.contains_key(*name)) {
             self.grown.strangers.extend(asks_for_strangers(new, &chain.rules).then_some(family));
-            self.grow.push(at(Act::AddChain(name.clone(), chain.hook)));
+            self.grow.push(at(Act::AddChain(name.clone(), chain.hook.clone())));
             self.grow.extend(chain.rules.iter().map(|rule| at(Act::AddRule(name.clone(), rule.clone()))));
         }
     }

@@ -2,11 +2,11 @@
 
 use super::diff::{Act, Transaction};
 use super::ruleset::{Refusal, Ruleset, WorldCut};
-use super::table::{Chain, End, Match, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
+use super::table::{Chain, End, Hook, Match, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
 use crate::fault::{Family, Filter, Proto};
 use proptest::collection::{btree_map, btree_set};
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,6 +15,8 @@ use std::net::IpAddr;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packet {
     pub(crate) hook: TableFamily,
+    /// By which it leaves.
+    pub(crate) device: &'static str,
     pub(crate) party: IpAddr,
     pub(crate) proto: Proto,
     pub(crate) ports: [u16; 2],
@@ -24,6 +26,9 @@ pub(crate) struct Packet {
 
 pub(crate) const PORTS: [u16; 2] = [80, 6379];
 
+/// What a node's devices are called; the second is no name that nft takes for a chain.
+pub(crate) const DEVICES: [&str; 2] = ["eth0", "wg+1"];
+
 /// Nodes first, then strangers.
 pub(crate) fn addresses() -> Vec<IpAddr> {
     ["10.0.0.2", "10.0.0.3", "10.0.0.4", "fd00::2", "fd00::3", "fe80::2"].map(|text| text.parse().unwrap()).into()
@@ -31,19 +36,22 @@ pub(crate) fn addresses() -> Vec<IpAddr> {
 
 impl Packet {
     pub(crate) fn new(hook: TableFamily, party: IpAddr, proto: Proto, ports: [u16; 2]) -> Self {
-        Self { hook, party, proto, ports, discovery: false, loopback: false }
+        Self { hook, device: DEVICES[0], party, proto, ports, discovery: false, loopback: false }
     }
 
     /// One of every kind.
     pub(crate) fn all() -> Vec<Self> {
         let mut all = Vec::new();
-        for hook in [TableFamily::Inet, TableFamily::Netdev] {
+        let leaving = DEVICES.map(|device| (TableFamily::Netdev, device));
+        for (hook, device) in [(TableFamily::Inet, DEVICES[0])].into_iter().chain(leaving) {
+            let from = all.len();
             for party in addresses() {
                 all.push(Self::new(hook, party, Proto::Icmp, [0, 0]));
                 for proto in [Proto::Tcp, Proto::Udp] {
                     all.extend([[80, 1], [1, 80], [1, 6379], [1, 2]].map(|ports| Self::new(hook, party, proto, ports)));
                 }
             }
+            all[from..].iter_mut().for_each(|packet| packet.device = device);
         }
         all
     }
@@ -82,7 +90,9 @@ fn run<'a>(at: &dyn Fn(usize) -> &'a Tables, packet: Packet, reverse: bool, step
     if reverse {
         chains.reverse();
     }
-    chains.sort_by_key(|(_, chain)| chain.hook);
+    let meets = |hook: &Hook| !matches!(hook, Hook::Departure(device) if device != packet.device);
+    chains.retain(|(_, chain)| meets(&chain.hook));
+    chains.sort_by_key(|(_, chain)| &chain.hook);
     for (name, _) in chains {
         // The chain's rules are read when the packet enters it; the sets stay theirs.
         let Some(table) = at(step.replace(step.get() + 1)).get(&packet.hook) else { continue };
@@ -196,8 +206,11 @@ pub(crate) fn ruleset() -> impl Strategy<Value = Ruleset> {
     let world = (btree_set((filter(), refusal()), 0..3), btree_set(filter(), 0..3))
         .prop_map(|(from_world, to_world)| WorldCut { from_world, to_world });
     let world = prop_oneof![Just(WorldCut::default()), world];
-    (refused, world, some()).prop_map(|(refused, world, nodes)| {
-        let nodes = if world.is_empty() { super::Addresses::default() } else { nodes };
-        Ruleset { refused, world, nodes }
+    let devices = subsequence(DEVICES.to_vec(), 0..=2);
+    (refused, world, some(), devices).prop_map(|(refused, world, nodes, devices)| {
+        if world.is_empty() {
+            return Ruleset { refused, ..Ruleset::default() };
+        }
+        Ruleset { refused, world, nodes, devices: devices.into_iter().map(String::from).collect() }
     })
 }

@@ -61,16 +61,32 @@ impl Ruleset {
         for filter in &self.world.to_world {
             let strangers = |family| Match::NotIn(End::Destination, set_name(&nodes, family, Filter::ANY));
             let mut rules = refusing(*filter, Refusal::Drop, strangers);
-            if !rules.is_empty() {
-                rules.splice(0..0, to_many(*filter));
-                table.chains.insert(
-                    name(&format!("world_{}{class}", Refusal::Drop), *filter),
-                    Chain { hook: Hook::Departure, rules },
-                );
-                add_sets(&mut table, &nodes, Filter::ANY, Role::Known, &self.nodes);
+            if rules.is_empty() || self.devices.is_empty() {
+                continue;
             }
+            rules.splice(0..0, to_many(*filter));
+            let kind = name(&format!("world_{}{class}", Refusal::Drop), *filter);
+            for device in &self.devices {
+                let chain = Chain { hook: Hook::Departure(device.clone()), rules: rules.clone() };
+                table.chains.insert(format!("{kind}_by_{}", Spelled(device)), chain);
+            }
+            add_sets(&mut table, &nodes, Filter::ANY, Role::Known, &self.nodes);
         }
         table
+    }
+}
+
+/// A device as part of a chain's name, different for every device: what nft takes in a name stands for itself, any other
+/// byte is its hexadecimal number behind a slash, which no device's name has.
+struct Spelled<'a>(&'a str);
+
+impl fmt::Display for Spelled<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.bytes().try_for_each(|byte| match byte {
+            b'-' | b'_' | b'.' => write!(f, "{}", char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => write!(f, "{}", char::from(byte)),
+            byte => write!(f, "/{byte:02x}"),
+        })
     }
 }
 

@@ -12,6 +12,6 @@ mod packed;
 mod ruleset;
 pub mod table;
 
-pub use build::{NodeAddresses, rulesets};
+pub use build::rulesets;
 pub use diff::{Act, Change, Transaction, diff};
-pub use ruleset::{Addresses, Refusal, Ruleset, WorldCut};
+pub use ruleset::{Addresses, Interfaces, Refusal, Ruleset, WorldCut};

@@ -44,6 +44,15 @@ impl Extend<IpAddr> for Addresses {
     }
 }
 
+/// What a node's namespace has besides loopback.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interfaces {
+    /// All addresses, link-local ones included.
+    pub addresses: Vec<IpAddr>,
+    /// The names of all devices.
+    pub devices: Vec<String>,
+}
+
 /// What becomes of a refused packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -76,6 +85,8 @@ pub struct Ruleset {
     /// Every address of every node, this one's own included: what is not the world. Filled only where `world` is not
     /// empty, so that a new node changes no ruleset that does not need it.
     pub nodes: Addresses,
+    /// The node's devices, by which packets leave. Filled as `nodes` is.
+    pub devices: BTreeSet<String>,
 }
 
 /// JSON has no maps with composite keys: a list of pairs instead.

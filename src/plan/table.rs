@@ -66,18 +66,15 @@ pub struct Chain {
 }
 
 /// Where packets enter a chain. A packet that one chain accepts still goes through all others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hook {
     /// On arrival, before connection tracking; what drops.
     Arrival,
     /// The same, right after everything that drops: a drop wins over a reject.
     ArrivalLater,
-    /// On leaving by [`DEVICE`], below the IP layer: the program sees silence, whereas in `output` it would see `EPERM`.
-    Departure,
+    /// On leaving by this device, below the IP layer: the program sees silence, whereas in `output` it would see `EPERM`.
+    Departure(String),
 }
-
-/// The interface of every node.
-pub const DEVICE: &str = "eth0";
 
 /// A rule: what all matches hold for meets the verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,8 +188,8 @@ impl fmt::Display for Hook {
         match self {
             Self::Arrival => f.write_str("type filter hook prerouting priority raw; policy accept;"),
             Self::ArrivalLater => f.write_str("type filter hook prerouting priority raw + 1; policy accept;"),
-            Self::Departure => {
-                write!(f, "type filter hook egress device \"{DEVICE}\" priority filter; policy accept;")
+            Self::Departure(device) => {
+                write!(f, "type filter hook egress device \"{device}\" priority filter; policy accept;")
             }
         }
     }

@@ -4,17 +4,18 @@
 //! A runtime knows nothing of faults: it is told what each node's namespace must hold, and when to start, stop or
 //! freeze a node.
 
+pub mod docker;
 pub mod netns;
+mod ready;
 pub mod sim;
 mod text;
 
 use crate::cluster::{Cluster, Node, RuntimeKind};
 use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};
-use crate::plan::Ruleset;
+use crate::plan::{Interfaces, Ruleset};
 use crate::signal::Signal;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,12 +58,19 @@ pub enum Notice {
         /// Which node.
         node: usize,
     },
-    /// Its addresses are others now.
-    Addresses {
+    /// It was in a state that somebody else had brought it to and that is not to last, and was mended.
+    Repaired {
         /// Which node.
         node: usize,
-        /// All of them, link-local ones included.
-        addresses: Vec<IpAddr>,
+        /// What had happened and what was done about it, a sentence without a full stop.
+        what: String,
+    },
+    /// Its addresses or devices are others now.
+    Interfaces {
+        /// Which node.
+        node: usize,
+        /// All of them.
+        interfaces: Interfaces,
     },
     /// The runtime is gone, and every node with it.
     Lost {
@@ -180,8 +188,14 @@ pub trait Runtime: Send + Sync {
             .help("bring the cluster up with --runtime docker")))
     }
 
-    /// All addresses of every node, link-local ones included.
-    fn addresses(&self) -> Vec<Vec<IpAddr>>;
+    /// The addresses and devices of every node.
+    fn interfaces(&self) -> Vec<Interfaces>;
+}
+
+/// What every node of a cluster has when it is made.
+fn interfaces(cluster: &Cluster) -> Vec<Interfaces> {
+    let made = |node: &Node| Interfaces { addresses: node.all_addresses(), devices: vec!["eth0".to_owned()] };
+    cluster.nodes.iter().map(made).collect()
 }
 
 /// What a runtime's nodes do by themselves.
@@ -192,15 +206,17 @@ pub async fn create(
     kind: RuntimeKind,
     cluster: &Arc<Cluster>,
     folder: &Path,
-    _: Options,
+    options: Options,
 ) -> Result<(Arc<dyn Runtime>, Notices)> {
     match kind {
         RuntimeKind::Netns => {
             let (netns, notices) = netns::Netns::create(cluster, folder).await?;
             Ok((Arc::new(netns), notices))
         }
-        RuntimeKind::Docker => Err(Error::machine("the docker runtime is not in this version of blockade yet")
-            .help("give each node a `command` and use --runtime netns")),
+        RuntimeKind::Docker => {
+            let (docker, notices) = docker::Docker::create(cluster, folder, options).await?;
+            Ok((Arc::new(docker), notices))
+        }
         RuntimeKind::Sim => {
             let (_, notices) = tokio::sync::mpsc::unbounded_channel();
             Ok((Arc::new(sim::Sim::new(cluster, Arc::new(Clock::simulated()))), notices))
@@ -210,9 +226,8 @@ pub async fn create(
 
 /// Removes what a cluster of this name has left outside of its own folder, whoever made it, a live one included. Says
 /// whether there was anything. Only containers outlive their runner: of the other runtimes nothing can be left.
-#[expect(clippy::unused_async, reason = "the way to containers waits for their daemon")]
-pub async fn remove_leftovers(_: &str) -> Result<bool> {
-    Ok(false)
+pub async fn remove_leftovers(name: &str) -> Result<bool> {
+    docker::destroy_by_labels(name).await
 }
 
 /// The threads that wait for a real runtime's processes and sockets, and for signals.

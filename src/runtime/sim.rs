@@ -7,7 +7,7 @@ use super::{Applied, LogPieces, Place, Runtime};
 use crate::cluster::Cluster;
 use crate::engine::{Clock, Exec, ExecOutput, Job, ProbeReply, RunState, ready};
 use crate::fault::{Family, Filter, Proto};
-use crate::plan::Ruleset;
+use crate::plan::{Interfaces, Ruleset};
 use crate::signal::Signal;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ const PROBE_WAIT_US: u64 = 1_000_000;
 /// The simulated nodes.
 pub struct Sim {
     clock: Arc<Clock>,
-    addresses: Vec<Vec<IpAddr>>,
+    interfaces: Vec<Interfaces>,
     nodes: Mutex<Vec<Node>>,
 }
 
@@ -37,11 +37,7 @@ impl Sim {
     #[must_use]
     pub fn new(cluster: &Cluster, clock: Arc<Clock>) -> Self {
         let node = Node { state: RunState::Down, ruleset: Ruleset::default() };
-        Self {
-            clock,
-            addresses: cluster.nodes.iter().map(crate::cluster::Node::all_addresses).collect(),
-            nodes: Mutex::new(vec![node; cluster.nodes.len()]),
-        }
+        Self { clock, interfaces: super::interfaces(cluster), nodes: Mutex::new(vec![node; cluster.nodes.len()]) }
     }
 
     fn nodes(&self) -> MutexGuard<'_, Vec<Node>> {
@@ -80,7 +76,7 @@ impl Sim {
 
     /// The address that a node's packets carry here.
     fn address(&self, node: usize) -> Option<IpAddr> {
-        self.addresses[node].first().copied()
+        self.interfaces[node].addresses.first().copied()
     }
 }
 
@@ -176,7 +172,7 @@ impl Runtime for Sim {
         0
     }
 
-    fn addresses(&self) -> Vec<Vec<IpAddr>> {
-        self.addresses.clone()
+    fn interfaces(&self) -> Vec<Interfaces> {
+        self.interfaces.clone()
     }
 }

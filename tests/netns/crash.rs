@@ -2,7 +2,7 @@
 
 use crate::skip::skip;
 use crate::support::*;
-use blockade::runtime::netns::protocol::*;
+use blockade::agent::protocol::*;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,7 @@
 //! Commands inside of nodes.
 
 use crate::support::*;
-use blockade::runtime::netns::protocol::*;
+use blockade::agent::protocol::*;
 use std::time::{Duration, Instant};
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use crate::skip::skip;
 use crate::support::*;
+use blockade::agent::protocol::*;
 use blockade::fault::Filter;
 use blockade::plan::{Refusal, Ruleset};
-use blockade::runtime::netns::protocol::*;
 
 fn node(name: &str) -> Party {
     Party::Node(name.into())
@@ -136,7 +136,7 @@ async fn an_address_that_comes_later_is_told() {
     }
     let done = cluster.sh("n1", "ip address add 10.9.0.77/24 dev eth0").await;
     assert_eq!(done.code, Some(0), "{}", done.stderr);
-    let Notification::Addresses { node, addresses } = cluster.notified().await else { panic!() };
+    let Notification::Interfaces { node, interfaces } = cluster.notified().await else { panic!() };
     assert_eq!(node, "n1");
-    assert!(addresses.contains(&"10.9.0.77".parse().unwrap()), "{addresses:?}");
+    assert!(interfaces.addresses.contains(&"10.9.0.77".parse().unwrap()), "{interfaces:?}");
 }

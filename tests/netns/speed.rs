@@ -1,9 +1,9 @@
 //! How long it takes; run with `cargo test --release --test netns -- --ignored --nocapture speed`.
 
 use crate::support::*;
+use blockade::agent::protocol::*;
 use blockade::fault::Filter;
 use blockade::plan::{Refusal, Ruleset};
-use blockade::runtime::netns::protocol::*;
 use std::time::Instant;
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn timed<T>(work: impl Future<Output = T>) -> (f64, T) {
 async fn rounds(nodes: u8) {
     let began = Instant::now();
     let lap = |since: Instant| since.elapsed().as_secs_f64() * 1e3;
-    let (agent, _) = blockade::runtime::netns::Agent::launch_from(&binary()).await.unwrap();
+    let (agent, _) = blockade::agent::Agent::launch_from(&binary()).await.unwrap();
     let launched = lap(began);
     agent.close().await;
     let began = Instant::now();

@@ -1,8 +1,8 @@
 //! A cluster in a line, and a look at what is left of it.
 
 use crate::skip::skip;
-use blockade::runtime::netns::protocol::*;
-use blockade::runtime::netns::{Agent, Notifications};
+use blockade::agent::protocol::*;
+use blockade::agent::{Agent, Notifications};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -115,7 +115,7 @@ impl Cluster {
         loop {
             match self.notified().await {
                 Notification::Exited { node, ended, expected, .. } => return (node, ended, expected),
-                Notification::Addresses { .. } => {}
+                Notification::Interfaces { .. } => {}
                 Notification::Gone(error) => panic!("{error}"),
             }
         }

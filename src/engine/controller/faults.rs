@@ -170,7 +170,7 @@ impl Controller {
     /// Brings every namespace to what the active faults demand; what is right already is not touched. Returns the
     /// spread over nodes, microseconds.
     pub(super) async fn reconcile(&mut self) -> Result<u64> {
-        let wanted = plan::rulesets(&self.matrix(), &self.addresses);
+        let wanted = plan::rulesets(&self.matrix(), &self.interfaces);
         let changed: Vec<(usize, Ruleset)> = wanted
             .iter()
             .enumerate()

@@ -79,7 +79,7 @@ impl Controller {
             self.lives.push(self.runtime.life(place));
             self.gaps.push(None);
         }
-        self.addresses = self.runtime.addresses();
+        self.interfaces = self.runtime.interfaces();
         self.recorder.record_engine(EventBody::ClusterAdd { nodes: names.clone() })?;
         self.reconcile().await.map(|_| names.clone()).map_err(|error| Error {
             message: format!("{} came in, but not under the faults: {}", names.join(", "), error.message),

@@ -4,7 +4,7 @@ use super::expression::{ITEM, rule_expressions};
 use super::family_number;
 use crate::fault::Family;
 use crate::kernel::message::{ATTRIBUTE_ROOM, Messages, Writer};
-use crate::plan::table::{DEVICE, Hook, Rule, TABLE, TableFamily};
+use crate::plan::table::{Hook, Rule, TABLE, TableFamily};
 use crate::plan::{Act, Change};
 use std::net::IpAddr;
 
@@ -71,7 +71,7 @@ fn encode(messages: &mut Messages, change: &Change, id: u32) {
             m.text(SET_TABLE, TABLE);
             m.text(SET_NAME, set);
         }),
-        Act::AddChain(chain, hook) => add_chain(messages, table, chain, *hook),
+        Act::AddChain(chain, hook) => add_chain(messages, table, chain, hook),
         Act::DeleteChain(chain) => delete(messages, table, libc::NFT_MSG_DELCHAIN, |m| {
             m.text(CHAIN_TABLE, TABLE);
             m.text(CHAIN_NAME, chain);
@@ -131,11 +131,11 @@ fn add_set(messages: &mut Messages, table: TableFamily, set: &str, family: Famil
 }
 
 /// `add chain inet blockade dropped { type filter hook prerouting priority raw; policy accept; }`
-fn add_chain(messages: &mut Messages, table: TableFamily, chain: &str, hook: Hook) {
+fn add_chain(messages: &mut Messages, table: TableFamily, chain: &str, hook: &Hook) {
     let (number, priority) = match hook {
         Hook::Arrival => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW),
         Hook::ArrivalLater => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW + 1),
-        Hook::Departure => (libc::NF_NETDEV_EGRESS, libc::NF_IP_PRI_FILTER),
+        Hook::Departure(_) => (libc::NF_NETDEV_EGRESS, libc::NF_IP_PRI_FILTER),
     };
     messages.push(kind(libc::NFT_MSG_NEWCHAIN), libc::NLM_F_CREATE | libc::NLM_F_EXCL, |m| {
         header(m, table);
@@ -144,8 +144,8 @@ fn add_chain(messages: &mut Messages, table: TableFamily, chain: &str, hook: Hoo
         m.nest(CHAIN_HOOK, |m| {
             m.be32(HOOK_NUMBER, number as u32);
             m.be32(HOOK_PRIORITY, priority as u32);
-            if hook == Hook::Departure {
-                m.text(HOOK_DEVICE, DEVICE);
+            if let Hook::Departure(device) = hook {
+                m.text(HOOK_DEVICE, device);
             }
         });
         m.be32(CHAIN_POLICY, libc::NF_ACCEPT as u32);

@@ -20,7 +20,7 @@ pub(super) fn refusing(filter: Filter, refusal: Refusal, addresses: &[IpAddr]) -
 
 pub(super) fn world_cut(nodes: &[IpAddr]) -> Ruleset {
     let world = WorldCut { from_world: [(Filter::ANY, Refusal::Drop)].into(), to_world: [Filter::ANY].into() };
-    let mut ruleset = Ruleset { world, ..Ruleset::default() };
+    let mut ruleset = Ruleset { world, devices: ["eth0".to_owned()].into(), ..Ruleset::default() };
     ruleset.nodes.extend(nodes.iter().copied());
     ruleset
 }

@@ -1,7 +1,7 @@
 //! How rulesets read, and whether real nft takes them.
 
 use super::super::WorldCut;
-use super::super::interpret::{Packet, refuses, ruleset};
+use super::super::interpret::{DEVICES, Packet, refuses, ruleset};
 use super::*;
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -178,7 +178,8 @@ fn filters() {
 #[test]
 fn the_world_cut_off_both_ways() {
     let world = WorldCut { from_world: [(Filter::ANY, Refusal::Drop)].into(), to_world: [Filter::ANY].into() };
-    let mut isolated = Ruleset { world, ..Ruleset::default() };
+    let devices = DEVICES.map(String::from).into();
+    let mut isolated = Ruleset { world, devices, ..Ruleset::default() };
     isolated.nodes.extend(OTHER_HALF.iter().map(|text| text.parse::<IpAddr>().unwrap()));
     assert_snapshot!(checked(&isolated), @r#"
     table inet blockade {
@@ -216,8 +217,18 @@ fn the_world_cut_off_both_ways() {
             elements = { fd00::9, fe80::42:aff:fe00:9 }
         }
 
-        chain world_dropped {
+        chain world_dropped_by_eth0 {
             type filter hook egress device "eth0" priority filter; policy accept;
+            ip daddr 224.0.0.0/3 accept
+            ip6 daddr ff00::/8 accept
+            ether daddr ff:ff:ff:ff:ff:ff accept
+            ip daddr != @nodes4 drop
+            icmpv6 type 133-137 accept
+            ip6 daddr != @nodes6 drop
+        }
+
+        chain world_dropped_by_wg/2b1 {
+            type filter hook egress device "wg+1" priority filter; policy accept;
             ip daddr 224.0.0.0/3 accept
             ip6 daddr ff00::/8 accept
             ether daddr ff:ff:ff:ff:ff:ff accept
@@ -255,12 +266,7 @@ fn nft_itself_takes_every_kind_of_rule() {
 fn checked(ruleset: &Ruleset) -> String {
     let text = ruleset.to_string();
     let nft = Command::new("unshare")
-        .args([
-            "--net",
-            "sh",
-            "-c",
-            "ip link add eth0 type dummy 2>/dev/null || ip link add eth0 type veth && exec nft -c -f -",
-        ])
+        .args(["--net", "sh", "-c", "ip link add eth0 type veth peer name wg+1 && exec nft -c -f -"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

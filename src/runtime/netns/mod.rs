@@ -1,7 +1,7 @@
 //! Nodes as plain processes in Linux namespaces, on a network that nothing outside can see.
 //!
-//! The runner has no rights and touches no namespace. It starts one [agent](agent::main), the only process with rights,
-//! and speaks to it over a socket ([`protocol`]) through [`Agent`]. The agent is PID 1 of a pid namespace that holds
+//! The runner has no rights and touches no namespace. It starts one [agent](crate::agent), the only process with rights,
+//! and speaks to it over a socket. The agent is PID 1 of a pid namespace that holds
 //! everything the run starts, so that its death, for whatever reason, is the death of all of it:
 //!
 //! ```text
@@ -16,14 +16,8 @@
 //! A node's network namespace is held by the agent and outlives its processes: rules stay over a restart. The other
 //! namespaces (pid, mount, uts, ipc) are made anew at each start.
 
-pub mod agent;
-mod client;
 mod log;
-pub mod protocol;
-mod readable;
-mod ready;
 mod runtime;
 mod workdir;
 
-pub use client::{Agent, Notifications};
 pub use runtime::Netns;

@@ -4,21 +4,19 @@
 //! asked of the agent.
 
 use super::log;
-use super::protocol::{
+use super::workdir;
+use crate::agent::protocol::{
     ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, Http, KillNode, NodeNet, Notification,
     Party, Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
 };
-use super::ready;
-use super::workdir;
-use super::{Agent, Notifications};
+use crate::agent::{Agent, Notifications};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
-use crate::plan::Ruleset;
-use crate::runtime::{Applied, LogPieces, Notice, Notices, Place, Runtime};
+use crate::plan::{Interfaces, Ruleset};
+use crate::runtime::{Applied, LogPieces, Notice, Notices, Place, Runtime, ready};
 use crate::signal::Signal;
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,8 +26,6 @@ use tokio::sync::mpsc;
 const PACKET_WAIT_MS: u64 = 1_000;
 /// How long a connection within a node may take.
 const TCP_WAIT_MS: u64 = 1_000;
-/// A program without a readiness check that ends this soon after its start has died in `up`.
-const SETTLING: Duration = Duration::from_millis(25);
 /// The kernel ends all processes of all nodes within this time, or the agent is killed.
 const TEARDOWN: Duration = Duration::from_secs(10);
 /// The exit code of a program that was not run, because its node is down or paused.
@@ -45,7 +41,7 @@ pub(super) struct Inner {
     pub(super) agent: Agent,
     pub(super) cluster: Arc<Cluster>,
     folder: PathBuf,
-    addresses: Mutex<Vec<Vec<IpAddr>>>,
+    interfaces: Mutex<Vec<Interfaces>>,
     /// The latest life of each node, and of those whose program ended how the latest one to end did.
     lives: Mutex<Vec<u64>>,
     ended: Mutex<BTreeMap<usize, (u64, Ended)>>,
@@ -66,7 +62,7 @@ impl Netns {
             agent,
             cluster: Arc::clone(cluster),
             folder: folder.to_owned(),
-            addresses: Mutex::new(cluster.nodes.iter().map(Node::all_addresses).collect()),
+            interfaces: Mutex::new(crate::runtime::interfaces(cluster)),
             lives: Mutex::new(vec![0; cluster.nodes.len()]),
             ended: Mutex::default(),
         });
@@ -93,9 +89,9 @@ async fn listen(inner: std::sync::Weak<Inner>, mut heard: Notifications, notify:
                 lock(&inner.ended).insert(node, (life, ended));
                 Notice::Exited { node, life, ended, expected }
             }),
-            Notification::Addresses { node, addresses } => inner.position(&node).map(|node| {
-                lock(&inner.addresses)[node].clone_from(&addresses);
-                Notice::Addresses { node, addresses }
+            Notification::Interfaces { node, interfaces } => inner.position(&node).map(|node| {
+                lock(&inner.interfaces)[node].clone_from(&interfaces);
+                Notice::Interfaces { node, interfaces }
             }),
             Notification::Gone(error) => Some(Notice::Lost { cause: error.to_string() }),
         };
@@ -161,36 +157,7 @@ impl Inner {
         });
         let fabric = CreateFabric { gateway: self.cluster.gateways().to_vec(), nodes: nodes.collect() };
         self.agent.call(fabric).await?;
-        for wave in self.cluster.start_order() {
-            self.start_wave(&wave).await?;
-        }
-        Ok(())
-    }
-
-    /// Starts nodes side by side and waits until all of them are ready.
-    async fn start_wave(self: &Arc<Self>, wave: &[usize]) -> Result<()> {
-        let tasks: Vec<_> = wave
-            .iter()
-            .map(|&node| {
-                let inner = Arc::clone(self);
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_micros(inner.node(node).start_delay_us)).await;
-                    inner.start(node).await?;
-                    ready::wait(&inner, node).await
-                })
-            })
-            .collect();
-        let mut outcome = Ok(());
-        for task in tasks {
-            let result = task.await.unwrap_or_else(|panic| Err(Error::machine(format!("a start crashed: {panic}"))));
-            outcome = outcome.and(result);
-        }
-        outcome?;
-        let unchecked = wave.iter().any(|&node| self.node(node).ready.is_none() && self.node(node).command.is_some());
-        if unchecked {
-            tokio::time::sleep(SETTLING).await;
-        }
-        wave.iter().try_for_each(|&node| ready::still_running(self, node))
+        ready::start_all(&self).await
     }
 
     async fn start(&self, node: usize) -> Result<()> {
@@ -316,6 +283,37 @@ fn not_run(node: &str, state: &str) -> ExecOutput {
     ExecOutput { code: NOT_RUN, stderr: format!("blockade: {node} is {state}\n"), ..ExecOutput::default() }
 }
 
+impl ready::Nodes for Inner {
+    fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    async fn start(self: &Arc<Self>, node: usize) -> Result<()> {
+        Inner::start(self, node).await
+    }
+
+    fn ended(&self, node: usize) -> Option<Ended> {
+        self.ended(node)
+    }
+
+    async fn succeeds(&self, node: usize, exec: Exec) -> Result<bool> {
+        let output = self.exec(node, exec).await?;
+        Ok(output.code == 0 && !output.timed_out)
+    }
+
+    async fn accepts(&self, node: usize, port: u16) -> Result<bool> {
+        self.tcp(node, port).await
+    }
+
+    async fn answers(&self, node: usize, port: u16, path: &str) -> Result<bool> {
+        self.http(node, port, path).await
+    }
+
+    async fn output(&self, node: usize, last: Option<usize>) -> Result<String> {
+        self.log(node, last)
+    }
+}
+
 impl Runtime for Netns {
     fn name(&self) -> &'static str {
         "netns"
@@ -388,7 +386,7 @@ impl Runtime for Netns {
         lock(&self.inner.lives)[node]
     }
 
-    fn addresses(&self) -> Vec<Vec<IpAddr>> {
-        lock(&self.inner.addresses).clone()
+    fn interfaces(&self) -> Vec<Interfaces> {
+        lock(&self.inner.interfaces).clone()
     }
 }

@@ -1,0 +1,166 @@
+//! The agent of nodes that others made: containers of this host. It unshares nothing and starts nothing; it attaches to
+//! namespaces, and when its runner is gone, however that went, it takes every rule of ours out of them and ends.
+
+use super::namespace::NetNs;
+use super::network::{Network, Seen};
+use super::networks::Networks;
+use super::outbox::Outbox;
+use super::protocol::{Attach, Hello};
+use super::rules::{self, Rules};
+use super::serve::{self, Agent};
+use super::{readable, sys};
+use crate::error::{Error, Result};
+use crate::kernel::address::AddressEvents;
+use crate::kernel::link::Links;
+use crate::plan::Interfaces;
+use rustix::fd::OwnedFd;
+use std::future::Future;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitCode;
+use std::rc::Rc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A child of a runner that is root: ends with the socket, the lifeline, or SIGTERM. What a terminal or its end sends is
+/// the runner's business.
+pub(super) fn child(control: OwnedFd, lifeline: OwnedFd) -> ExitCode {
+    if let Err(error) = super::leave_the_terminal() {
+        super::refuse(&control, error);
+        return ExitCode::from(3);
+    }
+    sys::ignore(&[libc::SIGINT, libc::SIGHUP]);
+    run(UnixStream::from(control), || {
+        let mut terminated = signal(SignalKind::terminate())?;
+        let lifeline = readable::readable(lifeline)?;
+        Ok(async move {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                // Nothing is ever written to it: readable is its end.
+                _ = lifeline.readable() => {}
+            }
+        })
+    })
+}
+
+/// In a helper container: connects to the runner's socket; ends with it, or with what Docker sends.
+pub(super) fn helper(path: &Path) -> ExitCode {
+    let stream = match UnixStream::connect(path) {
+        Ok(stream) => stream,
+        Err(error) => {
+            eprintln!("blockade: the agent cannot connect to {}: {error}", path.display());
+            return ExitCode::from(3);
+        }
+    };
+    run(stream, || {
+        let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(async move {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = interrupted.recv() => {}
+            }
+        })
+    })
+}
+
+fn run<E: Future<Output = ()>>(stream: UnixStream, end: impl FnOnce() -> std::io::Result<E>) -> ExitCode {
+    let _ = rustix::thread::set_name(c"blockade-agent");
+    sys::raise_open_files();
+    let agent = |outbox: Outbox| {
+        let networks = Rc::new(Networks::new(&outbox, true)?);
+        Ok(Agent { outbox, networks, programs: None })
+    };
+    // Nobody is left to hear of a failure; what stands of it is the runner's to find.
+    match serve::serve(stream, Hello { rootless: false }, agent, end, |agent| heal(&agent.networks)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Takes every rule of ours out of every namespace; one that fails does not keep the others.
+fn heal(networks: &Networks) {
+    let all = networks.all();
+    rules::remove(all.iter().map(|(_, network)| &network.rules));
+}
+
+/// Opens the network namespace of a process, makes sure that it is the one meant, and puts the node's rules there.
+pub(super) fn attach(networks: &Networks, request: &Attach) -> Result<Interfaces> {
+    let named = |error: Error| error.context(format!("node {}", request.node));
+    let namespace = NetNs::of(request.pid).map_err(named)?;
+    check_owner(networks, &request.node, &namespace).map_err(named)?;
+    let held = networks.network(&request.node).ok().filter(|held| held.namespace.is(&namespace));
+    let (network, outcome) = match held {
+        Some(network) => {
+            let outcome = network.look().and_then(|_| network.rules.enforce());
+            (network, outcome)
+        }
+        None => open(networks, request, namespace).map_err(named)?,
+    };
+    outcome.map_err(named)?;
+    Ok(network.interfaces())
+}
+
+/// Whose rules would be in the way, or be put where they do not belong.
+fn check_owner(networks: &Networks, node: &str, namespace: &NetNs) -> Result<()> {
+    if namespace.is(&networks.home) {
+        return Err(Error::usage("it has the host's own network: a fault there would be one of the host")
+            .help("give the container a network of its own (no `network_mode: host`)"));
+    }
+    match networks.all().into_iter().find(|(other, network)| other != node && network.namespace.is(namespace)) {
+        Some((other, _)) => Err(Error::usage(format!("it shares the network of node {other}"))
+            .help("faults are one network's: name only one of the two")),
+        None => Ok(()),
+    }
+}
+
+/// Sockets in a namespace that is new to us, and the rules that are wanted there. Where these fail, the network is ours
+/// all the same: somebody before us may have left some.
+fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result<(Rc<Network>, Result<()>)> {
+    let wanted = networks.wanted(&request.node);
+    let (links, seen, events, rules) = networks.home.visit(&namespace, || {
+        let (mut links, events) = (Links::open()?, AddressEvents::open()?);
+        let seen = Seen::look(&mut links)?.with_first(&request.expected);
+        check_addresses(request, &seen)?;
+        Ok((links, seen, events, Rules::of_another(wanted)?))
+    })?;
+    let network = Rc::new(Network::new(namespace, links, rules, seen));
+    let outcome = network.rules.enforce();
+    if let Some(former) = networks.insert(&request.node, network.clone(), events) {
+        // Whoever still lives in it is no node any more.
+        rules::remove([&former.rules]);
+        close(former);
+    }
+    Ok((network, outcome))
+}
+
+fn check_addresses(request: &Attach, seen: &Seen) -> Result<()> {
+    let Interfaces { addresses, .. } = seen.interfaces();
+    if request.expected.is_empty() || request.expected.iter().any(|address| addresses.contains(address)) {
+        return Ok(());
+    }
+    let list =
+        |addresses: &[std::net::IpAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Err(Error::machine(format!(
+        "process {} is not in its network: found {}, expected {}",
+        request.pid,
+        if addresses.is_empty() { "no address".to_owned() } else { list(&addresses) },
+        list(&request.expected)
+    ))
+    .help("the container may just have ended"))
+}
+
+/// Takes our rules out of a node's namespace and lets go of it.
+pub(super) async fn detach(networks: &Networks, node: &str) -> Result<()> {
+    let Some(former) = networks.remove(node) else { return Ok(()) };
+    let outcome = rules::remove([&former.rules]).pop().unwrap_or(Ok(()));
+    close(former);
+    outcome.map_err(|error| error.context(format!("node {node}")))
+}
+
+/// The last of a namespace. Closing a netlink socket right after a commit waits for the kernel, some tens of milliseconds:
+/// that is done by a thread.
+fn close(network: Rc<Network>) {
+    if let Ok(network) = Rc::try_unwrap(network) {
+        let sockets = network.into_sockets();
+        std::thread::spawn(move || drop(sockets));
+    }
+}

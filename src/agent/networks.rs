@@ -1,0 +1,182 @@
+//! The networks of all nodes: rules into many of them at once, probes between them and towards the world.
+
+use super::http;
+use super::namespace::NetNs;
+use super::network::{Network, Watch};
+use super::outbox::Outbox;
+use super::protocol::{Applied, Failure, Party, Probe, Probed, Reachable};
+use super::rules;
+use crate::error::{Error, Result};
+use crate::kernel::address::AddressEvents;
+use crate::kernel::probe::{self, Connecting, Endpoint};
+use crate::plan::Ruleset;
+use ipnet::IpNet;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// All networks that the agent has a hand in.
+pub(super) struct Networks {
+    pub(super) home: NetNs,
+    outbox: Outbox,
+    members: RefCell<BTreeMap<String, Member>>,
+    /// What each node was last to hold, for the next namespace it gets; none where nodes keep theirs for ever.
+    wanted: Option<RefCell<BTreeMap<String, Arc<Ruleset>>>>,
+}
+
+/// A network and who looks after it.
+struct Member {
+    network: Rc<Network>,
+    _watch: Watch,
+}
+
+impl Networks {
+    /// None yet, seen from the namespace that we are in. Nodes that are `attached` may be without a network at times,
+    /// and get another one.
+    pub(super) fn new(outbox: &Outbox, attached: bool) -> Result<Self> {
+        let home = NetNs::current().map_err(|errno| super::cannot("open its own network namespace", errno))?;
+        let wanted = attached.then(RefCell::default);
+        Ok(Self { home, outbox: outbox.clone(), members: RefCell::default(), wanted })
+    }
+
+    /// Takes a node's network in, in the place of the one that it had, which is returned.
+    pub(super) fn insert(&self, node: &str, network: Rc<Network>, events: AddressEvents) -> Option<Rc<Network>> {
+        let watch = Watch::new(node, &network, events, &self.outbox);
+        let member = Member { network, _watch: watch };
+        self.members.borrow_mut().insert(node.to_owned(), member).map(|former| former.network)
+    }
+
+    /// Gives a node's network away.
+    pub(super) fn remove(&self, node: &str) -> Option<Rc<Network>> {
+        self.members.borrow_mut().remove(node).map(|member| member.network)
+    }
+
+    /// Lets go of all networks.
+    pub(super) fn clear(&self) {
+        self.members.borrow_mut().clear();
+    }
+
+    /// Every node that has a network, with it.
+    pub(super) fn all(&self) -> Vec<(String, Rc<Network>)> {
+        self.members.borrow().iter().map(|(node, member)| (node.clone(), member.network.clone())).collect()
+    }
+
+    /// What the node was last to hold.
+    pub(super) fn wanted(&self, node: &str) -> Arc<Ruleset> {
+        let remembered = self.wanted.as_ref().and_then(|wanted| wanted.borrow().get(node).cloned());
+        remembered.unwrap_or_default()
+    }
+
+    pub(super) fn network(&self, node: &str) -> Result<Rc<Network>, Failure> {
+        let found = self.members.borrow().get(node).map(|member| member.network.clone());
+        found.ok_or_else(|| match self.wanted {
+            Some(_) => Failure::NotRunning(node.to_owned()),
+            None => unknown(node).into(),
+        })
+    }
+
+    /// Brings namespaces to these rulesets.
+    pub(super) fn apply(&self, plans: Vec<(String, Ruleset)>) -> Applied {
+        let (mut found, mut failures) = (Vec::new(), Vec::new());
+        for (node, ruleset) in plans {
+            let ruleset = Arc::new(ruleset);
+            if let Some(wanted) = &self.wanted {
+                wanted.borrow_mut().insert(node.clone(), ruleset.clone());
+            }
+            match self.members.borrow().get(&node) {
+                Some(member) => found.push((node, member.network.clone(), ruleset)),
+                None if self.wanted.is_none() => failures.push((node.clone(), unknown(&node))),
+                None => {}
+            }
+        }
+        let steps = found.iter().map(|(node, network, ruleset)| (node.clone(), &network.rules, ruleset.clone()));
+        let mut applied = rules::apply(steps.collect());
+        applied.failures.extend(failures);
+        applied
+    }
+
+    /// Whether somebody accepts a connection at the node's own address.
+    pub(super) async fn tcp(&self, node: &str, port: u16, wait: Duration) -> Result<bool, Failure> {
+        match self.connecting(node, port)? {
+            Some(connecting) => Ok(connecting.accepted(wait).await),
+            None => Ok(false),
+        }
+    }
+
+    /// The status of an HTTP request to the node's own address, if HTTP comes back.
+    pub(super) async fn http(&self, node: &str, port: u16, path: &str, wait: Duration) -> Result<Option<u16>, Failure> {
+        let Some(connecting) = self.connecting(node, port)? else { return Ok(None) };
+        let Some(stream) = connecting.connected(wait).await else { return Ok(None) };
+        Ok(http::status(stream, node, path, wait).await)
+    }
+
+    /// A connection to the node's own address, from inside of it.
+    fn connecting(&self, node: &str, port: u16) -> Result<Option<Connecting>, Failure> {
+        let network = self.network(node)?;
+        let Some(net) = network.nets().first().copied() else {
+            return Err(Error::usage(format!("node {node} has no address")).into());
+        };
+        let to = SocketAddr::new(net.addr(), port);
+        Ok(self.home.visit(&network.namespace, || Connecting::start(to))?)
+    }
+
+    /// A packet there and its answer back.
+    pub(super) async fn probe(&self, request: &Probe) -> Result<Probed, Failure> {
+        let (from, to) = self.endpoints(&request.from, &request.to)?;
+        let outcome = probe::probe(&from, &to, Duration::from_millis(request.wait_ms)).await?;
+        Ok(Probed { rtt_us: outcome.took_us() })
+    }
+
+    /// A packet there.
+    pub(super) async fn reachable(&self, request: &Reachable) -> Result<bool, Failure> {
+        let (from, to) = self.endpoints(&request.from, &request.to)?;
+        Ok(probe::reachable(&from, &to, Duration::from_millis(request.wait_ms)).await?.arrived())
+    }
+
+    fn endpoints(&self, from: &Party, to: &Party) -> Result<(Endpoint, Endpoint), Failure> {
+        let (from, to) = (self.party(from)?, self.party(to)?);
+        let none = || Error::usage("the two have no address of the same family").help("give both IPv4 or IPv6");
+        let (source, target) = match (&from, &to) {
+            (Some(from), Some(to)) => probe::choose(&from.nets(), &to.nets()).ok_or_else(none)?,
+            (None, Some(node)) => self.to_the_world(node)?.ok_or_else(none)?,
+            (Some(node), None) => self.to_the_world(node)?.map(|(world, node)| (node, world)).ok_or_else(none)?,
+            (None, None) => return Err(Error::usage("the world needs no network to reach itself").into()),
+        };
+        Ok((self.open(from.as_deref(), source)?, self.open(to.as_deref(), target)?))
+    }
+
+    /// Nothing for the world: it is where we are ourselves.
+    fn party(&self, party: &Party) -> Result<Option<Rc<Network>>, Failure> {
+        match party {
+            Party::World => Ok(None),
+            Party::Node(name) => self.network(name).map(Some),
+        }
+    }
+
+    /// Our own address on the way to one of the node's, and that one.
+    fn to_the_world(&self, node: &Network) -> Result<Option<(IpAddr, IpAddr)>> {
+        let nets: Vec<IpNet> = node.nets();
+        for v4 in [true, false] {
+            for net in nets.iter().filter(|net| net.addr().is_ipv4() == v4 && !probe::is_link_local(net.addr())) {
+                if let Some(own) = probe::source_towards(net.addr())? {
+                    return Ok(Some((own, net.addr())));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn open(&self, network: Option<&Network>, address: IpAddr) -> Result<Endpoint> {
+        match network {
+            Some(network) => self.home.visit(&network.namespace, || Endpoint::open(address)),
+            None => Endpoint::open(address),
+        }
+    }
+}
+
+fn unknown(node: &str) -> Error {
+    Error::usage(format!("there is no node {node}"))
+}

@@ -1,0 +1,170 @@
+//! The event loop: reads requests, answers each when it is done, never waits for one before the next.
+
+use super::fabric::Programs;
+use super::networks::Networks;
+use super::outbox::{Inbox, Outbox};
+use super::protocol::{self as p, Ask, Call, Failure, Hello, Message, Request};
+use super::{host, tree};
+use crate::error::{Error, Result};
+use std::future::Future;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::task::{LocalSet, spawn_local};
+
+/// What all requests share.
+pub(super) struct Agent {
+    pub(super) outbox: Outbox,
+    pub(super) networks: Rc<Networks>,
+    /// The nodes' programs, where they are ours to start.
+    pub(super) programs: Option<Programs>,
+}
+
+/// Serves the runner until it hangs up or `end` is over, then does `after`.
+pub(super) fn serve<E: Future<Output = ()>>(
+    stream: StdUnixStream,
+    hello: Hello,
+    agent: impl FnOnce(Outbox) -> Result<Agent>,
+    end: impl FnOnce() -> std::io::Result<E>,
+    after: impl FnOnce(&Agent),
+) -> Result<()> {
+    let cannot = |error: std::io::Error| Error::machine(format!("the agent cannot serve: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+    stream.set_nonblocking(true).map_err(cannot)?;
+    let (outbox, inbox) = Outbox::new();
+    let agent = Rc::new(agent(outbox)?);
+    agent.outbox.send(Message::Hello(Ok(hello)));
+    let work = async {
+        let end = end()?;
+        tokio::select! {
+            talked = talk(agent.clone(), stream, inbox) => talked,
+            () = end => Ok(()),
+        }
+    };
+    let talked = LocalSet::new().block_on(&runtime, work).map_err(cannot);
+    after(&agent);
+    talked
+}
+
+async fn talk(agent: Rc<Agent>, stream: StdUnixStream, mut inbox: Inbox) -> std::io::Result<()> {
+    let (mut reader, mut writer) = UnixStream::from_std(stream)?.into_split();
+    spawn_local(async move {
+        while let Some(message) = inbox.recv().await {
+            if p::write(&mut writer, &message).await.is_err() {
+                return;
+            }
+        }
+    });
+    while let Some(Call { id, request }) = p::read(&mut reader).await? {
+        let agent = agent.clone();
+        spawn_local(async move {
+            let result = agent.answer(request).await;
+            agent.outbox.send(Message::Reply { id, result });
+        });
+    }
+    Ok(())
+}
+
+type Answer<A> = Result<<A as Ask>::Answer, Failure>;
+
+/// The answer of a request of type `A`, as it travels.
+fn encode<A: Ask>(answer: Answer<A>) -> Result<serde_json::Value, Failure> {
+    serde_json::to_value(answer?)
+        .map_err(|error| Error::machine(format!("an answer cannot be encoded: {error}")).into())
+}
+
+impl Agent {
+    async fn answer(self: &Rc<Self>, request: Request) -> Result<serde_json::Value, Failure> {
+        match request {
+            Request::CreateFabric(request) => encode::<p::CreateFabric>(self.create(&request).await),
+            Request::StartNode(request) => encode::<p::StartNode>(self.start(request).await),
+            Request::StopNode(request) => encode::<p::StopNode>(self.stop(&request).await),
+            Request::KillNode(request) => encode::<p::KillNode>(self.kill(&request).await),
+            Request::Pause(request) => encode::<p::Pause>(self.pause(&request.node).await),
+            Request::Resume(request) => encode::<p::Resume>(self.resume(&request.node).await),
+            Request::Exec(request) => encode::<p::Exec>(self.exec(request).await),
+            Request::Teardown(request) => encode::<p::Teardown>(self.tear_down(request).await),
+            Request::Attach(request) => encode::<p::Attach>(self.attach(&request)),
+            Request::Detach(request) => encode::<p::Detach>(self.detach(&request).await),
+            Request::KillTree(request) => encode::<p::KillTree>(self.kill_tree(&request)),
+            Request::ApplyPlans(request) => encode::<p::ApplyPlans>(Ok(self.networks.apply(request.plans))),
+            Request::Probe(request) => encode::<p::Probe>(self.networks.probe(&request).await),
+            Request::Reachable(request) => encode::<p::Reachable>(self.networks.reachable(&request).await),
+            Request::Tcp(request) => encode::<p::Tcp>(self.tcp(&request).await),
+            Request::Http(request) => encode::<p::Http>(self.http(&request).await),
+        }
+    }
+
+    fn programs(&self) -> Result<&Programs> {
+        self.programs.as_ref().ok_or_else(|| Error::machine("this agent starts no nodes: it attaches to them"))
+    }
+
+    async fn create(&self, request: &p::CreateFabric) -> Answer<p::CreateFabric> {
+        Ok(self.programs()?.create(request, &self.networks).await?)
+    }
+
+    async fn start(&self, request: p::StartNode) -> Answer<p::StartNode> {
+        self.programs()?.start(&request, &self.outbox).await
+    }
+
+    async fn stop(&self, request: &p::StopNode) -> Answer<p::StopNode> {
+        self.programs()?.node(&request.node)?.stop(request.signal, Duration::from_millis(request.grace_ms)).await
+    }
+
+    async fn kill(&self, request: &p::KillNode) -> Answer<p::KillNode> {
+        self.programs()?.node(&request.node)?.kill(request.signal).await
+    }
+
+    async fn pause(&self, node: &str) -> Answer<p::Pause> {
+        self.programs()?.node(node)?.pause().await
+    }
+
+    async fn resume(&self, node: &str) -> Answer<p::Resume> {
+        self.programs()?.node(node)?.resume().await
+    }
+
+    async fn exec(&self, request: p::Exec) -> Answer<p::Exec> {
+        self.programs()?.exec(request).await
+    }
+
+    /// All nodes end at the same time; then the network goes, and with it every rule.
+    async fn tear_down(&self, request: p::Teardown) -> Answer<p::Teardown> {
+        let failures = self.programs()?.end(request.stops).await;
+        self.networks.clear();
+        Ok(failures)
+    }
+
+    /// Only an agent that made the network itself knows better than to attach to another.
+    fn is_host(&self) -> Result<()> {
+        match self.programs {
+            None => Ok(()),
+            Some(_) => Err(Error::machine("this agent makes its nodes itself: there is nothing to attach to")),
+        }
+    }
+
+    fn attach(&self, request: &p::Attach) -> Answer<p::Attach> {
+        self.is_host()?;
+        Ok(host::attach(&self.networks, request)?)
+    }
+
+    async fn detach(&self, request: &p::Detach) -> Answer<p::Detach> {
+        self.is_host()?;
+        Ok(host::detach(&self.networks, &request.node).await?)
+    }
+
+    fn kill_tree(&self, request: &p::KillTree) -> Answer<p::KillTree> {
+        self.is_host()?;
+        Ok(tree::kill_host_tree(request.pid)?)
+    }
+
+    async fn tcp(&self, request: &p::Tcp) -> Answer<p::Tcp> {
+        let wait = Duration::from_millis(request.timeout_ms);
+        self.networks.tcp(&request.node, request.port, wait).await
+    }
+
+    async fn http(&self, request: &p::Http) -> Answer<p::Http> {
+        let wait = Duration::from_millis(request.timeout_ms);
+        self.networks.http(&request.node, request.port, &request.path, wait).await
+    }
+}

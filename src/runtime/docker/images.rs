@@ -1,0 +1,77 @@
+//! The images that a cluster's nodes need: there, or pulled before anything is created.
+
+use super::error::{self, Explained};
+use super::spec::Image;
+use crate::cluster::{Cluster, Port, Transport};
+use crate::{Error, Result};
+use bollard::Docker;
+use bollard::query_parameters::CreateImageOptions;
+use futures_util::TryStreamExt;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Connects to the daemon and sees that every image is there, with progress on stderr. Called by the user's own process
+/// before anything is created.
+pub async fn prepare(cluster: &Cluster) -> Result<()> {
+    let docker = super::connection::connect().await?;
+    for (image, node) in missing(&docker, cluster).await? {
+        pull(&docker, &image, &node).await?;
+    }
+    Ok(())
+}
+
+/// The images that are not there, each with the first node that needs it.
+pub async fn missing(docker: &Docker, cluster: &Cluster) -> Result<Vec<(String, String)>> {
+    let mut missing: Vec<(String, String)> = Vec::new();
+    for (image, node) in needed(cluster) {
+        match docker.inspect_image(image).await {
+            Err(refusal) if error::is_missing(&refusal) => missing.push((image.to_owned(), node.to_owned())),
+            result => drop(result.or_cannot(|| format!("look for the image {image} of node {node}"))?),
+        }
+    }
+    Ok(missing)
+}
+
+/// What the nodes' images say of themselves, by name.
+pub async fn describe(docker: &Docker, cluster: &Cluster) -> Result<BTreeMap<String, Image>> {
+    let mut images = BTreeMap::new();
+    for (image, node) in needed(cluster) {
+        let inspected = docker.inspect_image(image).await;
+        let config =
+            inspected.or_cannot(|| format!("use the image {image} of node {node}"))?.config.unwrap_or_default();
+        let workdir = config.working_dir.filter(|path| !path.is_empty()).map_or_else(|| "/".into(), PathBuf::from);
+        let expose = config.exposed_ports.unwrap_or_default().iter().filter_map(|port| parse_port(port)).collect();
+        images.insert(image.to_owned(), Image { workdir, expose });
+    }
+    Ok(images)
+}
+
+/// Each image once, with the first node that needs it.
+fn needed(cluster: &Cluster) -> BTreeMap<&str, &str> {
+    let mut needed = BTreeMap::new();
+    for node in &cluster.nodes {
+        if let Some(image) = &node.docker.image {
+            needed.entry(image.as_str()).or_insert(node.name.as_str());
+        }
+    }
+    needed
+}
+
+async fn pull(docker: &Docker, image: &str, node: &str) -> Result<()> {
+    let options = CreateImageOptions { from_image: Some(image.to_owned()), ..CreateImageOptions::default() };
+    let mut steps = Box::pin(docker.create_image(Some(options), None, None));
+    let cannot = |refusal| Error::machine(format!("cannot have the image {image} of node {node}: {refusal}"));
+    while let Some(_step) = steps.try_next().await.map_err(cannot)? {}
+    Ok(())
+}
+
+/// `53/udp`.
+fn parse_port(text: &str) -> Option<Port> {
+    let (number, transport) = text.split_once('/').unwrap_or((text, "tcp"));
+    let transport = match transport {
+        "tcp" => Transport::Tcp,
+        "udp" => Transport::Udp,
+        _ => return None,
+    };
+    Some(Port { number: number.parse().ok()?, transport })
+}

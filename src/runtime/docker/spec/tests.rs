@@ -1,0 +1,1 @@
+//! Whole bodies, as Docker gets them.
