@@ -3,6 +3,7 @@
 use super::error::{self, Explained};
 use crate::Result;
 use crate::cluster::{Cluster, External};
+use crate::runtime::reserve;
 use bollard::Docker;
 use bollard::models::{Ipam, NetworkCreateRequest, NetworkInspect};
 use bollard::query_parameters::{InspectNetworkOptions, ListNetworksOptions};
@@ -26,7 +27,9 @@ pub async fn create(docker: &Docker, cluster: &Cluster, request: NetworkCreateRe
     if inspect(docker, &name).await?.is_some_and(|found| found.name.as_ref() == Some(&name)) {
         return Err(error::network_taken(&name).context(format!("cannot create the network {name}")));
     }
-    docker.create_network(request).await.or_cannot(|| format!("create the network {name}")).map(drop)
+    let created = docker.create_network(request).await.or_cannot(|| format!("create the network {name}")).map(drop);
+    reserve::release(cluster.gateways().iter().map(IpNet::trunc));
+    created
 }
 
 /// Removes a network by name or id. One that is gone already counts as removed.

@@ -154,7 +154,10 @@ impl Inner {
                 }
                 Change::Paused => self.tell(Notice::Paused { node }),
                 Change::Resumed => self.tell(Notice::Resumed { node }),
-                Change::Missing => self.tell(Notice::Missing { node }),
+                Change::Missing => {
+                    member.set_id(Which::Container, None);
+                    self.tell(Notice::Missing { node });
+                }
             }
         }
     }
@@ -172,20 +175,24 @@ impl Inner {
         Ok(look)
     }
 
-    /// Puts a node's rules into the network namespace that it has now.
-    pub(super) async fn attach(&self, member: &Member, pid: i32) -> Result<()> {
+    /// Puts a node's rules into the network namespace that it has now. Says whether its addresses or devices are others
+    /// than before, so that the rules of others have to follow.
+    pub(super) async fn attach(&self, member: &Member, pid: i32) -> Result<bool> {
         let expected = member.node.addresses.iter().map(ipnet::IpNet::addr).collect();
         let attach = Attach { node: member.name().to_owned(), pid, expected };
         let interfaces = self.keeper.attach(attach).await?;
         member.set_attached(Some(pid));
-        self.has_interfaces(member, interfaces);
-        Ok(())
+        Ok(self.has_interfaces(member, interfaces))
     }
 
-    fn has_interfaces(&self, member: &Member, interfaces: Interfaces) {
-        if member.set_interfaces(&interfaces) {
+    /// Tells of a node's addresses and devices, if they are others than before.
+    fn has_interfaces(&self, member: &Member, found: Interfaces) -> bool {
+        let Some(interfaces) = member.settled(found) else { return false };
+        let differ = member.set_interfaces(&interfaces);
+        if differ {
             self.tell(Notice::Interfaces { node: member.index, interfaces });
         }
+        differ
     }
 
     async fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Result<Applied> {
@@ -221,7 +228,8 @@ impl Inner {
     pub(super) fn container(&self, node: usize) -> Result<String> {
         let member = self.member(node);
         member.ids().container.ok_or_else(|| {
-            Error::usage(format!("node {} has no container: somebody removed it", member.name())).help("start it anew")
+            let error = Error::usage(format!("node {} has no container: somebody removed it", member.name()));
+            if member.adopted { error } else { error.help("start it anew") }
         })
     }
 }
