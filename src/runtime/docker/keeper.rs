@@ -166,8 +166,10 @@ impl Keeper {
         match found.map(|found| found.map(|present| present.clone())) {
             Ok(Ok(Present::At(count, agent))) => Ok((count, agent)),
             Ok(Ok(Present::Never(error))) => Err(error),
-            Ok(Ok(Present::Awaited) | Err(_)) | Err(_) => Err(Error::machine("the helper container is gone, and another one cannot be started at present")
-                .help("`docker info` shows whether Docker runs")),
+            Ok(Ok(Present::Awaited) | Err(_)) | Err(_) => {
+                Err(Error::machine("the helper container is gone, and another one cannot be started at present")
+                    .help("`docker info` shows whether Docker runs"))
+            }
         }
     }
 
