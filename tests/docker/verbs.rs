@@ -201,7 +201,7 @@ fn cuts_are_made_replaced_and_healed() {
     stage.says(&["one-way", "n1", "n2"]);
     assert!(!stage.reaches("n1", &ip2) && !stage.reaches("n2", &ip1) && stage.reaches("n1", &ip3));
     stage.says(&["heal"]);
-    stage.says(&["block", "n1", "n2", "--for", "1s"]);
+    stage.says(&["block", "n1", "n2", "--for", "5s"]);
     assert!(!stage.reaches("n2", &ip1));
     until("healed by itself", || stage.reaches("n2", &ip1));
 }
