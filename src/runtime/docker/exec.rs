@@ -3,6 +3,7 @@
 use super::error::{self, Explained};
 use super::life::{Life, State};
 use super::runtime::Inner;
+use super::spec::with_our_binary;
 use crate::agent::protocol::{KillTree, OUTPUT_BYTES_MAX};
 use crate::engine::{Exec, ExecOutput};
 use crate::{Error, Result};
@@ -22,6 +23,9 @@ const NOT_EXECUTABLE: i32 = 126;
 const REST: Duration = Duration::from_secs(5);
 /// How often to look whether it has ended, after its output has.
 const INTERVAL: Duration = Duration::from_millis(5);
+/// How long to wait for more output of a program that has ended, where something that it left in the background keeps
+/// the output open: the daemon may know of the end before it has passed on what was written before.
+const SILENCE: Duration = Duration::from_millis(500);
 
 impl Inner {
     /// Runs a program and waits for its end.
@@ -50,7 +54,7 @@ impl Inner {
     /// Nothing where the node is down or paused.
     async fn create_exec(&self, node: usize, exec: &Exec) -> Result<Option<String>> {
         let options = CreateExecOptions {
-            cmd: Some(exec.argv.clone()),
+            cmd: Some(with_our_binary(&self.member(node).node, exec.argv.clone())),
             attach_stdin: Some(true),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
@@ -99,7 +103,7 @@ impl Inner {
                 () = tokio::time::sleep(INTERVAL) => {
                     if let (Some(code), _) = self.exec_state(id).await? {
                         // All that it wrote is on its way.
-                        while let Ok(Some(Ok(piece))) = tokio::time::timeout(INTERVAL, output.next()).await {
+                        while let Ok(Some(Ok(piece))) = tokio::time::timeout(SILENCE, output.next()).await {
                             kept.add(piece);
                         }
                         return Ok(code);

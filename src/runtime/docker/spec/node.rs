@@ -93,11 +93,16 @@ fn program(node: &Node) -> (Option<Vec<String>>, Option<Vec<String>>) {
         return (None, node.command.clone());
     }
     let ours = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
-    let Some(mut command) = node.command.clone() else { return (ours(&["/blockade", "hold"]), None) };
-    if let Some(name) = command.first_mut().filter(|name| *name == "blockade") {
+    let Some(command) = node.command.clone() else { return (ours(&["/blockade", "hold"]), None) };
+    (ours(&["/blockade", "init", "--"]), Some(with_our_binary(node, command)))
+}
+
+/// A command in a node. `blockade` is the running binary, which a node without an image has at a place of its own.
+pub fn with_our_binary(node: &Node, mut command: Vec<String>) -> Vec<String> {
+    if let Some(name) = command.first_mut().filter(|name| *name == "blockade" && node.docker.image.is_none()) {
         "/blockade".clone_into(name);
     }
-    (ours(&["/blockade", "init", "--"]), Some(command))
+    command
 }
 
 /// `host:container:options`. A host path that begins with `.` is relative to the cluster file; a name without a slash is
