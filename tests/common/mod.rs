@@ -1,6 +1,7 @@
 //! What the whole-binary tests share: a folder of their own, and the binary run in it.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod docker;
 pub mod processes;
 mod skip;
 
@@ -45,6 +46,8 @@ pub enum User {
     Ours,
     /// Somebody without rights: another user where root runs the tests.
     Ordinary,
+    /// The same, in the group that Docker's socket belongs to.
+    DockerGroup,
 }
 
 /// An id that owns nothing on any machine.
@@ -74,7 +77,7 @@ impl Place {
     /// The same, where this user runs the binary.
     pub fn of(user: User, script: &str, cluster: &str) -> Self {
         let mut place = Self::with(script, cluster);
-        if user == User::Ordinary && rustix::process::geteuid().is_root() {
+        if user != User::Ours && rustix::process::geteuid().is_root() {
             place.user = user;
             place.binary = place.path().join("blockade");
             // By another process: a child of a test beside this one would hold the copy open for writing, and nobody
@@ -108,7 +111,10 @@ impl Place {
 
     /// The command, not started yet.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
+        let mut command = match self.user {
+            User::DockerGroup => in_docker_group(&self.binary),
+            User::Ours | User::Ordinary => Command::new(&self.binary),
+        };
         command.args(args).current_dir(self.path()).stdin(Stdio::null()).env("NO_COLOR", "1");
         if self.user == User::Ordinary {
             command.uid(NOBODY).gid(NOBODY);
@@ -130,6 +136,24 @@ impl Place {
     pub fn start(&self, args: &[&str]) -> Child {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
     }
+}
+
+/// What runs a program as a user whose only right is Docker's socket.
+pub fn in_docker_group(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    let (nobody, group) = (NOBODY.to_string(), docker::group().to_string());
+    command.args([
+        "--reuid",
+        &nobody,
+        "--regid",
+        &nobody,
+        "--groups",
+        &group,
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+    ]);
+    command.arg("--").arg(program);
+    command
 }
 
 /// Whether this user can have namespaces here. Where not, the running test says so and is counted as skipped.

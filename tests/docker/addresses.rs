@@ -1,0 +1,125 @@
+//! Addresses: nodes keep theirs, and rules follow the containers that do not.
+
+use super::clusters::{TALKERS, THREE};
+use super::common::docker::IMAGE;
+use super::common::until;
+use super::stage::Stage;
+
+fn addresses(stage: &Stage, node: &str) -> String {
+    // As the kernel has them, in the node itself.
+    let shown = stage.inside(node, &["ip", "-o", "addr", "show", "dev", "eth0", "scope", "global"]).with(0).stdout;
+    let words = shown.split_whitespace().filter(|word| word.contains('/'));
+    let mut words: Vec<_> = words.map(str::to_owned).collect();
+    words.sort();
+    words.join(" ")
+}
+
+#[test]
+fn a_node_keeps_its_addresses_over_stop_start_restart_and_kill() {
+    let Some(stage) = Stage::up(THREE) else { return };
+    let (before, told) = (addresses(&stage, "n1"), (stage.ip("n1"), stage.ip6("n1")));
+    assert!(before.contains(&told.0) && before.contains(&told.1), "{before} {told:?}");
+    // While it is down others take what is free.
+    stage.says(&["stop", "n1", "n2"]);
+    stage.container_beside("greedy", &["--network", &format!("{}_net", stage.name), IMAGE]);
+    stage.says(&["start", "n2"]);
+    stage.says(&["start", "n1"]);
+    assert_eq!(addresses(&stage, "n1"), before);
+    stage.says(&["restart", "n1"]);
+    assert_eq!(addresses(&stage, "n1"), before);
+    stage.says(&["kill", "n1"]);
+    stage.says(&["start", "n1"]);
+    assert_eq!(addresses(&stage, "n1"), before);
+    stage.docker(&["restart", "-t", "1", &stage.container("n1")]);
+    assert_eq!(addresses(&stage, "n1"), before);
+    assert_eq!((stage.ip("n1"), stage.ip6("n1")), told);
+}
+
+/// Three containers that somebody else made, taken in; their names in the cluster and their network.
+fn adopted(stage: &Stage) -> ([String; 3], String) {
+    let network = stage.network_beside("net", &["--subnet", &free_subnet(stage)]);
+    let run = |name: &str| {
+        stage.container_beside(name, &["--network", &network, "--stop-timeout", "1", IMAGE, "talker", "7000"])
+    };
+    let names = ["a", "b", "c"].map(run);
+    stage.says(&["add", &names[0], &names[1], &names[2]]);
+    (names, network)
+}
+
+/// A subnet that can be given again by hand: one that Docker has just found free.
+fn free_subnet(stage: &Stage) -> String {
+    let network = stage.network_beside("probe", &[]);
+    let subnet = stage.inspect(&network, "{{(index .IPAM.Config 0).Subnet}}");
+    stage.docker(&["network", "rm", &network]);
+    subnet
+}
+
+fn address_in(stage: &Stage, container: &str, network: &str) -> String {
+    stage.inspect(container, &format!("{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}"))
+}
+
+fn answers(stage: &Stage, container: &str, address: &str) -> bool {
+    !stage.docker(&["exec", container, "talker", "ask", "7000", address]).is_empty()
+}
+
+#[test]
+fn rules_follow_two_containers_that_restart_and_swap_their_addresses() {
+    let Some(stage) = Stage::new("") else { return };
+    std::fs::remove_file(stage.place.path().join("blockade.yaml")).unwrap();
+    let ([a, b, c], network) = adopted(&stage);
+    let [ip_a, ip_b, ip_c] = [&a, &b, &c].map(|name| address_in(&stage, name, &network));
+    stage.says(&["partition", &a]);
+    assert!(!answers(&stage, &a, &ip_c) && answers(&stage, &b, &ip_c));
+    for name in [&a, &b] {
+        stage.docker(&["stop", name]);
+        stage.docker(&["network", "disconnect", &network, name]);
+    }
+    for (name, ip) in [(&b, &ip_a), (&a, &ip_b)] {
+        stage.docker(&["network", "connect", "--ip", ip, &network, name]);
+        stage.docker(&["start", name]);
+    }
+    until("status knows them", || stage.ip(&a) == ip_b && stage.ip(&b) == ip_a);
+    assert_eq!([address_in(&stage, &a, &network), address_in(&stage, &b, &network)], [ip_b.clone(), ip_a.clone()]);
+    assert!(!answers(&stage, &a, &ip_c) && !answers(&stage, &c, &ip_b), "a is still alone");
+    assert!(answers(&stage, &b, &ip_c) && answers(&stage, &c, &ip_a), "b is still not");
+    stage.says(&["join"]);
+    until("healed", || answers(&stage, &a, &ip_c));
+}
+
+#[test]
+fn a_container_that_was_taken_in_restarts_under_its_faults_and_status_tells_the_gap() {
+    let Some(stage) = Stage::new("") else { return };
+    std::fs::remove_file(stage.place.path().join("blockade.yaml")).unwrap();
+    let ([a, _, c], network) = adopted(&stage);
+    stage.says(&["partition", &a]);
+    assert!(stage.status(&a).get("gap_us").is_none_or(serde_json::Value::is_null));
+    stage.docker(&["restart", &a]);
+    until("the gap is known", || stage.status(&a)["gap_us"].is_u64());
+    let gap_us = stage.status(&a)["gap_us"].as_u64().unwrap();
+    assert!((1..10_000_000).contains(&gap_us), "{gap_us}");
+    assert!(!answers(&stage, &a, &address_in(&stage, &c, &network)));
+}
+
+#[test]
+fn containers_that_were_taken_in_are_healed_and_left_by_destroy() {
+    let Some(stage) = Stage::up(TALKERS) else { return };
+    let ([a, b, c], network) = adopted(&stage);
+    assert_eq!(stage.json(&["status"]).as_array().unwrap().len(), 6);
+    stage.says(&["partition", &a]);
+    assert!(!answers(&stage, &a, &address_in(&stage, &b, &network)));
+    stage.says(&["destroy"]);
+    assert!(answers(&stage, &a, &address_in(&stage, &b, &network)));
+    let mut left = stage.left();
+    left.sort();
+    assert_eq!(left, [a, b, c, network]);
+}
+
+#[test]
+fn one_unknown_container_among_known_ones_and_none_is_taken_in() {
+    let Some(stage) = Stage::up(THREE) else { return };
+    let known = stage.container_beside("known", &[IMAGE]);
+    let ended = stage.run(&["add", &known, "no-such-container", "nor-this"]).with(2);
+    assert!(ended.stderr.contains("no-such-container") && ended.stderr.contains("nor-this"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains(&known), "{}", ended.stderr);
+    assert_eq!(stage.json(&["status"]).as_array().unwrap().len(), 3);
+}

@@ -1,0 +1,23 @@
+//! The docker runtime as its users meet it: the whole binary against a real daemon.
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
+#![allow(clippy::unwrap_used, reason = "a test that finds something else fails")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod addresses;
+mod audit;
+mod bad_input;
+mod clusters;
+mod crash;
+mod crowd;
+mod daemon;
+mod ground;
+mod network;
+mod old_files;
+mod repair;
+mod restart;
+mod scenarios;
+mod stage;
+mod users;
+mod verbs;
