@@ -234,6 +234,9 @@ pub struct Docker {
     pub ports: Vec<Forward>,
     /// Ports that linked containers are told of.
     pub expose: Vec<Port>,
+    /// The id of the container that it is, where that is somebody else's and was taken in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<String>,
 }
 
 /// A folder, file or named volume within a container.

@@ -131,6 +131,7 @@ impl<'a> Texts<'a> {
                 .collect(),
             ports: spec.ports.clone(),
             expose: spec.expose.clone(),
+            adopted: None,
         }
     }
 

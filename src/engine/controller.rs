@@ -156,6 +156,7 @@ impl Controller {
             Notice::Paused { node } => self.paused(node),
             Notice::Resumed { node } => self.resumed(node),
             Notice::Missing { node } => self.missing(node),
+            Notice::Repaired { what, .. } => self.recorder.record_engine(EventBody::Note { message: what }),
             Notice::Interfaces { node, interfaces } => {
                 self.interfaces[node] = interfaces;
                 self.reconcile().await.map(|_| ())

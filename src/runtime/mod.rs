@@ -6,6 +6,7 @@
 
 pub mod docker;
 pub mod netns;
+mod ready;
 pub mod sim;
 
 use crate::cluster::{Cluster, Node, RuntimeKind};
@@ -55,6 +56,13 @@ pub enum Notice {
     Missing {
         /// Which node.
         node: usize,
+    },
+    /// It was in a state that somebody else had brought it to and that is not to last, and was mended.
+    Repaired {
+        /// Which node.
+        node: usize,
+        /// What had happened and what was done about it, a sentence without a full stop.
+        what: String,
     },
     /// Its addresses or devices are others now.
     Interfaces {
@@ -197,15 +205,17 @@ pub async fn create(
     kind: RuntimeKind,
     cluster: &Arc<Cluster>,
     folder: &Path,
-    _: Options,
+    options: Options,
 ) -> Result<(Arc<dyn Runtime>, Notices)> {
     match kind {
         RuntimeKind::Netns => {
             let (netns, notices) = netns::Netns::create(cluster, folder).await?;
             Ok((Arc::new(netns), notices))
         }
-        RuntimeKind::Docker => Err(Error::machine("the docker runtime is not in this version of blockade yet")
-            .help("give each node a `command` and use --runtime netns")),
+        RuntimeKind::Docker => {
+            let (docker, notices) = docker::Docker::create(cluster, folder, options).await?;
+            Ok((Arc::new(docker), notices))
+        }
         RuntimeKind::Sim => {
             let (_, notices) = tokio::sync::mpsc::unbounded_channel();
             Ok((Arc::new(sim::Sim::new(cluster, Arc::new(Clock::simulated()))), notices))
@@ -215,9 +225,8 @@ pub async fn create(
 
 /// Removes what a cluster of this name has left outside of its own folder, whoever made it, a live one included. Says
 /// whether there was anything. Only containers outlive their runner: of the other runtimes nothing can be left.
-#[expect(clippy::unused_async, reason = "the way to containers waits for their daemon")]
-pub async fn remove_leftovers(_: &str) -> Result<bool> {
-    Ok(false)
+pub async fn remove_leftovers(name: &str) -> Result<bool> {
+    docker::destroy_by_labels(name).await
 }
 
 /// The threads that wait for a real runtime's processes and sockets, and for signals.

@@ -123,6 +123,11 @@ impl Life {
         self.state
     }
 
+    /// Since when, nanoseconds since 1970.
+    pub(super) fn since_ns(&self) -> i64 {
+        self.since_ns
+    }
+
     /// Whether its program runs, frozen or not.
     pub(super) fn is_running(&self) -> bool {
         matches!(self.state, State::Up | State::Paused)

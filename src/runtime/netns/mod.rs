@@ -17,7 +17,6 @@
 //! namespaces (pid, mount, uts, ipc) are made anew at each start.
 
 mod log;
-mod ready;
 mod runtime;
 mod workdir;
 

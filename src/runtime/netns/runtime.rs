@@ -4,7 +4,6 @@
 //! asked of the agent.
 
 use super::log;
-use super::ready;
 use super::workdir;
 use crate::agent::protocol::{
     ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, Http, KillNode, NodeNet, Notification,
@@ -14,7 +13,7 @@ use crate::agent::{Agent, Notifications};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
 use crate::plan::{Interfaces, Ruleset};
-use crate::runtime::{Applied, Notice, Notices, Place, Runtime};
+use crate::runtime::{ready, Applied, Notice, Notices, Place, Runtime};
 use crate::signal::Signal;
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
@@ -27,8 +26,6 @@ use tokio::sync::mpsc;
 const PACKET_WAIT_MS: u64 = 1_000;
 /// How long a connection within a node may take.
 const TCP_WAIT_MS: u64 = 1_000;
-/// A program without a readiness check that ends this soon after its start has died in `up`.
-const SETTLING: Duration = Duration::from_millis(25);
 /// The kernel ends all processes of all nodes within this time, or the agent is killed.
 const TEARDOWN: Duration = Duration::from_secs(10);
 /// The exit code of a program that was not run, because its node is down or paused.
@@ -160,36 +157,7 @@ impl Inner {
         });
         let fabric = CreateFabric { gateway: self.cluster.gateways().to_vec(), nodes: nodes.collect() };
         self.agent.call(fabric).await?;
-        for wave in self.cluster.start_order() {
-            self.start_wave(&wave).await?;
-        }
-        Ok(())
-    }
-
-    /// Starts nodes side by side and waits until all of them are ready.
-    async fn start_wave(self: &Arc<Self>, wave: &[usize]) -> Result<()> {
-        let tasks: Vec<_> = wave
-            .iter()
-            .map(|&node| {
-                let inner = Arc::clone(self);
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_micros(inner.node(node).start_delay_us)).await;
-                    inner.start(node).await?;
-                    ready::wait(&inner, node).await
-                })
-            })
-            .collect();
-        let mut outcome = Ok(());
-        for task in tasks {
-            let result = task.await.unwrap_or_else(|panic| Err(Error::machine(format!("a start crashed: {panic}"))));
-            outcome = outcome.and(result);
-        }
-        outcome?;
-        let unchecked = wave.iter().any(|&node| self.node(node).ready.is_none() && self.node(node).command.is_some());
-        if unchecked {
-            tokio::time::sleep(SETTLING).await;
-        }
-        wave.iter().try_for_each(|&node| ready::still_running(self, node))
+        ready::start_all(&self).await
     }
 
     async fn start(&self, node: usize) -> Result<()> {
@@ -306,6 +274,37 @@ fn unless_down(outcome: Result<(), Failure>) -> Result<()> {
 
 fn not_run(node: &str, state: &str) -> ExecOutput {
     ExecOutput { code: NOT_RUN, stderr: format!("blockade: {node} is {state}\n"), ..ExecOutput::default() }
+}
+
+impl ready::Nodes for Inner {
+    fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    async fn start(self: &Arc<Self>, node: usize) -> Result<()> {
+        Inner::start(self, node).await
+    }
+
+    fn ended(&self, node: usize) -> Option<Ended> {
+        self.ended(node)
+    }
+
+    async fn succeeds(&self, node: usize, exec: Exec) -> Result<bool> {
+        let output = self.exec(node, exec).await?;
+        Ok(output.code == 0 && !output.timed_out)
+    }
+
+    async fn accepts(&self, node: usize, port: u16) -> Result<bool> {
+        self.tcp(node, port).await
+    }
+
+    async fn answers(&self, node: usize, port: u16, path: &str) -> Result<bool> {
+        self.http(node, port, path).await
+    }
+
+    async fn output(&self, node: usize, last: Option<usize>) -> Result<String> {
+        self.log(node, last)
+    }
 }
 
 impl Runtime for Netns {

@@ -1,0 +1,242 @@
+//! Programs that run in a node beside its own.
+
+use super::error::{self, Explained};
+use super::life::{Life, State};
+use super::runtime::Inner;
+use crate::agent::protocol::{KillTree, OUTPUT_BYTES_MAX};
+use crate::engine::{Exec, ExecOutput};
+use crate::{Error, Result};
+use bollard::container::LogOutput;
+use bollard::exec::{CreateExecOptions, StartExecResults};
+use futures_util::{Stream, StreamExt};
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+/// The exit code of a program that was not run, because its node is down or paused.
+const NOT_RUN: i32 = 125;
+/// Those of one that is not there, and of one that may not be run, as a shell says it.
+const NOT_FOUND: i32 = 127;
+const NOT_EXECUTABLE: i32 = 126;
+/// How long the rest of its output may take after a program was killed.
+const REST: Duration = Duration::from_secs(5);
+/// How often to look whether it has ended, after its output has.
+const INTERVAL: Duration = Duration::from_millis(5);
+
+impl Inner {
+    /// Runs a program and waits for its end.
+    pub(super) async fn exec(&self, node: usize, exec: Exec) -> Result<ExecOutput> {
+        let began = Instant::now();
+        let member = self.member(node);
+        let not_run = |state| ExecOutput {
+            code: NOT_RUN,
+            stderr: format!("blockade: {} is {state}\n", member.name()),
+            ..ExecOutput::default()
+        };
+        match member.state() {
+            State::Paused => return Ok(not_run("paused")),
+            State::Down | State::Missing => return Ok(not_run("down")),
+            State::Up => {}
+        }
+        let output = match self.create_exec(node, &exec).await? {
+            Some(id) => self.run(&id, &exec, node).await?,
+            // It ended or was frozen just now.
+            None if member.life(Life::is_running) => not_run("paused"),
+            None => not_run("down"),
+        };
+        Ok(ExecOutput { took_us: began.elapsed().as_micros() as u64, ..output })
+    }
+
+    /// Nothing where the node is down or paused.
+    async fn create_exec(&self, node: usize, exec: &Exec) -> Result<Option<String>> {
+        let options = CreateExecOptions {
+            cmd: Some(exec.argv.clone()),
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            ..CreateExecOptions::default()
+        };
+        match self.docker.create_exec(&self.container(node)?, options).await {
+            Ok(created) => Ok(Some(created.id)),
+            Err(refusal) if error::is_conflict(&refusal) || error::is_missing(&refusal) => Ok(None),
+            Err(refusal) => Err(refusal).or_cannot(|| self.doing(node)),
+        }
+    }
+
+    async fn run(&self, id: &str, exec: &Exec, node: usize) -> Result<ExecOutput> {
+        let started = self.docker.start_exec(id, None).await;
+        let StartExecResults::Attached { output, input } = started.or_cannot(|| self.doing(node))? else {
+            return Err(Error::machine(format!("cannot {}: Docker gave no output", self.doing(node))));
+        };
+        let text = exec.stdin.clone();
+        let writing = tokio::spawn(write(input, text));
+        let mut kept = Kept::default();
+        let within = Duration::from_micros(exec.timeout_us);
+        let timed_out = tokio::time::timeout(within, self.to_its_end(id, output, &mut kept)).await;
+        writing.abort();
+        let (code, timed_out) = match timed_out {
+            Ok(code) => (code.or_cannot(|| self.doing(node))?, false),
+            Err(_) => (self.end(id, node).await?, true),
+        };
+        Ok(kept.output(code, timed_out))
+    }
+
+    /// Reads the output and waits for the end; not for that of what the program left in the background, which may keep
+    /// the output open.
+    async fn to_its_end(
+        &self,
+        id: &str,
+        mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>,
+        kept: &mut Kept,
+    ) -> Result<i32, bollard::errors::Error> {
+        loop {
+            tokio::select! {
+                biased;
+                piece = output.next() => match piece {
+                    Some(piece) => kept.add(piece?),
+                    None => break,
+                },
+                () = tokio::time::sleep(INTERVAL) => {
+                    if let (Some(code), _) = self.exec_state(id).await? {
+                        // All that it wrote is on its way.
+                        while let Ok(Some(Ok(piece))) = tokio::time::timeout(INTERVAL, output.next()).await {
+                            kept.add(piece);
+                        }
+                        return Ok(code);
+                    }
+                }
+            }
+        }
+        loop {
+            if let (Some(code), _) = self.exec_state(id).await? {
+                return Ok(code);
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    /// The exit code, once it has ended; its process, as the host numbers them.
+    async fn exec_state(&self, id: &str) -> Result<(Option<i32>, Option<i32>), bollard::errors::Error> {
+        let state = self.docker.inspect_exec(id).await?;
+        let code = state.exit_code.filter(|_| state.running != Some(true));
+        let pid = state.pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0);
+        Ok((code.map(|code| code as i32), pid))
+    }
+
+    /// Kills a program whose time is over, with all that it started.
+    async fn end(&self, id: &str, node: usize) -> Result<i32> {
+        let killed = 128 + crate::signal::Signal::KILL.number();
+        let (code, pid) = self.exec_state(id).await.or_cannot(|| self.doing(node))?;
+        if let (None, Some(pid)) = (code, pid) {
+            self.keeper.call(KillTree { pid }).await?;
+        }
+        let ended = async {
+            loop {
+                match self.exec_state(id).await {
+                    Ok((Some(code), _)) => return code,
+                    Ok((None, _)) => tokio::time::sleep(INTERVAL).await,
+                    Err(_) => return killed,
+                }
+            }
+        };
+        Ok(tokio::time::timeout(REST, ended).await.unwrap_or(killed))
+    }
+
+    fn doing(&self, node: usize) -> String {
+        format!("run a program in node {}", self.member(node).name())
+    }
+}
+
+/// A program that does not read its input is none of our business.
+async fn write(mut input: Pin<Box<dyn AsyncWrite + Send>>, text: String) {
+    let _ = input.write_all(text.as_bytes()).await;
+    let _ = input.shutdown().await;
+}
+
+/// What a program writes, up to the limit.
+#[derive(Default)]
+struct Kept {
+    stdout: Stdstream,
+    stderr: Stdstream,
+}
+
+#[derive(Default)]
+struct Stdstream {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+impl Kept {
+    fn add(&mut self, piece: LogOutput) {
+        match piece {
+            LogOutput::StdErr { message } => self.stderr.add(&message),
+            LogOutput::StdOut { message } | LogOutput::Console { message } => self.stdout.add(&message),
+            LogOutput::StdIn { .. } => {}
+        }
+    }
+
+    /// Docker says 126 of every program that it could not run, and why among the program's output.
+    fn output(self, code: i32, timed_out: bool) -> ExecOutput {
+        let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
+        let mut output = ExecOutput { code, stdout, stderr, timed_out, took_us: 0 };
+        let is_dockers = |text: &str| text.starts_with("OCI runtime exec failed");
+        if code == NOT_EXECUTABLE && (is_dockers(&output.stdout) || is_dockers(&output.stderr)) {
+            let says = std::mem::take(&mut output.stdout) + output.stderr.as_str();
+            let is_missing = ["not found", "no such file"].iter().any(|words| says.contains(words));
+            output.code = if is_missing { NOT_FOUND } else { NOT_EXECUTABLE };
+            output.stderr = format!("blockade: {}\n", says.trim());
+        }
+        output
+    }
+}
+
+impl Stdstream {
+    fn add(&mut self, bytes: &[u8]) {
+        let fitting = bytes.len().min(OUTPUT_BYTES_MAX - self.bytes.len());
+        self.bytes.extend_from_slice(&bytes[..fitting]);
+        self.cut |= fitting < bytes.len();
+    }
+
+    /// Broken bytes are replaced.
+    fn text(self) -> String {
+        let mut text = match String::from_utf8(self.bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+        if self.cut {
+            text.push_str("\n[blockade: the rest of the output was dropped]\n");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stdout(text: &'static str) -> LogOutput {
+        LogOutput::StdOut { message: text.into() }
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_told_from_one_that_may_not_be_run() {
+        let code = |says| {
+            let mut kept = Kept::default();
+            kept.add(stdout(says));
+            kept.output(126, false).code
+        };
+        assert_eq!(code("OCI runtime exec failed: … exec: \"x\": executable file not found in $PATH: unknown"), 127);
+        assert_eq!(code("OCI runtime exec failed: … \"/x\": stat /x: no such file or directory: unknown"), 127);
+        assert_eq!(code("OCI runtime exec failed: … exec: \"/etc\": permission denied: unknown"), 126);
+        assert_eq!(code("it says 126 itself, not found"), 126);
+    }
+
+    #[test]
+    fn more_output_than_is_kept_is_marked() {
+        let mut stream = Stdstream::default();
+        stream.add(&vec![b'x'; OUTPUT_BYTES_MAX]);
+        assert!(!stream.cut);
+        stream.add(b"y");
+        assert!(stream.text().ends_with("x\n[blockade: the rest of the output was dropped]\n"));
+    }
+}

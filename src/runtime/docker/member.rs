@@ -1,0 +1,175 @@
+//! A node as Docker has it: its containers, their lives, its network.
+
+use super::life::{Life, State};
+use crate::cluster::Node;
+use crate::plan::Interfaces;
+use crate::runtime::docker::lock;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// So many repairs within [`TROUBLE`], and somebody is at work against us.
+const REPAIRS_MAX: usize = 5;
+const TROUBLE: Duration = Duration::from_secs(60);
+
+/// One node.
+pub(super) struct Member {
+    /// Its place in the cluster.
+    pub(super) index: usize,
+    /// As the cluster file, or what was found when it was taken in, has it.
+    pub(super) node: Node,
+    /// Whether it is somebody else's container, without a holder.
+    pub(super) adopted: bool,
+    ids: Mutex<Ids>,
+    life: watch::Sender<Life>,
+    /// One change to the node at a time.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    interfaces: Mutex<Interfaces>,
+    /// The process whose namespace has the node's rules.
+    attached: Mutex<Option<i32>>,
+    /// When its holder ended, until somebody sees to it.
+    holder_died_ns: Mutex<Option<i64>>,
+    repair_is_due: AtomicBool,
+    repairs: Mutex<Vec<Instant>>,
+}
+
+/// The ids of a node's containers, from when they were created.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ids {
+    /// Who holds its network; none of an adopted node.
+    pub(super) holder: Option<String>,
+    /// Who runs its program.
+    pub(super) container: Option<String>,
+}
+
+/// Which of a node's containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    Holder,
+    Container,
+}
+
+impl Member {
+    pub(super) fn new(index: usize, node: Node, adopted: bool, interfaces: Interfaces) -> Self {
+        Self {
+            index,
+            node,
+            adopted,
+            ids: Mutex::default(),
+            life: watch::Sender::default(),
+            turn: tokio::sync::Mutex::default(),
+            interfaces: Mutex::new(interfaces),
+            attached: Mutex::default(),
+            holder_died_ns: Mutex::default(),
+            repair_is_due: AtomicBool::default(),
+            repairs: Mutex::default(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.node.name
+    }
+
+    pub(super) fn ids(&self) -> Ids {
+        lock(&self.ids).clone()
+    }
+
+    /// Remembers, or with nothing forgets, the id of one of its containers.
+    pub(super) fn set_id(&self, which: Which, id: Option<String>) {
+        let mut ids = lock(&self.ids);
+        match which {
+            Which::Holder => ids.holder = id,
+            Which::Container => ids.container = id,
+        }
+    }
+
+    /// Which of its containers this is, if any.
+    pub(super) fn which(&self, id: &str) -> Option<Which> {
+        let ids = lock(&self.ids);
+        match id {
+            id if ids.container.as_deref() == Some(id) => Some(Which::Container),
+            id if ids.holder.as_deref() == Some(id) => Some(Which::Holder),
+            _ => None,
+        }
+    }
+
+    /// The container that the node's network namespace belongs to.
+    pub(super) fn anchor(&self) -> Option<String> {
+        let ids = self.ids();
+        if self.adopted { ids.container } else { ids.holder }
+    }
+
+    /// A look at its lives.
+    pub(super) fn life<T>(&self, look: impl FnOnce(&Life) -> T) -> T {
+        look(&self.life.borrow())
+    }
+
+    /// Changes what is known of its lives; whoever waits for them looks again.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Life) -> T) -> T {
+        let mut outcome = None;
+        self.life.send_modify(|life| outcome = Some(change(life)));
+        // `send_modify` always calls it; the compiler cannot know.
+        #[expect(clippy::unwrap_used, reason = "the closure has run")]
+        outcome.unwrap()
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.life(Life::state)
+    }
+
+    /// Waits until its program does not run.
+    pub(super) async fn down(&self) {
+        // The sender is our own.
+        let _ = self.life.subscribe().wait_for(|life| !life.is_running()).await;
+    }
+
+    pub(super) fn interfaces(&self) -> Interfaces {
+        lock(&self.interfaces).clone()
+    }
+
+    /// Whether they differ from those known before.
+    pub(super) fn set_interfaces(&self, interfaces: &Interfaces) -> bool {
+        let mut known = lock(&self.interfaces);
+        let differ = *known != *interfaces;
+        known.clone_from(interfaces);
+        differ
+    }
+
+    pub(super) fn attached(&self) -> Option<i32> {
+        *lock(&self.attached)
+    }
+
+    pub(super) fn set_attached(&self, pid: Option<i32>) {
+        *lock(&self.attached) = pid;
+    }
+
+    /// Its holder ended then, by the daemon's clock, and nobody has seen to it so far.
+    pub(super) fn holder_died(&self, at_ns: i64) {
+        *lock(&self.attached) = None;
+        lock(&self.holder_died_ns).get_or_insert(at_ns);
+    }
+
+    /// When its holder ended, for whoever sees to it.
+    pub(super) fn take_holder_death(&self) -> Option<i64> {
+        lock(&self.holder_died_ns).take()
+    }
+
+    /// Asks for a repair; whether nobody had before.
+    pub(super) fn ask_for_repair(&self) -> bool {
+        !self.repair_is_due.swap(true, Ordering::SeqCst)
+    }
+
+    /// From here on another repair may be asked for.
+    pub(super) fn begin_repair(&self) {
+        self.repair_is_due.store(false, Ordering::SeqCst);
+    }
+
+    /// Counts a repair. Whether there were not too many of late.
+    pub(super) fn may_be_repaired(&self) -> bool {
+        let mut repairs = lock(&self.repairs);
+        repairs.retain(|at| at.elapsed() < TROUBLE);
+        repairs.push(Instant::now());
+        repairs.len() <= REPAIRS_MAX
+    }
+}

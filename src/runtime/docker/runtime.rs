@@ -1,0 +1,369 @@
+//! The [`Runtime`] on top of the daemon and the agent: who takes part, and which of the neighbouring modules does what.
+//!
+//! Runs in the runner, which needs no rights but those to use Docker's socket.
+
+use super::gate::Gate;
+use super::helper::Origin;
+use super::images;
+use super::keeper::{Keeper, News};
+use super::labels::Owner;
+use super::life::{Change, State};
+use super::member::{Member, Which};
+use super::spec::{Host, Image, Spec};
+use super::{connection, inspect, lock, own_image, watch};
+use crate::agent::protocol::{Attach, Http, Party, Probe, Reachable, Tcp};
+use crate::cluster::{Cluster, Node};
+use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
+use crate::plan::{Interfaces, Ruleset};
+use crate::runtime::{self, Applied, LogPieces, Notice, Notices, Options, Place, Runtime, ready};
+use crate::signal::Signal;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
+
+/// How long a packet may take before it counts as lost.
+const PACKET_WAIT_MS: u64 = 1_000;
+/// How long a connection within a node may take.
+const TCP_WAIT_MS: u64 = 1_000;
+
+/// Nodes in containers.
+pub struct Docker {
+    inner: Arc<Inner>,
+}
+
+/// What jobs share.
+pub(super) struct Inner {
+    pub(super) docker: bollard::Docker,
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) options: Options,
+    pub(super) folder: PathBuf,
+    pub(super) owner: Owner,
+    pub(super) keeper: Keeper,
+    pub(super) gate: Gate,
+    own_image: String,
+    images: BTreeMap<String, Image>,
+    host: Host,
+    members: Mutex<Vec<Arc<Member>>>,
+    notify: mpsc::UnboundedSender<Notice>,
+}
+
+impl Docker {
+    /// Connects to the daemon. Nothing of the cluster exists yet.
+    pub async fn create(cluster: &Arc<Cluster>, folder: &Path, options: Options) -> Result<(Self, Notices)> {
+        let docker = connection::connect().await?;
+        let own_image = own_image::own_image(&docker).await?;
+        let images = images::describe(&docker, cluster).await?;
+        let (notify, notices) = mpsc::unbounded_channel();
+        let nodes = cluster.nodes.iter().zip(runtime::interfaces(cluster)).enumerate();
+        let members = nodes.map(|(index, (node, made))| Arc::new(Member::new(index, node.clone(), false, made)));
+        let inner = Inner {
+            docker,
+            cluster: Arc::clone(cluster),
+            options,
+            folder: folder.to_owned(),
+            owner: Owner::current()?,
+            keeper: Keeper::default(),
+            gate: Gate::default(),
+            own_image,
+            images,
+            host: Host::read(),
+            members: Mutex::new(members.collect()),
+            notify,
+        };
+        Ok((Self { inner: Arc::new(inner) }, notices))
+    }
+
+    fn job<T, F>(&self, work: impl FnOnce(Arc<Inner>) -> F) -> Job<T>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        Box::pin(work(Arc::clone(&self.inner)))
+    }
+}
+
+impl Inner {
+    pub(super) fn spec(&self) -> Spec<'_> {
+        Spec {
+            cluster: &self.cluster,
+            owner: self.owner,
+            own_image: &self.own_image,
+            images: &self.images,
+            host: &self.host,
+        }
+    }
+
+    pub(super) fn members(&self) -> Vec<Arc<Member>> {
+        lock(&self.members).clone()
+    }
+
+    pub(super) fn member(&self, node: usize) -> Arc<Member> {
+        Arc::clone(&lock(&self.members)[node])
+    }
+
+    /// Those that are ours to create and to remove.
+    pub(super) fn own_members(&self) -> Vec<Arc<Member>> {
+        self.members().into_iter().filter(|member| !member.adopted).collect()
+    }
+
+    pub(super) fn add_members(&self, members: impl IntoIterator<Item = Arc<Member>>) {
+        lock(&self.members).extend(members);
+    }
+
+    pub(super) fn tell(&self, notice: Notice) {
+        // Nobody listens any more at the end of a run.
+        let _ = self.notify.send(notice);
+    }
+
+    /// Begins to follow what Docker and the agent tell.
+    pub(super) fn begin(self: &Arc<Self>) {
+        watch::begin(self);
+        let weak = Arc::downgrade(self);
+        let body = move |arguments: &[String], socket: &Path| {
+            let inner = weak.upgrade();
+            inner.map(|inner| inner.spec().agent(arguments, socket)).unwrap_or_default()
+        };
+        let origin = Origin {
+            docker: self.docker.clone(),
+            gate: self.gate.clone(),
+            name: self.spec().agent_name(),
+            body: Arc::new(body),
+        };
+        let launch = move || {
+            let origin = origin.clone();
+            let launched: std::pin::Pin<Box<dyn Future<Output = _> + Send>> =
+                Box::pin(async move { origin.launch().await });
+            launched
+        };
+        tokio::spawn(listen(Arc::downgrade(self), self.keeper.begin(Box::new(launch))));
+    }
+
+    /// Makes notices of what happened to a container.
+    pub(super) fn told(self: &Arc<Self>, member: &Arc<Member>, changes: Vec<Change>) {
+        let node = member.index;
+        for change in changes {
+            match change {
+                Change::Started(life) if member.adopted => self.adopted_started(member, life),
+                Change::Started(life) => self.tell(Notice::Started { node, life, gap_us: None }),
+                Change::Exited { life, ended, expected } => {
+                    if member.adopted {
+                        self.adopted_ended(member);
+                    }
+                    self.tell(Notice::Exited { node, life, ended, expected });
+                }
+                Change::Paused => self.tell(Notice::Paused { node }),
+                Change::Resumed => self.tell(Notice::Resumed { node }),
+                Change::Missing => self.tell(Notice::Missing { node }),
+            }
+        }
+    }
+
+    /// Looks at a node's container and takes in what there is to see.
+    pub(super) async fn look_at(self: &Arc<Self>, member: &Arc<Member>) -> Result<Option<inspect::Look>> {
+        let Some(id) = member.ids().container else { return Ok(None) };
+        let look = inspect::container(&self.docker, &id).await?;
+        // Meanwhile somebody may have put another container in its place.
+        if member.which(&id) == Some(Which::Container) {
+            let (seen, at_ns) = look.as_ref().map_or((super::life::Seen::Nothing, 0), |look| (look.seen, look.at_ns));
+            let changes = member.change(|life| life.see(seen, at_ns));
+            self.told(member, changes);
+        }
+        Ok(look)
+    }
+
+    /// Puts a node's rules into the network namespace that it has now.
+    pub(super) async fn attach(&self, member: &Member, pid: i32) -> Result<()> {
+        let expected = member.node.addresses.iter().map(ipnet::IpNet::addr).collect();
+        let attach = Attach { node: member.name().to_owned(), pid, expected };
+        let interfaces = self.keeper.attach(attach).await?;
+        member.set_attached(Some(pid));
+        self.has_interfaces(member, interfaces);
+        Ok(())
+    }
+
+    fn has_interfaces(&self, member: &Member, interfaces: Interfaces) {
+        if member.set_interfaces(&interfaces) {
+            self.tell(Notice::Interfaces { node: member.index, interfaces });
+        }
+    }
+
+    async fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Result<Applied> {
+        let name = |node| self.member(node).name().to_owned();
+        let plans = rulesets.into_iter().map(|(node, ruleset)| (name(node), ruleset)).collect();
+        let applied = self.keeper.apply(plans).await?;
+        if applied.failures.is_empty() {
+            return Ok(Applied { spread_us: applied.first_to_last_us });
+        }
+        let texts: Vec<String> = applied.failures.iter().map(|(node, error)| format!("{node}: {error}")).collect();
+        Err(Error::machine(format!("the kernel did not take the rules: {}", texts.join("; "))))
+    }
+
+    fn party(&self, place: Place) -> Party {
+        match place {
+            Place::World => Party::World,
+            Place::Node(node) => Party::Node(self.member(node).name().to_owned()),
+        }
+    }
+
+    async fn tcp(&self, node: usize, port: u16) -> Result<bool> {
+        let node = self.member(node).name().to_owned();
+        Ok(self.keeper.call(Tcp { node, port, timeout_ms: TCP_WAIT_MS }).await?)
+    }
+
+    async fn http(&self, node: usize, port: u16, path: &str) -> Result<bool> {
+        let node = self.member(node).name().to_owned();
+        let request = Http { node, port, path: path.to_owned(), timeout_ms: TCP_WAIT_MS };
+        Ok(self.keeper.call(request).await?.is_some_and(|status| (200..400).contains(&status)))
+    }
+
+    /// The id of a node's container, where it has one.
+    pub(super) fn container(&self, node: usize) -> Result<String> {
+        let member = self.member(node);
+        member.ids().container.ok_or_else(|| {
+            Error::usage(format!("node {} has no container: somebody removed it", member.name())).help("start it anew")
+        })
+    }
+}
+
+/// Takes in what the agent tells.
+async fn listen(inner: std::sync::Weak<Inner>, mut news: mpsc::UnboundedReceiver<News>) {
+    while let Some(news) = news.recv().await {
+        let Some(inner) = inner.upgrade() else { return };
+        match news {
+            News::Interfaces { node, interfaces } => {
+                if let Some(member) = inner.members().iter().find(|member| member.name() == node) {
+                    inner.has_interfaces(member, interfaces);
+                }
+            }
+            News::Lost(error) => inner.tell(Notice::Lost { cause: error.to_string() }),
+        }
+    }
+}
+
+impl ready::Nodes for Inner {
+    fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    async fn start(self: &Arc<Self>, node: usize) -> Result<()> {
+        Inner::start(self, node).await
+    }
+
+    fn ended(&self, node: usize) -> Option<Ended> {
+        self.member(node).life(super::life::Life::ended)
+    }
+
+    async fn look(self: &Arc<Self>, nodes: &[usize]) -> Result<()> {
+        for &node in nodes {
+            self.look_at(&self.member(node)).await?;
+        }
+        Ok(())
+    }
+
+    async fn succeeds(&self, node: usize, exec: Exec) -> Result<bool> {
+        let output = self.exec(node, exec).await?;
+        Ok(output.code == 0 && !output.timed_out)
+    }
+
+    async fn accepts(&self, node: usize, port: u16) -> Result<bool> {
+        self.tcp(node, port).await
+    }
+
+    async fn answers(&self, node: usize, port: u16, path: &str) -> Result<bool> {
+        self.http(node, port, path).await
+    }
+
+    async fn output(&self, node: usize, last: Option<usize>) -> Result<String> {
+        self.logs(node, last).await
+    }
+}
+
+impl Runtime for Docker {
+    fn name(&self) -> &'static str {
+        "docker"
+    }
+
+    fn up(&self) -> Job<()> {
+        self.job(|inner| async move { inner.up().await })
+    }
+
+    fn down(&self) -> Job<()> {
+        self.job(|inner| async move { inner.down().await })
+    }
+
+    fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Job<Applied> {
+        self.job(|inner| async move { inner.apply(rulesets).await })
+    }
+
+    fn start(&self, node: usize) -> Job<()> {
+        self.job(move |inner| async move { inner.start(node).await })
+    }
+
+    fn stop(&self, node: usize) -> Job<()> {
+        self.job(move |inner| async move { inner.stop(node).await })
+    }
+
+    fn kill(&self, node: usize, signal: Signal) -> Job<()> {
+        self.job(move |inner| async move { inner.kill(node, signal).await })
+    }
+
+    fn pause(&self, node: usize) -> Job<()> {
+        self.job(move |inner| async move { inner.pause(node).await })
+    }
+
+    fn resume(&self, node: usize) -> Job<()> {
+        self.job(move |inner| async move { inner.resume(node).await })
+    }
+
+    fn exec(&self, node: usize, exec: Exec) -> Job<ExecOutput> {
+        self.job(move |inner| async move { inner.exec(node, exec).await })
+    }
+
+    fn logs(&self, node: usize, last: Option<usize>) -> Job<String> {
+        self.job(move |inner| async move { inner.logs(node, last).await })
+    }
+
+    fn follow(&self, node: usize, last: Option<usize>) -> Job<LogPieces> {
+        self.job(move |inner| async move { inner.follow(node, last) })
+    }
+
+    fn tcp(&self, node: usize, port: u16) -> Job<bool> {
+        self.job(move |inner| async move { inner.tcp(node, port).await })
+    }
+
+    fn probe(&self, source: Place, target: Place) -> Job<ProbeReply> {
+        self.job(move |inner| async move {
+            let (from, to) = (inner.party(source), inner.party(target));
+            let probed = inner.keeper.call(Probe { from, to, wait_ms: PACKET_WAIT_MS }).await?;
+            Ok(ProbeReply { rtt_us: probed.rtt_us })
+        })
+    }
+
+    fn reachable(&self, source: Place, target: Place) -> Job<bool> {
+        self.job(move |inner| async move {
+            let (from, to) = (inner.party(source), inner.party(target));
+            Ok(inner.keeper.call(Reachable { from, to, wait_ms: PACKET_WAIT_MS }).await?)
+        })
+    }
+
+    fn life(&self, node: usize) -> u64 {
+        self.inner.member(node).life(super::life::Life::number)
+    }
+
+    fn is_down(&self, node: usize) -> bool {
+        matches!(self.inner.member(node).state(), State::Down | State::Missing)
+    }
+
+    fn container_id(&self, node: usize) -> Option<String> {
+        self.inner.member(node).ids().container
+    }
+
+    fn adopt(&self, containers: Vec<String>) -> Job<Vec<Node>> {
+        self.job(|inner| async move { inner.adopt(containers).await })
+    }
+
+    fn interfaces(&self) -> Vec<Interfaces> {
+        self.inner.members().iter().map(|member| member.interfaces()).collect()
+    }
+}
