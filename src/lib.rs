@@ -33,7 +33,7 @@
 //! | [`script`] | Rhai: bindings, randomness, limits, diagnostics | what its commands say |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
 //! | [`run`] | one run, from seed to verdict | signals |
-//! | [`supervisor`] | a cluster left up, and the way to it from other processes | its folder and socket |
+//! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
 //!

@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, messages to stderr. Errors are printed here, once, and decide the exit code.
 
+mod chaos;
 mod doc;
 mod doctor;
 pub mod oneshot;
@@ -73,6 +74,8 @@ enum Command {
     Run(run::Args),
     /// Print the schedule that a seed gives, on a simulated cluster; touches nothing
     Plan(plan::Args),
+    /// Make trouble at random in the cluster that is up, until Ctrl-C
+    Chaos(chaos::Args),
     /// Print the functions that scripts can call
     Doc {
         /// Only this one
@@ -143,6 +146,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
+        Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
         Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::agent::main(args)),

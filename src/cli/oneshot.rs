@@ -3,6 +3,8 @@
 //! Here arguments become [`Command`](crate::engine::Command)s, names are resolved and chances drawn before anything
 //! is asked for; results go to standard output, everything else to standard error.
 
+mod add;
+mod events;
 mod exec;
 mod faults;
 mod nodes;
@@ -68,6 +70,10 @@ pub enum OneShot {
     Logs(exec::Logs),
     /// Run a program in a node
     Exec(exec::Exec),
+    /// Take in containers that others started, as nodes that `destroy` leaves alone
+    Add(add::Add),
+    /// Show what was done to the cluster, also after `destroy`
+    Events(events::Events),
 }
 
 /// How to print.
@@ -80,23 +86,29 @@ pub struct Format {
 
 /// Carries out one command.
 pub fn run(command: OneShot, place: &Place) -> Result<()> {
-    if let OneShot::Up(up) = &command {
-        up.start(place)?;
-    }
+    // What starts a supervisor has no threads yet.
+    let is_new = match &command {
+        OneShot::Events(events) => return events.run(place)?.print(),
+        OneShot::Up(up) => up.start(place).map(|()| true)?,
+        OneShot::Add(_) => add::start(place)?,
+        _ => false,
+    };
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let tokio = tokio.map_err(|error| Error::machine(format!("cannot wait for the supervisor: {error}")))?;
-    let shown = tokio.block_on(answer(command, place))?;
+    let shown = tokio.block_on(answer(command, place, is_new))?;
     shown.print()
 }
 
-async fn answer(command: OneShot, place: &Place) -> Result<Shown> {
-    if let OneShot::Destroy(destroy) = command {
-        return destroy.run(place).await;
-    }
+async fn answer(command: OneShot, place: &Place, is_new: bool) -> Result<Shown> {
+    let command = match command {
+        OneShot::Destroy(destroy) => return destroy.run(place).await,
+        OneShot::Add(add) => return add.run(place, is_new).await,
+        command => command,
+    };
     let remote = Remote(supervisor::connect(&place.folder()?, None).await?);
     match command {
         OneShot::Up(up::Up { format, .. }) | OneShot::Status(format) => remote.status(format).await,
-        OneShot::Destroy(_) => Ok(Shown::default()),
+        OneShot::Destroy(_) | OneShot::Add(_) | OneShot::Events(_) => Ok(Shown::default()),
         OneShot::Partition(partition) => partition.run(&remote).await,
         OneShot::OneWay(one_way) => one_way.run(&remote).await,
         OneShot::Block(block) => block.run(&remote).await,

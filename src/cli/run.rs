@@ -79,7 +79,14 @@ fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, Stri
         return Ok(setup);
     }
     let (folder, params) = (place.folder()?, params.clone());
-    let launch = Launch { cluster: setup.cluster, kind: setup.kind, params, seed, options: Options::default(), debug: place.debug };
+    let launch = Launch {
+        cluster: setup.cluster,
+        kind: setup.kind,
+        params,
+        seed,
+        options: Options::default(),
+        debug: place.debug,
+    };
     supervisor::start(&folder, launch)?;
     Setup::standing(setup.script, Attached::open(&folder)?)
 }

@@ -68,6 +68,12 @@ impl Timeline {
             EventBody::NodeStart { node } => Some(("start", node.clone())),
             EventBody::NodeResume { node } => Some(("resume", node.clone())),
             EventBody::NodeRestart { node } => Some(("restart", node.clone())),
+            EventBody::ClusterAdd { nodes } => Some(("add", nodes.join(" "))),
+            EventBody::NodePaused { node } => Some(("paused", format!("{node} by somebody else"))),
+            EventBody::NodeMissing { node } => Some(("missing", format!("{node} was removed by somebody else"))),
+            EventBody::NodeUp { node, gap_us: Some(gap_us) } => {
+                Some(("up", format!("{node}, for {} without its faults", span(*gap_us))))
+            }
             EventBody::NodeExit { node, ended, expected: false, log } => {
                 let mut text = format!("{node} by itself, {ended}");
                 for line in log {

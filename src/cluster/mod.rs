@@ -27,7 +27,7 @@ pub use locate::{check_name, default_name, find};
 pub use model::{
     Check, Cluster, Docker, Driver, Forward, Mac, Network, Node, Port, Ready, RuntimeKind, Stop, Transport, Volume,
 };
-pub use select::select;
+pub use select::{select, select_all};
 pub use subnet::{choose_v4, choose_v6};
 
 use crate::error::Result;

@@ -5,7 +5,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 /// A cluster: its nodes in the file's order, each with its addresses.
@@ -279,6 +279,28 @@ pub enum Transport {
 }
 
 impl Cluster {
+    /// A cluster without nodes, for containers that are yet to be taken in: it has no network of its own, and its
+    /// subnets (those of RFC 5737 and RFC 3849, which nobody has) are never used.
+    pub fn of_containers(name: &str) -> Self {
+        let network = Network {
+            subnet: Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, 0), 24),
+            subnet6: Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 64),
+            driver: Driver::default(),
+            external: None,
+            flaky: None,
+            slow: None,
+            duplicate: None,
+        };
+        Self {
+            name: name.to_owned(),
+            file: PathBuf::new(),
+            runtime: Some(RuntimeKind::Docker),
+            network,
+            nodes: Vec::new(),
+            params: BTreeMap::new(),
+        }
+    }
+
     /// The runtime: the file's, else Docker where a node has an image, else network namespaces.
     pub fn runtime_kind(&self) -> RuntimeKind {
         let docker = self.nodes.iter().any(|node| node.docker.image.is_some());

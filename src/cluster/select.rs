@@ -21,6 +21,29 @@ pub fn select<'n>(nodes: impl Iterator<Item = &'n str> + Clone, pattern: &str) -
     }
 }
 
+/// The nodes that several names and globs mean, each once, in the cluster's order. Those that are no nodes are all
+/// named in one error.
+pub fn select_all<'n, 'p>(
+    nodes: impl Iterator<Item = &'n str> + Clone,
+    patterns: impl Iterator<Item = &'p str>,
+) -> Result<Vec<&'n str>> {
+    let (mut chosen, mut wrong) = (Vec::new(), Vec::new());
+    for pattern in patterns {
+        match select(nodes.clone(), pattern) {
+            Ok(selected) => chosen.extend(selected),
+            Err(error) => wrong.push((pattern, error)),
+        }
+    }
+    match wrong.len() {
+        0 => Ok(nodes.filter(|name| chosen.contains(name)).collect()),
+        1 => Err(wrong.remove(0).1),
+        _ => {
+            let names: Vec<String> = wrong.iter().map(|(pattern, _)| format!("`{pattern}`")).collect();
+            Err(Error::usage(format!("there are no nodes {}", names.join(", "))).help(listing(nodes)))
+        }
+    }
+}
+
 /// A name that is no node, with the nearest one and all of them.
 pub(super) fn unknown<'n>(name: &str, nodes: impl Iterator<Item = &'n str> + Clone) -> Error {
     let near = nearest(name, nodes.clone()).map(|near| format!("did you mean `{near}`? "));
@@ -91,6 +114,14 @@ mod tests {
         let many: Vec<_> = (1..=50).map(|n| format!("n{n}")).collect();
         insta::assert_snapshot!(select(many.iter().map(String::as_str), "web").unwrap_err(), @"there is no node `web` (the nodes are n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, n12, n13, n14, n15, n16 and 34 more)");
         insta::assert_snapshot!(select([].into_iter(), "web").unwrap_err(), @"there is no node `web` (the cluster has no nodes)");
+    }
+
+    #[test]
+    fn several_names_are_chosen_together_or_not_at_all() {
+        let all = |patterns: &[&str]| select_all(NODES.into_iter(), patterns.iter().copied());
+        assert_eq!(all(&["db", "n*", "n1"]).unwrap(), ["n1", "n2", "n10", "db"]);
+        insta::assert_snapshot!(all(&["n1", "n3", "db"]).unwrap_err(), @"there is no node `n3` (did you mean `n1`? the nodes are n1, n2, n10, db, db.eu)");
+        insta::assert_snapshot!(all(&["n3", "n1", "x*"]).unwrap_err(), @"there are no nodes `n3`, `x*` (the nodes are n1, n2, n10, db, db.eu)");
     }
 
     proptest! {

@@ -15,6 +15,7 @@ use crate::fault::{Fault, FaultId, Matrix, Member, Party};
 use crate::plan::{Interfaces, Ruleset};
 use crate::runtime::{LogPieces, Notice, Place, Runtime};
 use crate::{Error, ErrorKind, Result};
+pub use faults::shaping;
 use jobs::{Troubles, then};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use super::{
     Clock, Command, Controller, Ended, Event, EventBody, Exec, ExecOutput, Job, NodeAction, NodeStatus, Output, Owner,
     ProbeReply, Recorder, Reply, Selection, ready,
 };
-use crate::cluster::{self, Cluster, Variables};
+use crate::cluster::{self, Variables};
 use crate::fault::{Fault, FaultId, LinkSet, Party};
 use crate::plan::{Interfaces, Ruleset};
 use crate::runtime::sim::Sim;
@@ -16,12 +16,18 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+mod others;
+
 /// A simulation in which one node refuses everything, and which looks at a link after every change of the network.
 struct Stubborn {
     sim: Sim,
     refusing: Mutex<Option<usize>>,
     /// Stops are never done.
     stuck: Mutex<bool>,
+    /// How many starts there were, ours or others'.
+    lives: Mutex<Vec<u64>>,
+    /// What the next `adopt` takes in: the simulation knows them already.
+    strangers: Mutex<Vec<cluster::Node>>,
     /// After each change: does a packet from the first node arrive at the third?
     seen: Mutex<Vec<bool>>,
 }
@@ -42,6 +48,7 @@ impl Runtime for Stubborn {
     }
 
     fn up(&self) -> Job<()> {
+        self.lives.lock().unwrap().iter_mut().for_each(|life| *life += 1);
         self.sim.up()
     }
 
@@ -59,6 +66,7 @@ impl Runtime for Stubborn {
     }
 
     fn start(&self, node: usize) -> Job<()> {
+        self.lives.lock().unwrap()[node] += 1;
         self.ask(node, self.sim.start(node))
     }
 
@@ -102,11 +110,22 @@ impl Runtime for Stubborn {
     }
 
     fn life(&self, node: usize) -> u64 {
-        self.sim.life(node)
+        self.lives.lock().unwrap()[node]
+    }
+
+    fn adopt(&self, _: Vec<String>) -> Job<Vec<cluster::Node>> {
+        let strangers = std::mem::take(&mut *self.strangers.lock().unwrap());
+        if strangers.is_empty() {
+            return ready(Err(Error::usage("there is no such container")));
+        }
+        self.lives.lock().unwrap().extend(strangers.iter().map(|_| 1));
+        ready(Ok(strangers))
     }
 
     fn interfaces(&self) -> Vec<Interfaces> {
-        self.sim.interfaces()
+        let mut interfaces = self.sim.interfaces();
+        interfaces.truncate(self.lives.lock().unwrap().len());
+        interfaces
     }
 }
 
@@ -148,15 +167,28 @@ impl Test {
     }
 
     fn of(text: &str) -> Self {
+        Self::beside(text, usize::MAX)
+    }
+
+    /// Of the nodes, only the first so many are in the cluster at first.
+    fn beside(text: &str, size: usize) -> Self {
         let variables = Variables { name: "c", seed: 0, params: &BTreeMap::new(), env: &|_| None, used: &[] };
-        let cluster: Arc<Cluster> = Arc::new(cluster::load("c.yaml".as_ref(), text, &variables).unwrap());
+        let mut cluster = cluster::load("c.yaml".as_ref(), text, &variables).unwrap();
         let clock = Arc::new(Clock::simulated());
         let sim = Sim::new(&cluster, Arc::clone(&clock));
-        let runtime =
-            Arc::new(Stubborn { sim, refusing: Mutex::default(), stuck: Mutex::default(), seen: Mutex::default() });
+        let strangers = cluster.nodes.split_off(size.min(cluster.nodes.len()));
+        let runtime = Arc::new(Stubborn {
+            sim,
+            refusing: Mutex::default(),
+            stuck: Mutex::default(),
+            lives: Mutex::new(vec![0; cluster.nodes.len()]),
+            strangers: Mutex::new(strangers),
+            seen: Mutex::default(),
+        });
         let kept = Kept::default();
         let recorder = Arc::new(Recorder::new(Arc::clone(&clock), vec![Box::new(kept.clone())]));
-        let mut controller = Controller::new(cluster, Arc::clone(&runtime) as Arc<dyn Runtime>, recorder, clock);
+        let nodes = Arc::clone(&runtime) as Arc<dyn Runtime>;
+        let mut controller = Controller::new(Arc::new(cluster), nodes, recorder, clock);
         now(controller.up()).unwrap();
         Self { controller, runtime, kept }
     }
@@ -184,7 +216,18 @@ impl Test {
 
     fn dies(&mut self, node: usize, expected: bool) {
         let ended = Ended::Signal(15);
-        now(self.controller.notice(Notice::Exited { node, life: 0, ended, expected })).unwrap();
+        let life = self.runtime.life(node);
+        now(self.controller.notice(Notice::Exited { node, life, ended, expected })).unwrap();
+    }
+
+    /// Somebody else starts a node. The notice of it is yet to come.
+    fn is_started(&self, node: usize) -> Notice {
+        self.runtime.lives.lock().unwrap()[node] += 1;
+        Notice::Started { node, life: self.runtime.life(node), gap_us: None }
+    }
+
+    fn hears(&mut self, notice: Notice) {
+        now(self.controller.notice(notice)).unwrap();
     }
 
     /// What was recorded since the last look.

@@ -108,7 +108,9 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     }
     readers.push(Box::new(tally));
     readers.extend(outputs);
-    let clock = Arc::new(if simulated { Clock::simulated() } else { Clock::real() });
+    // A simulation that is left up lives on real time, and so does who works with it.
+    let is_virtual = simulated && settings.attached.is_none();
+    let clock = Arc::new(if is_virtual { Clock::simulated() } else { Clock::real() });
     let recorder = Arc::new(Recorder::new(Arc::clone(&clock), readers));
     let (verdict, cleanup) = ground::run(&settings, &clock, &recorder);
     let tallied = tallied.take();

@@ -8,6 +8,7 @@ pub mod docker;
 pub mod netns;
 mod ready;
 pub mod sim;
+mod text;
 
 use crate::cluster::{Cluster, Node, RuntimeKind};
 use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};

@@ -142,6 +142,15 @@ impl Stream {
         while count < n && self.chance(0.5) {
             count += 1;
         }
+        self.groups(n, count)
+    }
+
+    /// The indices below `n` in so many groups, none empty, as in a partition.
+    ///
+    /// # Panics
+    /// Where `count` is 0 or above `n`.
+    pub fn groups(&mut self, n: usize, count: usize) -> Vec<Vec<usize>> {
+        assert!((1..=n).contains(&count), "{n} in {count} groups");
         let mut groups = vec![Vec::new(); count];
         for (place, item) in self.sample_indices(n, n).into_iter().enumerate() {
             let group = if place < count { place } else { self.index(count) };
@@ -290,6 +299,16 @@ mod tests {
         fn a_partition_covers_everything_once_in_groups_that_are_not_empty(seed: u64, n in 2_usize..60) {
             let groups = Stream::root(seed).partition(n);
             prop_assert!(groups.len() >= 2 && groups.iter().all(|group| !group.is_empty()));
+            let mut all = groups.concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..n).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn groups_are_as_many_as_wanted(seed: u64, n in 1_usize..40, part in 0.0..1.0) {
+            let count = 1 + (n as f64 * part) as usize;
+            let groups = Stream::root(seed).groups(n, count.min(n));
+            prop_assert_eq!(groups.len(), count.min(n));
             let mut all = groups.concat();
             all.sort_unstable();
             prop_assert_eq!(all, (0..n).collect::<Vec<_>>());

@@ -89,15 +89,24 @@ fn subject(command: &Command) -> Option<(&str, Vec<Value>)> {
     })
 }
 
+/// Whom a fault is about: where it names links, those nodes that all of them lead from or to, if there are any.
 fn targets(fault: &Fault) -> Vec<Value> {
     if let Fault::Partition { groups } = fault {
         return groups.iter().map(|group| json!(group)).collect();
     }
+    let pairs = match fault {
+        Fault::Block { links } | Fault::Reject { links } | Fault::Degrade { links, .. } => &links.pairs[..],
+        _ => &[],
+    };
     let mut names: Vec<&str> = Vec::new();
     for name in fault.names() {
         if !names.contains(&name) {
             names.push(name);
         }
+    }
+    let is_common = |name: &str| pairs.iter().all(|(a, b)| [a, b].iter().any(|end| end.to_string() == name));
+    if names.iter().any(|name| is_common(name)) {
+        names.retain(|name| is_common(name));
     }
     names.into_iter().map(|name| json!(name)).collect()
 }
@@ -232,6 +241,10 @@ mod tests {
         insta::assert_snapshot!(line(replace.clone(), Ok(Reply::Fault(info.clone()))), @r#"partition "Success" [["n1","n2"],["n3"]] f1: partition {n1, n2} | {n3}"#);
         insta::assert_snapshot!(line(replace, Err(Error::machine("it refuses").help("ask again"))), @r#"partition "Failed" [["n1","n2"],["n3"]] it refuses (ask again)"#);
         insta::assert_snapshot!(line(join, Ok(Reply::Faults(vec![info]))), @r#"join "Success" [] healed f1: partition {n1, n2} | {n3}"#);
+        let parties = ["n1", "n2", "n3"].map(|name| crate::fault::Party::Node(name.to_owned()));
+        let links = crate::fault::LinkSet::new(&parties[..1], &parties);
+        let block = Command::Inject { fault: Fault::Block { links }, for_us: None };
+        insta::assert_snapshot!(line(block, Ok(Reply::Done)), @r#"block "Success" ["n1"] "#);
         let start = Command::Node { action: NodeAction::Start, nodes: vec!["n1".to_owned()] };
         insta::assert_snapshot!(line(start, Ok(Reply::Done)), @r#"start "Success" ["n1"] "#);
         insta::assert_snapshot!(line(Command::Status, Ok(Reply::Done)), @"nothing");

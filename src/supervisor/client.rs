@@ -61,17 +61,27 @@ pub async fn connect(folder: &ClusterFolder, session: Option<Events>) -> Result<
     }
 }
 
-/// Removes the cluster, or what a dead one left; returns once all is gone. Says whether it was alive. Must be called
-/// within tokio.
-pub async fn destroy(folder: &ClusterFolder) -> Result<bool> {
+/// What was there to destroy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destroyed {
+    /// A cluster that was up.
+    Live,
+    /// What one that had died had left.
+    Dead,
+    /// Containers of one of which nothing else is known here.
+    Leftovers,
+}
+
+/// Removes the cluster, or what a dead one left; returns once all is gone. Must be called within tokio.
+pub async fn destroy(folder: &ClusterFolder) -> Result<Destroyed> {
     match folder.reach()? {
         Reached::Supervisor(stream) => {
             let port = RemotePort::open(folder, stream, None)?;
             let answer = port.ask(Ask::Destroy).await;
             if answer.is_ok() || !port.is_lost() {
-                return answer.map(|_| true);
+                return answer.map(|_| Destroyed::Live);
             }
-            after_the_loss(folder).await.unwrap_or_else(|| answer.map(|_| true))
+            after_the_loss(folder).await.unwrap_or_else(|| answer.map(|_| Destroyed::Live))
         }
         Reached::Dead(state) => clear_up(folder, state.as_ref()).await,
         Reached::Nobody => from_labels(folder).await,
@@ -80,7 +90,7 @@ pub async fn destroy(folder: &ClusterFolder) -> Result<bool> {
 }
 
 /// Removes what a dead supervisor left. Where it cannot be removed, the files stay for another try.
-async fn clear_up(folder: &ClusterFolder, state: Option<&State>) -> Result<bool> {
+async fn clear_up(folder: &ClusterFolder, state: Option<&State>) -> Result<Destroyed> {
     let Some(claim) = folder.claim()? else { return Err(folder.busy()) };
     let removed = match (state, runtime::remove_leftovers(folder.name()).await) {
         // One that wrote no state never was up, and perhaps without any containers.
@@ -90,15 +100,15 @@ async fn clear_up(folder: &ClusterFolder, state: Option<&State>) -> Result<bool>
     };
     let nodes = state.iter().flat_map(|state| &state.nodes).map(|name| name.as_str().into()).collect();
     write_down(folder, nodes, &removed);
-    removed.map(|()| false)
+    removed.map(|()| Destroyed::Dead)
 }
 
 /// Removes a cluster of which nothing is known here: containers may be there all the same, known by their labels.
-async fn from_labels(folder: &ClusterFolder) -> Result<bool> {
+async fn from_labels(folder: &ClusterFolder) -> Result<Destroyed> {
     match runtime::remove_leftovers(folder.name()).await {
         Ok(true) => {
             write_down(folder, Vec::new(), &Ok(()));
-            Ok(false)
+            Ok(Destroyed::Leftovers)
         }
         Err(error) if error.kind == ErrorKind::Cleanup => {
             write_down(folder, Vec::new(), &Err(error.clone()));
@@ -120,12 +130,12 @@ fn write_down(folder: &ClusterFolder, targets: Vec<serde_json::Value>, outcome: 
 
 /// What came of a supervisor that went away instead of answering: another destroyed it at the same time, or it was
 /// killed a moment ago and its threads still hold what it held. `None` if that does not show soon.
-async fn after_the_loss(folder: &ClusterFolder) -> Option<Result<bool>> {
+async fn after_the_loss(folder: &ClusterFolder) -> Option<Result<Destroyed>> {
     const LOOKS: u32 = 100;
     const INTERVAL: Duration = Duration::from_millis(10);
     for _ in 0..LOOKS {
         match folder.reach() {
-            Ok(Reached::Nobody) => return Some(Ok(true)),
+            Ok(Reached::Nobody) => return Some(Ok(Destroyed::Live)),
             Ok(Reached::Dead(state)) => return Some(clear_up(folder, state.as_ref()).await),
             _ => tokio::time::sleep(INTERVAL).await,
         }

@@ -18,7 +18,7 @@ mod sessions;
 mod state;
 
 pub use audit::{Audit, Entry, Status};
-pub use client::{Connection, Events, RemotePort, connect, destroy};
+pub use client::{Connection, Destroyed, Events, RemotePort, connect, destroy};
 pub use folder::ClusterFolder;
 pub use launch::{Launch, start};
 pub use protocol::Info;

@@ -10,6 +10,11 @@ fn an_unknown_name_among_valid_ones_is_an_error_and_nothing_is_done() {
     error: there is no node `n9`
     help: did you mean `n1`? the nodes are n1, n2, n3
     ");
+    let ended = up.run(&["partition", "n1,n8", "n2", "m*"]).with(2);
+    insta::assert_snapshot!(ended.stderr, @"
+    error: there are no nodes `n8`, `m*`
+    help: the nodes are n1, n2, n3
+    ");
     for args in [
         &["partition", "n1,nx"][..],
         &["partition", "n1,", "n2"],
@@ -45,6 +50,49 @@ fn what_makes_no_sense_is_refused_before_anything_is_looked_for() {
         let ended = place().blockade(args).with(2);
         assert!(ended.stdout.is_empty() && ended.stderr.starts_with("error: "), "{args:?}: {}", ended.stderr);
     }
+}
+
+#[test]
+fn what_is_holy_is_in_no_partition_and_not_neutral() {
+    let up = Up { place: place() };
+    up.place.write("blockade.yaml", "nodes: { n1: {}, n2: { holy: true, neutral: true } }\n");
+    let ended = up.run(&["up", "--runtime", "sim"]).with(2);
+    assert!(ended.stderr.contains("holy") && ended.stderr.contains("neutral"), "{}", ended.stderr);
+    up.place.write("blockade.yaml", "nodes: { n1: {}, n2: { holy: true }, n3: {} }\n");
+    up.run(&["up", "--runtime", "sim"]).with(0);
+    for groups in [&["n2"][..], &["n1", "n2,n3"], &["*"]] {
+        let ended = up.run(&[&["partition"], groups].concat()).with(2);
+        insta::allow_duplicates! { insta::assert_snapshot!(ended.stderr, @"error: n2 is holy: it may not be named in a partition"); }
+    }
+    up.place.write("s.rhai", "partition([[\"n1\", \"n2\"]]);");
+    let ended = up.run(&["run", "s.rhai", "--attach"]).with(2);
+    assert!(ended.stderr.contains("n2 is holy: it may not be named in a partition"), "{}", ended.stderr);
+    assert_eq!(up.run(&["faults"]).with(0).stderr, "no faults\n");
+    up.says(&["partition", "-z"]);
+}
+
+#[test]
+fn only_docker_takes_in_containers() {
+    let up = Up::on("sim");
+    let ended = up.run(&["add", "web", "db"]).with(2);
+    insta::assert_snapshot!(ended.stderr, @"
+    error: only the docker runtime takes in containers, and this is sim
+    help: bring the cluster up with --runtime docker
+    ");
+    assert_eq!(up.says(&["status", "--json"]).matches("\"name\"").count(), 3);
+}
+
+#[test]
+fn what_is_asked_and_done_is_told_to_who_wants_to_know() {
+    let up = Up::on("sim");
+    assert_eq!(up.run(&["stop", "n1"]).with(0).stderr, "");
+    let told = up.run(&["-v", "stop", "n2"]).with(0);
+    assert_eq!(told.stdout, "f2: stop n2\n");
+    assert!(told.stderr.contains("Stop { nodes: [\"n2\"] }") && told.stderr.contains("took="), "{}", told.stderr);
+    assert!(!told.stderr.contains('\u{1b}') && !told.stderr.contains("answer="), "{}", told.stderr);
+    assert!(up.run(&["status", "-D"]).with(0).stderr.contains("answer="));
+    let log = up.place.read(".blockade/clusters/c1/supervisor.log");
+    assert!(log.contains("Stop { nodes: [\"n2\"] }"), "{log}");
 }
 
 #[test]

@@ -94,12 +94,36 @@ fn a_fault_for_a_time_heals_by_itself_and_others_stand() {
 #[test]
 fn chance_is_told_and_can_be_had_again() {
     let up = Up::on("sim");
-    let drawn = up.run(&["partition", "-z"]).with(0);
-    let seed = drawn.stderr.strip_prefix("seed ").unwrap().trim().to_owned();
-    let again = up.says(&["partition", "--random", "--seed", &seed]);
-    assert_eq!(again.strip_prefix("f2: "), drawn.stdout.strip_prefix("f1: "));
-    let stopped = up.run(&["stop", "n1", "n2", "--random", "--seed", "3"]).with(0);
-    assert_eq!((stopped.stdout.as_str(), stopped.stderr.as_str()), ("f3: stop n1\n", "seed 3\n"));
+    let stopped = up.run(&["stop", "n1", "n2", "--random"]).with(0);
+    let seed = stopped.stderr.strip_prefix("seed ").unwrap().trim().to_owned();
+    let again = up.says(&["stop", "n1", "n2", "--random", "--seed", &seed]);
+    assert_eq!(again.strip_prefix("f2: "), stopped.stdout.strip_prefix("f1: "));
+    up.says(&["start", "--all"]);
+    assert_eq!(
+        up.says(&["partition", "--random", "--seed", "3"]),
+        up.says(&["faults"]).replace("ID  FAULT\nf3  ", "f3: ")
+    );
+}
+
+#[test]
+fn a_random_partition_has_from_one_to_as_many_groups_as_nodes_and_one_is_a_join() {
+    let up = Up::on("sim");
+    let mut counts = std::collections::BTreeSet::new();
+    for seed in (0..100).map(|seed: u32| seed.to_string()) {
+        let drawn = up.run(&["partition", "-z", "--seed", &seed]).with(0);
+        let in_force = up.run(&["faults"]).with(0);
+        if drawn.stderr.contains("a single group: no partition") {
+            assert_eq!(in_force.stderr, "no faults\n");
+            counts.insert(1);
+        } else {
+            assert_eq!(in_force.stdout.matches("partition").count(), 1);
+            counts.insert(drawn.stdout.matches('{').count());
+        }
+        if counts.len() == 3 {
+            break;
+        }
+    }
+    assert_eq!(counts.into_iter().collect::<Vec<_>>(), [1, 2, 3]);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `up`, `destroy`, and what is left when a supervisor does not come to its end.
 
-use super::up::{Up, is_gone, place, until};
-use std::fs::read_dir;
+use super::up::{Up, is_gone, only_the_trail_is_left, place, until};
 
 #[test]
 fn up_shows_the_nodes_and_destroy_leaves_nothing() {
@@ -18,8 +17,7 @@ fn up_shows_the_nodes_and_destroy_leaves_nothing() {
         assert_eq!(up_folder.says(&["status"]), up.stdout);
         let supervisor = up_folder.supervisor();
         assert_eq!(up_folder.says(&["destroy"]), "");
-        let left: Vec<_> = read_dir(up_folder.place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["blockade.yaml"]);
+        only_the_trail_is_left(&up_folder.place);
         until(|| is_gone(supervisor));
     }
 }
@@ -75,7 +73,8 @@ fn an_up_that_fails_says_why_and_leaves_nothing() {
     place.write("blockade.yaml", "nodes:\n  n1: { command: no-such-program-anywhere }\n");
     let ended = place.blockade(&["-n", "c1", "up"]).with(3);
     assert!(ended.stderr.contains("no-such-program-anywhere"), "{}", ended.stderr);
-    assert!(!place.path().join(".blockade").exists());
+    only_the_trail_is_left(&place);
+    std::fs::remove_dir_all(place.path().join(".blockade")).unwrap();
     place.write("blockade.yaml", "nodes:\n  n1: { comand: sleep }\n");
     let ended = place.blockade(&["-n", "c1", "up"]).with(2);
     assert!(ended.stderr.contains("did you mean `command`?"), "{}", ended.stderr);
@@ -103,7 +102,7 @@ fn destroy_ends_an_up_that_is_still_waiting_for_its_nodes() {
     place.blockade(&["-n", "c1", "destroy"]).with(0);
     let up = super::common::ended(up.unwrap().wait_with_output().unwrap()).with(130);
     insta::assert_snapshot!(up.stderr, @"error: interrupted while the cluster was coming up");
-    assert!(!place.path().join(".blockade").exists());
+    only_the_trail_is_left(&place);
 }
 
 #[test]
@@ -115,15 +114,15 @@ fn a_killed_supervisor_takes_the_nodes_with_it_and_is_told_of_until_the_next_up(
         up.kill_supervisor();
         let ended = up.run(&["status"]).with(3);
         insta::allow_duplicates! { insta::assert_snapshot!(ended.stderr.replace(&pid, "PID"), @"
-        error: the cluster `c1` has died: its supervisor (process PID) is gone, and its nodes with it
+        error: the cluster `c1` has died: its supervisor (process PID) is gone; its nodes are gone with it
         help: `blockade up` starts it anew, `blockade destroy` removes its files
         "); }
         up.run(&["up", "--runtime", runtime]).with(0);
         assert_eq!(up.run(&["faults"]).with(0).stderr, "no faults\n");
         up.kill_supervisor();
         let ended = up.run(&["destroy"]).with(0);
-        assert_eq!(ended.stderr, "the cluster `c1` had died; its files are removed\n");
-        assert!(!up.place.path().join(".blockade").exists());
+        assert_eq!(ended.stderr, "the cluster `c1` had died; what it had left is removed\n");
+        only_the_trail_is_left(&up.place);
         up.run(&["destroy"]).with(2);
     }
 }
@@ -134,5 +133,5 @@ fn a_supervisor_that_is_told_to_end_removes_everything() {
     let supervisor = up.supervisor();
     rustix::process::kill_process(supervisor, rustix::process::Signal::TERM).unwrap();
     until(|| is_gone(supervisor));
-    assert!(!up.place.path().join(".blockade").exists());
+    only_the_trail_is_left(&up.place);
 }

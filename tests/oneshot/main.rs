@@ -6,9 +6,11 @@
 mod common;
 
 mod arguments;
+mod chaos;
 mod doctor;
 mod faults;
 mod life;
 mod nodes;
 mod sessions;
+mod trail;
 mod up;

@@ -68,3 +68,21 @@ fn logs_print_what_a_node_wrote() {
     let value: Value = serde_json::from_str(&up.says(&["logs", "n1", "--json"])).unwrap();
     assert_eq!(value["log"], "one\ntwo\n");
 }
+
+#[test]
+fn a_log_is_followed_until_its_node_ends() {
+    use std::io::{BufRead, BufReader};
+    let up = Up { place: super::up::place() };
+    up.place.write("blockade.yaml", "nodes:\n  n1: { command: sh -c 'while echo tick; do sleep 0.02; done' }\n");
+    up.run(&["up", "--runtime", "netns"]).with(0);
+    let mut follower = up.place.start(&["-n", "c1", "logs", "n1", "--follow"]);
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    assert!(lines.by_ref().take(5).all(|line| line.unwrap() == "tick"));
+    up.says(&["stop", "n1"]);
+    assert!(lines.all(|line| line.unwrap() == "tick"));
+    assert_eq!(follower.wait().unwrap().code(), Some(0));
+    let all = up.says(&["logs", "n1"]);
+    assert_eq!(up.says(&["logs", "n1", "-f"]), all);
+    assert_eq!(up.says(&["logs", "n1", "-f", "--last", "2"]), "tick\ntick\n");
+    up.run(&["logs", "n1", "-f", "--json"]).with(2);
+}

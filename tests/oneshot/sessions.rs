@@ -76,6 +76,6 @@ async fn a_supervisor_that_dies_fails_every_call_with_what_is_known() {
     for _ in 0..2 {
         let error = session.port.call(Command::Heal { which: Selection::All }).await.unwrap_err();
         assert_eq!(error.kind.exit_code(), 3);
-        insta::allow_duplicates! { insta::assert_snapshot!(error.message.replace(&pid, "PID"), @"the cluster `c1` has died: its supervisor (process PID) is gone, and its nodes with it"); }
+        insta::allow_duplicates! { insta::assert_snapshot!(error.message.replace(&pid, "PID"), @"the cluster `c1` has died: its supervisor (process PID) is gone; its nodes are gone with it"); }
     }
 }

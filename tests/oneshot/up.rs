@@ -67,6 +67,15 @@ pub fn place() -> Place {
     place
 }
 
+/// Of a cluster that is gone, nothing but the audit trail stays.
+pub fn only_the_trail_is_left(place: &Place) {
+    let names = |folder: &str| -> Vec<_> {
+        let entries = std::fs::read_dir(place.path().join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    assert_eq!((names(".blockade"), names(".blockade/audit")), (vec!["audit".into()], vec!["c1.jsonl".into()]));
+}
+
 /// Whether a process has ended; whose parent is gone leaves a zombie to an init that may be slow.
 pub fn is_gone(pid: rustix::process::Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));

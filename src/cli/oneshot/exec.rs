@@ -71,6 +71,9 @@ pub struct Logs {
     /// Only the last so many lines
     #[arg(long, value_name = "N")]
     last: Option<usize>,
+    /// Go on with what the node writes, until its program ends
+    #[arg(short, long, conflicts_with = "json")]
+    follow: bool,
     #[command(flatten)]
     format: Format,
 }
@@ -78,6 +81,11 @@ pub struct Logs {
 impl Logs {
     pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
         let node = one(remote, &self.node)?;
+        if self.follow {
+            // A reader that has gone away has read enough.
+            let hear = |text: &str| show::piece(text).is_ok();
+            return remote.0.port.follow(&node, self.last, hear).await.map(|()| Shown::default());
+        }
         match remote.call(Command::Logs { node: node.clone(), last: self.last }).await? {
             Reply::Logs(log) if self.format.json => show::json(&serde_json::json!({ "name": node, "log": log })),
             Reply::Logs(log) => Ok(Shown::results(log)),

@@ -1,6 +1,6 @@
 //! Faults that stand until they are healed: cuts, halts, and what will shape links.
 
-use super::targets::{Seed, Targets, group, parties};
+use super::targets::{Seed, Targets, groups, parties};
 use super::{Format, Remote, Shown, odd, show};
 use crate::cli::setup;
 use crate::cluster::Cluster;
@@ -27,6 +27,12 @@ impl Common {
         let command = Command::Inject { fault, for_us: self.for_us };
         shown(remote.call(command).await?, told, self.format)
     }
+
+    /// Cuts into these groups, in place of the partition in force.
+    async fn replace(self, remote: &Remote, groups: Vec<Vec<String>>, told: String) -> Result<Shown> {
+        let command = Command::Replace { fault: Fault::Partition { groups }, for_us: self.for_us };
+        shown(remote.call(command).await?, told, self.format)
+    }
 }
 
 fn shown(reply: Reply, told: String, format: Format) -> Result<Shown> {
@@ -43,7 +49,7 @@ pub struct Partition {
     /// reaches both
     #[arg(value_name = "GROUP", required_unless_present = "random", conflicts_with = "random")]
     groups: Vec<String>,
-    /// Into random groups
+    /// Into random groups, of as many as there are nodes at most; into a single one is no partition: as `join`
     #[arg(short = 'z', long)]
     random: bool,
     #[command(flatten)]
@@ -55,25 +61,30 @@ pub struct Partition {
 impl Partition {
     pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
         let cluster = remote.cluster();
-        let (groups, told) = if self.random {
-            let (seed, told) = self.seed.draw()?;
-            (random_groups(cluster, seed)?, told)
-        } else {
-            (self.groups.iter().map(|list| group(cluster, list)).collect::<Result<_>>()?, String::new())
-        };
-        let command = Command::Replace { fault: Fault::Partition { groups }, for_us: self.common.for_us };
-        shown(remote.call(command).await?, told, self.common.format)
+        if !self.random {
+            let groups = groups(cluster, &self.groups)?;
+            return self.common.replace(remote, groups, String::new()).await;
+        }
+        let (seed, told) = self.seed.draw()?;
+        let groups = random_groups(cluster, seed)?;
+        if groups.len() > 1 {
+            return self.common.replace(remote, groups, told).await;
+        }
+        let shown = join(remote, self.common.format).await?;
+        Ok(Shown { messages: format!("{told}a single group: no partition\n{}", shown.messages), ..shown })
     }
 }
 
-/// Neutral and holy nodes belong to no side.
+/// From one group to as many as there are nodes, each number equally likely. Neutral and holy nodes belong to no side.
 fn random_groups(cluster: &Cluster, seed: u64) -> Result<Vec<Vec<String>>> {
     let sided: Vec<&str> =
         cluster.nodes.iter().filter(|node| !node.neutral && !node.holy).map(|node| node.name.as_str()).collect();
-    if sided.len() < 2 {
-        return Err(Error::usage("a random partition needs at least two nodes that are neither neutral nor holy"));
+    if sided.is_empty() {
+        return Err(Error::usage("a random partition needs nodes that are neither neutral nor holy"));
     }
-    let groups = Stream::root(seed).partition(sided.len());
+    let mut stream = Stream::root(seed);
+    let count = 1 + stream.index(sided.len());
+    let groups = stream.groups(sided.len(), count);
     Ok(groups.into_iter().map(|group| group.into_iter().map(|node| sided[node].to_owned()).collect()).collect())
 }
 

@@ -45,6 +45,12 @@ impl Shown {
     }
 }
 
+/// Prints a part of a result that goes on.
+pub(super) fn piece(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
 /// A value as JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<Shown> {
     let text = serde_json::to_string_pretty(value);
@@ -56,18 +62,27 @@ pub(super) fn status(lines: &[NodeStatus], format: Format) -> Result<Shown> {
     if format.json {
         return json(&lines);
     }
+    let is_late = lines.iter().any(|line| line.gap_us.is_some());
     let row = |line: &NodeStatus| {
-        [
+        let mut row = vec![
             line.name.clone(),
             line.container_id.chars().take(ID_SHOWN).collect(),
             state(line.status).to_owned(),
             line.ip_address.clone().unwrap_or_default(),
             line.network_state.clone(),
             line.partition.as_ref().map(|value| value.to_string().replace('"', "")).unwrap_or_default(),
-        ]
+        ];
+        row.extend(is_late.then(|| line.gap_us.map(gap).unwrap_or_default()));
+        row
     };
-    let head = ["NODE", "CONTAINER ID", "STATUS", "IP", "NETWORK", "PARTITION"];
+    let mut head = vec!["NODE", "CONTAINER ID", "STATUS", "IP", "NETWORK", "PARTITION"];
+    head.extend(is_late.then_some("GAP"));
     Ok(Shown::results(table(&head, lines.iter().map(row))))
+}
+
+/// For how long a node ran without its faults after its start.
+fn gap(gap_us: u64) -> String {
+    format!("{:.1} ms", gap_us as f64 / 1e3)
 }
 
 fn state(state: RunState) -> &'static str {
@@ -106,9 +121,9 @@ pub(super) fn healed(faults: &[FaultInfo], format: Format) -> Result<Shown> {
 }
 
 /// Columns without lines between them, as terminals and `awk` like them.
-fn table<const N: usize>(head: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+pub(super) fn table<R: Into<comfy_table::Row>>(head: &[&str], rows: impl Iterator<Item = R>) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(head);
+    table.load_style(presets::NOTHING).set_header(head.iter().copied());
     table.add_rows(rows);
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));

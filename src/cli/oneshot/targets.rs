@@ -1,7 +1,7 @@
 //! Which nodes a command is about: names, globs, `--all` or `--random`. Pure, but for a fresh seed.
 
 use crate::cli::setup;
-use crate::cluster::{Cluster, select};
+use crate::cluster::{Cluster, select_all};
 use crate::fault::Party;
 use crate::script::random::Stream;
 use crate::{Error, Result};
@@ -59,21 +59,29 @@ impl Targets {
 
 /// The nodes that names and globs mean, each once, in the cluster's order.
 pub(super) fn nodes<'a>(cluster: &Cluster, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
-    let mut chosen = Vec::new();
-    for name in names {
-        chosen.extend(select(cluster.names(), name)?);
-    }
-    Ok(cluster.names().filter(|name| chosen.contains(name)).map(str::to_owned).collect())
+    Ok(select_all(cluster.names(), names)?.into_iter().map(str::to_owned).collect())
+}
+
+/// The groups of `a,b c,d`.
+pub(super) fn groups(cluster: &Cluster, lists: &[String]) -> Result<Vec<Vec<String>>> {
+    let groups: Vec<Vec<&str>> = lists.iter().map(|list| members(list)).collect::<Result<_>>()?;
+    // All at once, so that all that is wrong is named at once.
+    select_all(cluster.names(), groups.iter().flatten().copied())?;
+    groups.into_iter().map(|group| nodes(cluster, group.into_iter())).collect()
 }
 
 /// The nodes of `a,b,c`.
-pub(super) fn group(cluster: &Cluster, list: &str) -> Result<Vec<String>> {
+fn group(cluster: &Cluster, list: &str) -> Result<Vec<String>> {
+    nodes(cluster, members(list)?.into_iter())
+}
+
+fn members(list: &str) -> Result<Vec<&str>> {
     let names: Vec<&str> = list.split(',').map(str::trim).collect();
     if names.iter().any(|name| name.is_empty()) {
         return Err(Error::usage(format!("a name is missing in the group `{list}`"))
             .help("write a group as names with commas between them, `n1,n2`"));
     }
-    nodes(cluster, names.into_iter())
+    Ok(names)
 }
 
 /// The ends of links of `a,b` or `world`.

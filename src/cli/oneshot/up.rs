@@ -6,7 +6,7 @@ use crate::cli::place::Place;
 use crate::cli::setup;
 use crate::cluster::RuntimeKind;
 use crate::runtime::Options;
-use crate::supervisor::{self, Launch};
+use crate::supervisor::{self, Destroyed, Launch};
 use clap::Args;
 use std::collections::BTreeMap;
 
@@ -53,13 +53,19 @@ pub struct Destroy {
 impl Destroy {
     pub(super) async fn run(self, place: &Place) -> Result<Shown> {
         let folder = place.folder()?;
-        let was_alive = supervisor::destroy(&folder).await?;
-        match was_alive {
+        let (destroyed, name) = (supervisor::destroy(&folder).await?, folder.name());
+        match destroyed {
             _ if self.format.json => {
-                show::json(&serde_json::json!({ "destroyed": folder.name(), "was_alive": was_alive }))
+                let was_alive = destroyed == Destroyed::Live;
+                show::json(&serde_json::json!({ "destroyed": name, "was_alive": was_alive }))
             }
-            true => Ok(Shown::default()),
-            false => Ok(Shown::message(&format!("the cluster `{}` had died; its files are removed", folder.name()))),
+            Destroyed::Live => Ok(Shown::default()),
+            Destroyed::Dead => {
+                Ok(Shown::message(&format!("the cluster `{name}` had died; what it had left is removed")))
+            }
+            Destroyed::Leftovers => {
+                Ok(Shown::message(&format!("no cluster `{name}` is up; containers of one are removed")))
+            }
         }
     }
 }

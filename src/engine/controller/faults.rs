@@ -8,6 +8,12 @@ use crate::plan::{self, Ruleset};
 use crate::{Error, Result};
 use std::collections::BTreeSet;
 
+/// Whether links can be delayed, made lossy and so on, by the script's word for it.
+pub fn shaping(verb: &str) -> Result<()> {
+    Err(Error::machine(format!("{verb}() cannot shape links yet in this version of blockade"))
+        .help("cuts, pauses, stops and kills work; shaping comes with a later version"))
+}
+
 impl Controller {
     pub(super) async fn inject(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
         self.admit(&fault)?;
@@ -44,8 +50,7 @@ impl Controller {
             self.at(name)?;
         }
         if let Fault::Degrade { verb, .. } = fault {
-            return Err(Error::machine(format!("{verb}() cannot shape links yet in this version of blockade"))
-                .help("cuts, pauses, stops and kills work; shaping comes with a later version"));
+            shaping(verb)?;
         }
         let holy = self.members.iter().find(|member| member.holy && fault.names().contains(&member.name.as_str()));
         match (holy, fault) {

@@ -24,10 +24,12 @@ impl Controller {
             return Ok(());
         }
         self.lives[node] = life;
-        self.dying.remove(&node);
         self.nodes[node] = RunState::Up;
         self.recorder.record_engine(EventBody::NodeUp { node: self.name(node), gap_us })?;
-        self.undone(node, NodeAction::Restart)
+        let over = self.undone(node, NodeAction::Restart);
+        // Whatever it was to die of, it has.
+        self.dying.remove(&node);
+        over
     }
 
     /// Somebody else froze a program.

@@ -76,8 +76,7 @@ impl Inner {
         let id = self.create(&name, self.spec().node(member.index, &holder)).await.map_err(named)?;
         if let Some(files) = self.spec().files(member.index)? {
             let options = UploadToContainerOptions { path: "/".to_owned(), ..UploadToContainerOptions::default() };
-            let uploaded =
-                self.docker.upload_to_container(&id, Some(options), bollard::body_full(files.into())).await;
+            let uploaded = self.docker.upload_to_container(&id, Some(options), bollard::body_full(files.into())).await;
             uploaded.or_cannot(|| "write its files".to_owned()).map_err(named)?;
         }
         member.set_id(Which::Container, Some(id));

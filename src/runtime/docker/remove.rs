@@ -75,7 +75,8 @@ impl Inner {
         }
         let mut troubles = Vec::new();
         while let Some(outcome) = tasks.join_next().await {
-            troubles.extend(outcome.unwrap_or_else(|crash| vec![Error::machine(format!("a removal crashed: {crash}"))]));
+            troubles
+                .extend(outcome.unwrap_or_else(|crash| vec![Error::machine(format!("a removal crashed: {crash}"))]));
         }
         troubles
     }
@@ -104,7 +105,9 @@ pub(super) async fn make_room(inner: &Inner) -> Result<()> {
     let owner = found.iter().chain(&networks).map(|found| found.labels.owner).find(|owner| is_at_work(*owner));
     if let Some(owner) = owner {
         return Err(Error::usage(format!("a cluster `{name}` is up already: process {} looks after it", owner.pid))
-            .help("`blockade run --attach` joins it, `blockade destroy` removes it; another one needs another --name"));
+            .help(
+                "`blockade run --attach` joins it, `blockade destroy` removes it; another one needs another --name",
+            ));
     }
     if found.is_empty() && networks.is_empty() {
         return Ok(());
@@ -195,7 +198,8 @@ async fn remove_rest(docker: &Docker, name: &str, wanted: impl Fn(&Found) -> boo
 
 /// Nodes first, so that none is left in a network that somebody has removed.
 async fn remove_containers(docker: &Docker, found: Vec<Found>) -> Vec<Error> {
-    let (nodes, others): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| found.labels.role == Role::Node);
+    let (nodes, others): (Vec<Found>, Vec<Found>) =
+        found.into_iter().partition(|found| found.labels.role == Role::Node);
     let mut troubles = Vec::new();
     for group in [nodes, others] {
         let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));

@@ -72,7 +72,10 @@ impl Inner {
         if member.state() == State::Paused {
             self.thaw(member).await?;
         }
-        if tokio::time::timeout(Duration::from_micros(member.node.stop.within_us), self.down_at_last(member)).await.is_ok() {
+        if tokio::time::timeout(Duration::from_micros(member.node.stop.within_us), self.down_at_last(member))
+            .await
+            .is_ok()
+        {
             return Ok(());
         }
         self.send(member, Signal::KILL).await?;

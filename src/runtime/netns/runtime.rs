@@ -13,7 +13,7 @@ use crate::agent::{Agent, Notifications};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
 use crate::plan::{Interfaces, Ruleset};
-use crate::runtime::{ready, Applied, Notice, Notices, Place, Runtime};
+use crate::runtime::{Applied, LogPieces, Notice, Notices, Place, Runtime, ready};
 use crate::signal::Signal;
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
@@ -230,6 +230,13 @@ impl Inner {
         log::read(&path, last).map_err(|error| Error::machine(format!("cannot read {}: {error}", path.display())))
     }
 
+    fn follow(self: &Arc<Self>, node: usize, last: Option<usize>) -> LogPieces {
+        let (inner, life) = (Arc::downgrade(self), lock(&self.lives)[node]);
+        log::follow(self.log_path(node), last, move || {
+            inner.upgrade().is_none_or(|inner| inner.ended(node).is_some() || lock(&inner.lives)[node] != life)
+        })
+    }
+
     async fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Result<Applied> {
         let plans = rulesets.into_iter().map(|(node, ruleset)| (self.name(node), ruleset)).collect();
         let applied = self.agent.call(ApplyPlans { plans }).await?;
@@ -350,6 +357,10 @@ impl Runtime for Netns {
 
     fn logs(&self, node: usize, last: Option<usize>) -> Job<String> {
         self.job(move |inner| async move { inner.log(node, last) })
+    }
+
+    fn follow(&self, node: usize, last: Option<usize>) -> Job<LogPieces> {
+        self.job(move |inner| async move { Ok(inner.follow(node, last)) })
     }
 
     fn tcp(&self, node: usize, port: u16) -> Job<bool> {

@@ -1,0 +1,67 @@
+//! `add`: containers that others started become nodes.
+
+use super::{Format, Remote, Shown, odd, show};
+use crate::Result;
+use crate::cli::place::Place;
+use crate::cluster::{Cluster, RuntimeKind};
+use crate::engine::{Command, NodeStatus, Reply};
+use crate::runtime::Options;
+use crate::supervisor::{self, Launch};
+use clap::Args;
+use std::collections::BTreeMap;
+
+/// Takes in containers.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// Containers, by name or id
+    #[arg(value_name = "CONTAINER", required = true)]
+    containers: Vec<String>,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Add {
+    /// Takes them into the cluster that is up; where none is, into one of such containers alone.
+    pub(super) async fn run(self, place: &Place, is_new: bool) -> Result<Shown> {
+        let folder = place.folder()?;
+        let shown = match supervisor::connect(&folder, None).await {
+            Ok(connection) => self.take_in(&Remote(connection)).await,
+            Err(error) => Err(error),
+        };
+        if shown.is_err() && is_new {
+            // It holds nothing; the error of what was wanted is the one to tell.
+            let _removed = supervisor::destroy(&folder).await;
+        }
+        shown
+    }
+
+    async fn take_in(self, remote: &Remote) -> Result<Shown> {
+        let added = match remote.call(Command::Add { containers: self.containers }).await? {
+            Reply::Added(added) => added,
+            other => return Err(odd(&other)),
+        };
+        let lines = match remote.call(Command::Status).await? {
+            Reply::Status(lines) => lines,
+            other => return Err(odd(&other)),
+        };
+        let lines: Vec<NodeStatus> = lines.into_iter().filter(|line| added.contains(&line.name)).collect();
+        show::status(&lines, self.format)
+    }
+}
+
+/// Where no cluster of this name is, starts one without nodes, for containers to come. Says whether it did.
+pub(super) fn start(place: &Place) -> Result<bool> {
+    let folder = place.folder()?;
+    if !folder.is_free()? {
+        return Ok(false);
+    }
+    let launch = Launch {
+        cluster: Cluster::of_containers(folder.name()),
+        kind: RuntimeKind::Docker,
+        params: BTreeMap::new(),
+        seed: 0,
+        options: Options::default(),
+        debug: place.debug,
+    };
+    supervisor::start(&folder, launch).map(|()| true)
+}
