@@ -1,7 +1,7 @@
 //! Which cluster a command is about: the flags that all commands share, and what follows from them.
 
 use crate::cluster::{self, Cluster, RuntimeKind, Variables};
-use crate::kernel::address::used_subnets;
+use crate::runtime::Here;
 use crate::supervisor::ClusterFolder;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -48,8 +48,8 @@ impl Place {
             .map_err(|error| Error::usage(format!("cannot read the cluster file {}: {error}", path.display())))?;
         let env = |name: &str| std::env::var(name).ok();
         let name = self.name()?;
-        let used = if kind == Some(RuntimeKind::Sim) { Vec::new() } else { used_subnets()? };
-        let cluster = cluster::load(&path, &text, &Variables { name: &name, seed, params, env: &env, used: &used })?;
+        let variables = Variables { name: &name, seed, params, env: &env, kind, surroundings: &Here };
+        let cluster = cluster::load(&path, &text, &variables)?;
         Ok((cluster, text))
     }
 }

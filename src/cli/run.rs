@@ -75,6 +75,7 @@ fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, Stri
         return Setup::standing(script, Attached::open(&place.folder()?)?);
     }
     let setup = setup::load(place, &args.common.script, seed, params, args.runtime)?;
+    crate::runtime::prepare(setup.kind, &setup.cluster)?;
     if !args.keep || setup.kind == RuntimeKind::Sim {
         return Ok(setup);
     }

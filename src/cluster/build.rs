@@ -4,7 +4,8 @@
 
 use super::addressing;
 use super::expand::unknown_node;
-use super::model::Cluster;
+use super::model::{Cluster, RuntimeKind};
+use super::placing;
 use super::read::Reader;
 use super::spec::{NodeSpec, Spec};
 use super::texts::Texts;
@@ -38,9 +39,10 @@ pub(super) fn build(reader: &Reader<'_>, spec: &Spec, path: &Path, variables: &V
     let members = members(reader, &spec.nodes);
     reader.finish()?;
     let links = links(reader, &members);
-    let network = addressing::network(reader, &spec.network, &members, variables.used)?;
+    let kind = variables.kind.or(spec.runtime).unwrap_or_else(|| RuntimeKind::of_images(images(spec)));
+    let (network, taken) = placing::network(reader, &spec.network, &members, kind, variables.surroundings)?;
     reader.finish()?;
-    let addresses = addressing::addresses(reader, &network, &members);
+    let addresses = addressing::addresses(reader, &network, &members, &taken);
     reader.finish()?;
     let params = RefCell::default();
     let nodes = Texts::new(reader, &members, &addresses, variables, &params).nodes(&links);
@@ -53,6 +55,10 @@ pub(super) fn build(reader: &Reader<'_>, spec: &Spec, path: &Path, variables: &V
         nodes,
         params: params.into_inner(),
     })
+}
+
+fn images(spec: &Spec) -> bool {
+    spec.nodes.iter().any(|node| node.docker.image.is_some())
 }
 
 /// The nodes and their copies: `name`, or `name_1`, `name_2` and so on.

@@ -4,8 +4,8 @@
 //! what it says, and `build` makes nodes of it: copies, links, subnets, addresses, and at last the texts in which
 //! `${…}` stands. Whatever is wrong is found with its place in the file, as many things at once as can be told apart.
 //!
-//! Pure but for [`find`], which looks where the file is: text, parameters, the environment and the host's routes come
-//! in as arguments.
+//! Pure but for [`find`], which looks where the file is: text, parameters, the environment and what the host says of its
+//! networks come in as arguments.
 
 mod addressing;
 mod build;
@@ -13,10 +13,12 @@ mod expand;
 mod locate;
 mod model;
 mod order;
+mod placing;
 mod read;
 mod select;
 mod spec;
 mod subnet;
+mod surroundings;
 mod texts;
 mod tree;
 
@@ -29,9 +31,9 @@ pub use model::{
 };
 pub use select::{select, select_all};
 pub use subnet::{choose_v4, choose_v6};
+pub use surroundings::{External, Nowhere, Surroundings};
 
 use crate::error::Result;
-use ipnet::IpNet;
 use read::Reader;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,9 +49,10 @@ pub struct Variables<'a> {
     pub params: &'a BTreeMap<String, String>,
     /// The process's environment, for `${env:NAME}`.
     pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// Subnets that routes and interfaces of the host cover, so that none of them is chosen. A default route counts
-    /// for nothing.
-    pub used: &'a [IpNet],
+    /// The runtime that was asked for beside the file, and goes before what that says.
+    pub kind: Option<RuntimeKind>,
+    /// What there is already where the cluster is to be placed.
+    pub surroundings: &'a dyn Surroundings,
 }
 
 impl fmt::Debug for Variables<'_> {

@@ -40,6 +40,11 @@ pub enum RuntimeKind {
 impl RuntimeKind {
     /// All, with the names they are written with.
     pub const NAMES: [(&str, Self); 3] = [("docker", Self::Docker), ("netns", Self::Netns), ("sim", Self::Sim)];
+
+    /// The one for a cluster that asks for none: Docker where a node has an image, else network namespaces.
+    pub(super) fn of_images(any: bool) -> Self {
+        if any { Self::Docker } else { Self::Netns }
+    }
 }
 
 impl fmt::Display for RuntimeKind {
@@ -53,8 +58,8 @@ impl fmt::Display for RuntimeKind {
 pub struct Network {
     /// The nodes' IPv4 subnet.
     pub subnet: Ipv4Net,
-    /// The nodes' IPv6 subnet.
-    pub subnet6: Ipv6Net,
+    /// The nodes' IPv6 subnet; none where the kernel or an external network has no IPv6.
+    pub subnet6: Option<Ipv6Net>,
     /// Docker's network driver.
     pub driver: Driver,
     /// An existing Docker network to join instead of one of our own.
@@ -97,7 +102,7 @@ pub struct Node {
     pub ready: Option<Ready>,
     /// How it is stopped.
     pub stop: Stop,
-    /// Its addresses with their subnet's prefix: one of IPv4, then one of IPv6.
+    /// Its addresses with their subnet's prefix: one of IPv4, then one of IPv6 where its network has it.
     pub addresses: Vec<IpNet>,
     /// The hardware address of its interface.
     pub mac: Mac,
@@ -136,10 +141,11 @@ impl Node {
 pub struct Mac(pub [u8; 6]);
 
 impl Mac {
-    /// The locally administered address of a cluster's node, by its place in the cluster.
-    pub fn of_node(index: usize) -> Self {
-        let [.., a, b, c] = (index as u64 + 1).to_be_bytes();
-        Self([0x02, b'b', b'k', a, b, c])
+    /// The locally administered address of the node with this IPv4 address: the one that Docker's bridges derive, whose
+    /// older versions cannot be told another.
+    pub fn of(address: Ipv4Addr) -> Self {
+        let [a, b, c, d] = address.octets();
+        Self([0x02, 0x42, a, b, c, d])
     }
 
     /// The IPv6 link-local address that the kernel derives from it (RFC 4291, appendix A).
@@ -284,7 +290,7 @@ impl Cluster {
     pub fn of_containers(name: &str) -> Self {
         let network = Network {
             subnet: Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, 0), 24),
-            subnet6: Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 64),
+            subnet6: Some(Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 64)),
             driver: Driver::default(),
             external: None,
             flaky: None,
@@ -303,12 +309,12 @@ impl Cluster {
 
     /// The runtime: the file's, else Docker where a node has an image, else network namespaces.
     pub fn runtime_kind(&self) -> RuntimeKind {
-        let docker = self.nodes.iter().any(|node| node.docker.image.is_some());
-        self.runtime.unwrap_or(if docker { RuntimeKind::Docker } else { RuntimeKind::Netns })
+        let images = self.nodes.iter().any(|node| node.docker.image.is_some());
+        self.runtime.unwrap_or_else(|| RuntimeKind::of_images(images))
     }
 
     /// The addresses that stand for the world on the nodes' network: the first host of each subnet.
-    pub fn gateways(&self) -> [IpNet; 2] {
+    pub fn gateways(&self) -> Vec<IpNet> {
         super::subnet::gateways(self.network.subnet, self.network.subnet6)
     }
 

@@ -75,6 +75,12 @@ pub(super) fn prefix_for(nodes: usize) -> u8 {
     32_u8.saturating_sub(addresses.trailing_zeros() as u8)
 }
 
+/// How many nodes a subnet has room for beside the addresses that are taken in it.
+pub(super) fn room_beside(subnet: IpNet, taken: &BTreeSet<IpAddr>) -> u128 {
+    let taken = taken.iter().filter(|address| check(subnet, **address).is_ok());
+    room(subnet).saturating_sub(taken.count() as u128)
+}
+
 /// How many nodes a subnet has room for: all but its first address, the gateway and, in IPv4, the broadcast address.
 pub(super) fn room(subnet: IpNet) -> u128 {
     let bits = u32::from(subnet.max_prefix_len() - subnet.prefix_len());
@@ -83,8 +89,13 @@ pub(super) fn room(subnet: IpNet) -> u128 {
 }
 
 /// The addresses that stand for the world: the first host of each subnet.
-pub(super) fn gateways(subnet: Ipv4Net, subnet6: Ipv6Net) -> [IpNet; 2] {
-    [IpNet::V4(subnet), IpNet::V6(subnet6)].map(|subnet| at(subnet, 1))
+pub(super) fn gateways(subnet: Ipv4Net, subnet6: Option<Ipv6Net>) -> Vec<IpNet> {
+    families(subnet, subnet6).map(|subnet| at(subnet, 1)).collect()
+}
+
+/// IPv4, and IPv6 where there is any.
+pub(super) fn families(subnet: Ipv4Net, subnet6: Option<Ipv6Net>) -> impl Iterator<Item = IpNet> {
+    [IpNet::V4(subnet)].into_iter().chain(subnet6.map(IpNet::V6))
 }
 
 /// The address at an offset within a subnet, with the subnet's prefix.
@@ -97,9 +108,9 @@ fn at(subnet: IpNet, offset: u128) -> IpNet {
 }
 
 /// An address for each node: the one it asks for, else the next free one from the second host on.
-/// The subnet must have room for all, and what is asked for must have passed [`check`].
-pub(super) fn assign(subnet: IpNet, asked: &[Option<IpAddr>]) -> Vec<IpNet> {
-    let taken: BTreeSet<_> = asked.iter().flatten().copied().collect();
+/// The subnet must have room for all beside what is taken, and what is asked for must have passed [`check`].
+pub(super) fn assign(subnet: IpNet, asked: &[Option<IpAddr>], taken: &BTreeSet<IpAddr>) -> Vec<IpNet> {
+    let taken: BTreeSet<_> = asked.iter().flatten().chain(taken).copied().collect();
     let mut free = (2..).map(|offset| at(subnet, offset)).filter(|net| !taken.contains(&net.addr()));
     let mut next = || free.next().unwrap_or(subnet);
     asked.iter().map(|asked| asked.map_or_else(&mut next, |ip| IpNet::new_assert(ip, subnet.prefix_len()))).collect()
@@ -215,7 +226,7 @@ mod tests {
                     asked.push(granted);
                 }
                 prop_assert!(room(subnet) >= asked.len() as u128);
-                let given = assign(subnet, &asked);
+                let given = assign(subnet, &asked, &BTreeSet::new());
                 for (place, net) in given.iter().enumerate() {
                     prop_assert_eq!(net.prefix_len(), subnet.prefix_len());
                     prop_assert!(check(subnet, net.addr()).is_ok() && !given[..place].contains(net));

@@ -13,6 +13,7 @@ use crate::script::quantity::Problem;
 use ipnet::IpNet;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 /// What the texts of all nodes are made from.
@@ -24,6 +25,15 @@ pub(super) struct Texts<'a> {
     params: &'a RefCell<BTreeMap<String, String>>,
     /// What `${ip:NODE}` means.
     ips: BTreeMap<&'a str, String>,
+}
+
+/// Derived from the IPv4 address, which every node has.
+fn mac(addresses: &[IpNet]) -> Mac {
+    let v4 = addresses.iter().find_map(|net| match net.addr() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    });
+    Mac::of(v4.unwrap_or(Ipv4Addr::UNSPECIFIED))
 }
 
 impl<'a> Texts<'a> {
@@ -60,7 +70,7 @@ impl<'a> Texts<'a> {
             ready: spec.ready.as_ref().map(|ready| self.ready(member, ready)),
             stop: spec.stop,
             addresses: self.addresses[place].clone(),
-            mac: Mac::of_node(place),
+            mac: mac(&self.addresses[place]),
             user: spec.user.clone(),
             links: links.targets.iter().map(|target| self.members[*target].name.clone()).collect(),
             aliases: links.aliases.clone(),

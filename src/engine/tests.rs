@@ -4,7 +4,7 @@ use super::{
     Clock, Command, Controller, Ended, Event, EventBody, Exec, ExecOutput, Job, NodeAction, NodeStatus, Output, Owner,
     ProbeReply, Recorder, Reply, Selection, ready,
 };
-use crate::cluster::{self, Variables};
+use crate::cluster::{self, Nowhere, Variables};
 use crate::fault::{Fault, FaultId, LinkSet, Party};
 use crate::plan::{Interfaces, Ruleset};
 use crate::runtime::sim::Sim;
@@ -172,7 +172,14 @@ impl Test {
 
     /// Of the nodes, only the first so many are in the cluster at first.
     fn beside(text: &str, size: usize) -> Self {
-        let variables = Variables { name: "c", seed: 0, params: &BTreeMap::new(), env: &|_| None, used: &[] };
+        let variables = Variables {
+            name: "c",
+            seed: 0,
+            params: &BTreeMap::new(),
+            env: &|_| None,
+            kind: None,
+            surroundings: &Nowhere,
+        };
         let mut cluster = cluster::load("c.yaml".as_ref(), text, &variables).unwrap();
         let clock = Arc::new(Clock::simulated());
         let sim = Sim::new(&cluster, Arc::clone(&clock));

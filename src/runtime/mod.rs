@@ -5,10 +5,13 @@
 //! freeze a node.
 
 pub mod docker;
+mod here;
 pub mod netns;
 mod ready;
 pub mod sim;
 mod text;
+
+pub use here::Here;
 
 use crate::cluster::{Cluster, Node, RuntimeKind};
 use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};
@@ -196,6 +199,15 @@ pub trait Runtime: Send + Sync {
 fn interfaces(cluster: &Cluster) -> Vec<Interfaces> {
     let made = |node: &Node| Interfaces { addresses: node.all_addresses(), devices: vec!["eth0".to_owned()] };
     cluster.nodes.iter().map(made).collect()
+}
+
+/// Sees that what a cluster needs from elsewhere is there, before anything is created: Docker answers, and has the nodes'
+/// images. Called by the user's own process, because it may take long and shows its progress on stderr.
+pub fn prepare(kind: RuntimeKind, cluster: &Cluster) -> Result<()> {
+    match kind {
+        RuntimeKind::Docker => docker::connection::ask(async |docker| docker::images::prepare(&docker, cluster).await),
+        RuntimeKind::Netns | RuntimeKind::Sim => Ok(()),
+    }
 }
 
 /// What a runtime's nodes do by themselves.

@@ -70,7 +70,7 @@ mod tests {
     use super::super::host::{HostSettings, Interrupt};
     use super::super::table::BUILTINS;
     use super::*;
-    use crate::cluster::{Cluster, Variables};
+    use crate::cluster::{Cluster, Nowhere, Variables};
     use crate::engine::{Clock, Command, Job, Port, Recorder, Reply, ready};
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
@@ -90,7 +90,8 @@ mod tests {
 
     fn cluster() -> Cluster {
         let params = BTreeMap::new();
-        let variables = Variables { name: "test", seed: 1, params: &params, env: &|_| None, used: &[] };
+        let variables =
+            Variables { name: "test", seed: 1, params: &params, env: &|_| None, kind: None, surroundings: &Nowhere };
         crate::cluster::load(Path::new("c.yaml"), "nodes: { n1: }", &variables).unwrap()
     }
 

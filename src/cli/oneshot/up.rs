@@ -36,6 +36,7 @@ impl Up {
         let seed = self.seed.map_or_else(setup::fresh_seed, Ok)?;
         let (cluster, _) = place.load(None, seed, &params, self.runtime)?;
         let kind = self.runtime.unwrap_or_else(|| cluster.runtime_kind());
+        crate::runtime::prepare(kind, &cluster)?;
         supervisor::start(
             &place.folder()?,
             Launch { cluster, kind, params, seed, options: Options { force: self.force }, debug: place.debug },

@@ -5,6 +5,7 @@ use crate::cluster::model::Driver;
 use crate::cluster::read::Reader;
 use crate::cluster::subnet;
 use crate::cluster::tree::{Placed, Yaml};
+use crate::script::quantity::Problem;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// What the file says of the network.
@@ -13,7 +14,7 @@ pub(in crate::cluster) struct NetworkSpec {
     pub(in crate::cluster) subnet: Option<Placed<Ipv4Net>>,
     pub(in crate::cluster) subnet6: Option<Placed<Ipv6Net>>,
     pub(in crate::cluster) driver: Driver,
-    pub(in crate::cluster) external: Option<String>,
+    pub(in crate::cluster) external: Option<Placed<String>>,
     pub(in crate::cluster) flaky: Option<String>,
     pub(in crate::cluster) slow: Option<String>,
     pub(in crate::cluster) duplicate: Option<String>,
@@ -26,7 +27,7 @@ impl NetworkSpec {
     pub(super) fn read(reader: &Reader<'_>, yaml: &Yaml) -> Self {
         let Some(fields) = reader.fields(yaml, "`network`", &KEYS) else { return Self::default() };
         let text = |key: &str| fields.get(key).and_then(|yaml| reader.name(yaml, &format!("`{key}`")));
-        let text = |key: &str| text(key).map(|text| text.value);
+        let value = |key: &str| text(key).map(|text| text.value);
         Self {
             subnet: fields
                 .get("subnet")
@@ -40,12 +41,22 @@ impl NetworkSpec {
                 .get("driver")
                 .and_then(|yaml| choice(reader, yaml, "`driver`", &DRIVERS))
                 .unwrap_or_default(),
-            external: text("external"),
-            flaky: text("flaky"),
-            slow: text("slow"),
-            duplicate: text("duplicate"),
+            external: text("external").filter(|name| user_defined(reader, name)),
+            flaky: value("flaky"),
+            slow: value("slow"),
+            duplicate: value("duplicate"),
         }
     }
+}
+
+/// On Docker's own networks no container can be given an address.
+fn user_defined(reader: &Reader<'_>, name: &Placed<String>) -> bool {
+    let own = ["bridge", "host", "none"].contains(&name.value.as_str());
+    if own {
+        let message = format!("nodes cannot be given addresses on Docker's own network `{}`", name.value);
+        reader.report(&name.span, Problem::new(message, "name one that was made with `docker network create`"));
+    }
+    !own
 }
 
 fn usable<T: Copy + Into<IpNet>>(reader: &Reader<'_>, subnet: &Placed<T>) -> bool {

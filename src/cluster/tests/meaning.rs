@@ -36,7 +36,7 @@ fn a_node_without_keys_idles_with_addresses_and_the_usual_stop() {
             "10.66.0.2/24",
             "fd00:b10c:ade::2/64"
           ],
-          "mac": "02:62:6b:00:00:01",
+          "mac": "02:42:0a:42:00:02",
           "user": null,
           "links": [],
           "aliases": {},
@@ -111,7 +111,7 @@ fn every_key_of_a_node_in_a_namespace_is_read() {
         "10.9.0.11/24",
         "fd00:b10c:ade::2/64"
       ],
-      "mac": "02:62:6b:00:00:01",
+      "mac": "02:42:0a:09:00:0b",
       "user": "postgres",
       "links": [],
       "aliases": {},

@@ -5,15 +5,43 @@ mod files;
 mod meaning;
 mod nodes;
 mod robust;
+mod shared;
 
 use super::*;
 use crate::error::ErrorKind;
+use ipnet::IpNet;
 
-fn try_load(text: &str, params: &[(&str, &str)], used: &[IpNet]) -> Result<Cluster> {
+/// A host as a test wants it.
+struct Host {
+    used: Vec<IpNet>,
+    ipv6: bool,
+    /// The one network that exists, `shared`.
+    network: Option<External>,
+}
+
+impl Surroundings for Host {
+    fn used(&self, _: RuntimeKind) -> Result<Vec<IpNet>> {
+        Ok(self.used.clone())
+    }
+
+    fn ipv6(&self) -> bool {
+        self.ipv6
+    }
+
+    fn external(&self, name: &str) -> Result<Option<External>> {
+        Ok(self.network.clone().filter(|_| name == "shared"))
+    }
+}
+
+fn try_load_on(host: &Host, text: &str, params: &[(&str, &str)]) -> Result<Cluster> {
     let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let env = |name: &str| (name == "HOME").then(|| "/home/user".to_owned());
-    let variables = Variables { name: "test", seed: 7, params: &params, env: &env, used };
+    let variables = Variables { name: "test", seed: 7, params: &params, env: &env, kind: None, surroundings: host };
     load(Path::new("blockade.yaml"), text, &variables)
+}
+
+fn try_load(text: &str, params: &[(&str, &str)], used: &[IpNet]) -> Result<Cluster> {
+    try_load_on(&Host { used: used.to_vec(), ipv6: true, network: None }, text, params)
 }
 
 fn cluster(text: &str) -> Cluster {

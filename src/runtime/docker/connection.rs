@@ -30,6 +30,21 @@ pub async fn connect() -> Result<Docker> {
     new_enough((version.major_version, version.minor_version)).map(|()| docker)
 }
 
+/// Asks the daemon from a thread that may wait, whether it belongs to a runtime of tokio's or not.
+pub fn ask<T, F>(question: impl FnOnce(Docker) -> F + Send) -> Result<T>
+where
+    T: Send,
+    F: Future<Output = Result<T>>,
+{
+    let work = || {
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let tokio = tokio.map_err(|error| Error::machine(format!("cannot wait for Docker: {error}")))?;
+        tokio.block_on(async { question(connect().await?).await })
+    };
+    let answer = std::thread::scope(|scope| scope.spawn(work).join());
+    answer.unwrap_or_else(|_| Err(Error::machine("a question to Docker crashed")))
+}
+
 /// The socket that `DOCKER_HOST` names, else the usual one.
 pub fn socket(host: Option<&str>) -> Result<PathBuf> {
     match host.filter(|host| !host.is_empty()) {

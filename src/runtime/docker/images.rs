@@ -10,12 +10,10 @@ use futures_util::TryStreamExt;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Connects to the daemon and sees that every image is there, with progress on stderr. Called by the user's own process
-/// before anything is created.
-pub async fn prepare(cluster: &Cluster) -> Result<()> {
-    let docker = super::connection::connect().await?;
-    for (image, node) in missing(&docker, cluster).await? {
-        pull(&docker, &image, &node).await?;
+/// Sees that every image is there, with progress on stderr.
+pub async fn prepare(docker: &Docker, cluster: &Cluster) -> Result<()> {
+    for (image, node) in missing(docker, cluster).await? {
+        pull(docker, &image, &node).await?;
     }
     Ok(())
 }

@@ -7,7 +7,8 @@
 //! | [`error`] | what the daemon says → what the user is told | nothing |
 //! | [`labels`] | how our containers are known again, and whose they are | `/proc` of the owner |
 //! | [`images`] | images that nodes need, pulled where they are missing | the daemon |
-//! | [`own_image`] | the image made from the running binary | the daemon, this binary and its libraries |
+//! | [`own_image`] | the image made from the running binary | the daemon |
+//! | `bundle` | this binary and its libraries → a tar | nothing; reads files |
 //! | [`spec`] | a cluster → the bodies of the daemon's requests | nothing |
 //! | `hold` | PID 1 of containers from our own image | its children |
 //! | [`network`] | the network that joins the nodes | the daemon |
@@ -22,6 +23,7 @@
 //! | `gate` | requests that are never left half-way | nothing |
 
 mod adopt;
+mod bundle;
 pub mod connection;
 mod create;
 pub mod error;

@@ -101,12 +101,13 @@ pub(super) fn hosts(cluster: &Cluster, node: &Node) -> String {
 mod tests {
     use super::*;
     use crate::ErrorKind as Kind;
-    use crate::cluster::Variables;
+    use crate::cluster::{Nowhere, Variables};
 
     fn written(files: &str) -> Option<Kind> {
         let folder = tempfile::tempdir().unwrap();
         let params = BTreeMap::new();
-        let variables = Variables { name: "test", seed: 1, params: &params, env: &|_| None, used: &[] };
+        let variables =
+            Variables { name: "test", seed: 1, params: &params, env: &|_| None, kind: None, surroundings: &Nowhere };
         let text = format!("nodes: {{ n1: {{ files: {{ {files} }} }} }}");
         let cluster = crate::cluster::load(Path::new("c.yaml"), &text, &variables).unwrap();
         create(folder.path(), &cluster.nodes[0]).err().map(|error| error.kind)

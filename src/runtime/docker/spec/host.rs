@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-/// The host's folders with programs and their libraries, and the few files below `/etc` that these read.
-const SHARED: [&str; 17] = [
+/// The folders with programs that are links into `/usr` on most hosts. Where they are, our own image has the same
+/// links; where they are folders, they are mounted like `/usr`.
+pub const LAYOUT: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];
+
+/// What else is mounted where it exists: programs and libraries, and the few files below `/etc` that these read.
+const SHARED: [&str; 11] = [
     "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib64",
-    "/lib32",
     "/etc/alternatives",
     "/etc/group",
     "/etc/ld.so.cache",
@@ -20,7 +19,6 @@ const SHARED: [&str; 17] = [
     "/etc/protocols",
     "/etc/services",
     "/etc/ssl",
-    "/nix/store",
 ];
 
 /// What nodes without an image see of the host.
@@ -35,9 +33,10 @@ pub struct Host {
 impl Host {
     /// This host.
     pub fn read() -> Self {
-        let is_there = |path: &&str| Path::new(path).exists();
+        let folders = LAYOUT.iter().filter(|path| !Path::new(path).is_symlink());
+        let there = folders.chain(&SHARED).filter(|path| Path::new(path).exists());
         Self {
-            binds: SHARED.iter().filter(|path| is_there(path)).map(|path| format!("{path}:{path}:ro")).collect(),
+            binds: there.map(|path| format!("{path}:{path}:ro")).collect(),
             passwd: std::fs::read_to_string("/etc/passwd").unwrap_or_default(),
         }
     }

@@ -15,7 +15,7 @@ mod node;
 #[cfg(test)]
 mod tests;
 
-pub use host::Host;
+pub use host::{Host, LAYOUT};
 
 use super::labels::{Labels, Owner, Role};
 use crate::cluster::{Cluster, Node, Port, Transport};
