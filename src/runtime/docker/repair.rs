@@ -13,10 +13,14 @@ use crate::runtime::Notice;
 use crate::{Error, Result};
 use bollard::query_parameters::RemoveContainerOptions;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A program that ended so shortly before its holder did so for the same reason: the daemon went down, and ends all
 /// containers at once.
 const AT_ONCE_NS: i64 = 1_000_000_000;
+/// How often to try, and how long to wait between two tries, times their number.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Inner {
     /// Sees to a node whose holder has ended, soon.
@@ -39,30 +43,50 @@ impl Inner {
     async fn repair(self: &Arc<Self>, member: &Arc<Member>) -> Result<()> {
         let Some(died_ns) = member.take_holder_death() else { return Ok(()) };
         let ran = member.life(|life| life.ran_until(died_ns, AT_ONCE_NS));
+        if self.is_whole(member, ran).await? {
+            return Ok(()); // told twice, or a start has seen to it
+        }
         if !member.may_be_repaired() {
             return Err(Error::machine("its network was taken from it again and again"));
         }
-        let outcome = self.restore(member, ran).await;
-        if outcome.is_err() {
-            member.holder_died(died_ns);
+        let mut tries = 1;
+        loop {
+            let Err(error) = self.restore(member, ran).await else { return Ok(()) };
+            if tries >= TRIES || self.gate.is_closed() || self.docker.ping().await.is_err() {
+                member.holder_died(died_ns);
+                return Err(error);
+            }
+            // It may be in the middle of being removed, or restarted by somebody else.
+            tokio::time::sleep(PAUSE * tries).await;
+            tries += 1;
         }
-        outcome
+    }
+
+    /// Whether the node's rules are in the network that its holder has now, and its program too, if it `ran`.
+    async fn is_whole(&self, member: &Member, ran: bool) -> Result<bool> {
+        let present = self.anchor(member).await?.as_ref().and_then(Look::runs);
+        let runs_since = |since_ns| move |life: &Life| if life.is_running() { life.since_ns() >= since_ns } else { !ran };
+        Ok(present.is_some_and(|(pid, since_ns)| {
+            member.attached() == Some(pid) && member.ids().container.is_some() && member.life(runs_since(since_ns))
+        }))
     }
 
     /// Brings a node to where it was: with its program running, if it ran.
     async fn restore(self: &Arc<Self>, member: &Arc<Member>, ran: bool) -> Result<()> {
         let since_ns = self.restore_network(member).await?;
-        let mut what = format!("somebody ended the network of node {}: it is back under its faults", member.name());
+        let mut did = Vec::new();
         if member.ids().container.is_none() && member.state() != State::Missing {
             self.create_container(member).await?;
-            what += ", and its container was created anew";
+            did.push("its container was created anew");
         }
         // One that was started since then is in the present network.
         let is_stranded = |life: &Life| if life.is_running() { life.since_ns() < since_ns } else { ran };
         if member.life(is_stranded) {
             self.begin_anew(member).await?;
-            what += ", and its program was started anew";
+            did.push("its program was started anew");
         }
+        let what = format!("somebody ended the network of node {}: it is back under its faults", member.name());
+        let what = std::iter::once(what.as_str()).chain(did).collect::<Vec<_>>().join(", and ");
         self.tell(Notice::Repaired { node: member.index, what });
         Ok(())
     }

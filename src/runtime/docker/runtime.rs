@@ -154,7 +154,10 @@ impl Inner {
                 }
                 Change::Paused => self.tell(Notice::Paused { node }),
                 Change::Resumed => self.tell(Notice::Resumed { node }),
-                Change::Missing => self.tell(Notice::Missing { node }),
+                Change::Missing => {
+                    member.set_id(Which::Container, None);
+                    self.tell(Notice::Missing { node });
+                }
             }
         }
     }
@@ -182,7 +185,17 @@ impl Inner {
         Ok(())
     }
 
-    fn has_interfaces(&self, member: &Member, interfaces: Interfaces) {
+    /// Tells of a node's addresses and devices, if they are others than before.
+    ///
+    /// Those that a node of ours was given stay its own while its network is made anew: the rules of the others that
+    /// concern it must not go for a while. A network without any device is at its end.
+    fn has_interfaces(&self, member: &Member, found: Interfaces) {
+        if found.devices.is_empty() {
+            return;
+        }
+        let mut addresses = if member.adopted { Vec::new() } else { member.node.all_addresses() };
+        addresses.extend(found.addresses.iter().filter(|address| !addresses.contains(address)).copied().collect::<Vec<_>>());
+        let interfaces = Interfaces { addresses, devices: found.devices };
         if member.set_interfaces(&interfaces) {
             self.tell(Notice::Interfaces { node: member.index, interfaces });
         }
@@ -221,7 +234,8 @@ impl Inner {
     pub(super) fn container(&self, node: usize) -> Result<String> {
         let member = self.member(node);
         member.ids().container.ok_or_else(|| {
-            Error::usage(format!("node {} has no container: somebody removed it", member.name())).help("start it anew")
+            let error = Error::usage(format!("node {} has no container: somebody removed it", member.name()));
+            if member.adopted { error } else { error.help("start it anew") }
         })
     }
 }

@@ -34,6 +34,9 @@ impl Spec<'_> {
             entrypoint: words(&["/blockade"]),
             cmd: Some(argv.to_vec()),
             labels: Some(self.labels(Role::Agent, None)),
+            // Its end by SIGTERM heals, and when the daemon goes down with a cluster that stands, nothing is to be
+            // healed: whatever ends the helper but the runner's own end must leave the rules as they are.
+            stop_signal: Some("SIGKILL".to_owned()),
             host_config: Some(host_config),
             ..ContainerCreateBody::default()
         }
