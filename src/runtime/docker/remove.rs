@@ -35,9 +35,14 @@ impl Inner {
     /// Stops and removes everything that is ours, and lets go of what is not. Goes on after failures.
     pub(super) async fn down(self: &Arc<Self>) -> Result<()> {
         self.gate.close().await;
-        if let Err(error) = self.docker.ping().await.or_cannot(|| format!("remove the containers of `{}`", self.cluster.name)) {
+        if let Err(error) =
+            self.docker.ping().await.or_cannot(|| format!("remove the containers of `{}`", self.cluster.name))
+        {
             self.keeper.close().await;
-            return Err(Error { kind: ErrorKind::Cleanup, ..error.help("`blockade destroy` removes them once Docker is back") });
+            return Err(Error {
+                kind: ErrorKind::Cleanup,
+                ..error.help("`blockade destroy` removes them once Docker is back")
+            });
         }
         let mut troubles = Vec::new();
         troubles.extend(self.release().await);

@@ -65,7 +65,8 @@ impl Inner {
     /// Whether the node's rules are in the network that its holder has now, and its program too, if it `ran`.
     async fn is_whole(&self, member: &Member, ran: bool) -> Result<bool> {
         let present = self.anchor(member).await?.as_ref().and_then(Look::runs);
-        let runs_since = |since_ns| move |life: &Life| if life.is_running() { life.since_ns() >= since_ns } else { !ran };
+        let runs_since =
+            |since_ns| move |life: &Life| if life.is_running() { life.since_ns() >= since_ns } else { !ran };
         Ok(present.is_some_and(|(pid, since_ns)| {
             member.attached() == Some(pid) && member.ids().container.is_some() && member.life(runs_since(since_ns))
         }))

@@ -194,7 +194,8 @@ impl Inner {
             return;
         }
         let mut addresses = if member.adopted { Vec::new() } else { member.node.all_addresses() };
-        addresses.extend(found.addresses.iter().filter(|address| !addresses.contains(address)).copied().collect::<Vec<_>>());
+        addresses
+            .extend(found.addresses.iter().filter(|address| !addresses.contains(address)).copied().collect::<Vec<_>>());
         let interfaces = Interfaces { addresses, devices: found.devices };
         if member.set_interfaces(&interfaces) {
             self.tell(Notice::Interfaces { node: member.index, interfaces });

@@ -16,6 +16,7 @@ mod node;
 mod tests;
 
 pub use host::{Host, LAYOUT};
+pub(super) use node::argv;
 
 use super::labels::{Labels, Owner, Role};
 use crate::cluster::{Cluster, Node, Port, Transport};

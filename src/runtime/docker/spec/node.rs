@@ -93,11 +93,17 @@ fn program(node: &Node) -> (Option<Vec<String>>, Option<Vec<String>>) {
         return (None, node.command.clone());
     }
     let ours = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
-    let Some(mut command) = node.command.clone() else { return (ours(&["/blockade", "hold"]), None) };
-    if let Some(name) = command.first_mut().filter(|name| *name == "blockade") {
+    let Some(command) = node.command.clone() else { return (ours(&["/blockade", "hold"]), None) };
+    (ours(&["/blockade", "init", "--"]), Some(argv(node, command)))
+}
+
+/// A command as it is run in a node: where the node has no image of its own, `blockade` is the running binary, which
+/// lies in ours.
+pub(in crate::runtime::docker) fn argv(node: &Node, mut command: Vec<String>) -> Vec<String> {
+    if let Some(name) = command.first_mut().filter(|name| *name == "blockade" && node.docker.image.is_none()) {
         "/blockade".clone_into(name);
     }
-    (ours(&["/blockade", "init", "--"]), Some(command))
+    command
 }
 
 /// `host:container:options`. A host path that begins with `.` or `~` is relative to the cluster file or to the user's
