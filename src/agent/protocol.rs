@@ -267,6 +267,8 @@ pub struct Http {
 }
 
 /// Ends all nodes and removes the network. Answered, with what failed, when no process of a node is left.
+///
+/// A host agent heals every network that it is attached to and lets go of it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Teardown {
     /// Nodes that get a signal and a grace, all at the same time; the others are killed.
@@ -406,6 +408,8 @@ pub(super) enum Message {
 pub struct Hello {
     /// Whether it lives in a user namespace of its own, because it was not started by root.
     pub rootless: bool,
+    /// Whether it attaches to nodes of others: these outlive it.
+    pub host: bool,
 }
 
 /// Encodes a frame.
