@@ -88,7 +88,7 @@ fn sigterm_ends_a_child_with_its_rules_and_a_terminals_signals_do_not() {
     on_a_host(async |mut host| {
         let (agent, mut heard) = host.agent().await;
         let containers = under_faults(&mut host, &agent).await;
-        let pid = host.agents_pid();
+        let pid = Host::agents_pid();
         for signal in [rustix::process::Signal::INT, rustix::process::Signal::HUP] {
             rustix::process::kill_process(pid, signal).unwrap();
         }
@@ -129,7 +129,7 @@ fn an_agent_that_hangs_does_not_keep_its_runner() {
     on_a_host(async |mut host| {
         let (agent, _heard) = host.agent().await;
         let _containers = under_faults(&mut host, &agent).await;
-        rustix::process::kill_process(host.agents_pid(), rustix::process::Signal::STOP).unwrap();
+        rustix::process::kill_process(Host::agents_pid(), rustix::process::Signal::STOP).unwrap();
         tokio::time::timeout(LONG, agent.close()).await.unwrap();
     });
 }

@@ -73,7 +73,7 @@ impl Host {
     }
 
     /// The process of the one agent that lives on this host.
-    pub(crate) fn agents_pid(&self) -> rustix::process::Pid {
+    pub(crate) fn agents_pid() -> rustix::process::Pid {
         let own = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
         let is_here = |pid: u32| std::fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|network| network == own);
         let children = crate::processes::descendants(std::process::id()).into_iter();

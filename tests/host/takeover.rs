@@ -65,7 +65,7 @@ fn no_packet_crosses_a_cut_while_one_agent_after_another_dies_and_the_next_takes
         flood.arrived();
         // The same rules, more of them, and other ones that make way in one transaction.
         for wanted in [refusing(&[1]), refusing(&[1, 3]), no_world(&[2], &["eth0"]), refusing(&[1])] {
-            rustix::process::kill_process(host.agents_pid(), Signal::KILL).unwrap();
+            rustix::process::kill_process(Host::agents_pid(), Signal::KILL).unwrap();
             told_of_the_end(&mut heard).await;
             flood.goes_on().await;
             assert_eq!(flood.arrived(), 0);
