@@ -286,11 +286,11 @@ pub enum Transport {
 
 impl Cluster {
     /// A cluster without nodes, for containers that are yet to be taken in: it has no network of its own, and its
-    /// subnets (those of RFC 5737 and RFC 3849, which nobody has) are never used.
+    /// subnet (one of RFC 5737, which nobody has) is never used.
     pub fn of_containers(name: &str) -> Self {
         let network = Network {
             subnet: Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, 0), 24),
-            subnet6: Some(Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 64)),
+            subnet6: None,
             driver: Driver::default(),
             external: None,
             flaky: None,

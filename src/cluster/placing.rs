@@ -112,15 +112,34 @@ fn own(
     kind: RuntimeKind,
     surroundings: &dyn Surroundings,
 ) -> Result<Ground> {
-    let used = surroundings.used(kind)?;
-    let subnet = subnet_v4(reader, spec, members, &used)?;
+    let mut free = Free { used: surroundings.used(kind)?, reserve: &|net| surroundings.reserve(net, kind) };
+    let subnet = subnet_v4(reader, spec, members, &mut free)?;
     let asked = spec.subnet6.is_some() || asked(members).any(|address| address.value.is_ipv6());
     let subnet6 = match surroundings.ipv6() {
-        true => Some(subnet_v6(reader, spec, members, &used)?),
+        true => Some(subnet_v6(reader, spec, members, &mut free)?),
         false if asked => return Err(no_ipv6()),
         false => None,
     };
     Ok(Ground { subnet, subnet6, taken: BTreeSet::new() })
+}
+
+/// What is free, and how to take it.
+struct Free<'a> {
+    used: Vec<IpNet>,
+    reserve: &'a dyn Fn(IpNet) -> bool,
+}
+
+impl Free<'_> {
+    /// The first choice that nobody else takes in the meantime.
+    fn choose<T: Copy + Into<IpNet>>(&mut self, choice: impl Fn(&[IpNet]) -> Option<T>) -> Option<T> {
+        loop {
+            let chosen = choice(&self.used)?;
+            if (self.reserve)(chosen.into()) {
+                return Some(chosen);
+            }
+            self.used.push(chosen.into());
+        }
+    }
 }
 
 fn no_ipv6() -> Error {
@@ -128,7 +147,7 @@ fn no_ipv6() -> Error {
         .help("leave them out, or start the kernel without `ipv6.disable=1`")
 }
 
-fn subnet_v4(reader: &Reader<'_>, spec: &NetworkSpec, members: &[Member<'_>], used: &[IpNet]) -> Result<Ipv4Net> {
+fn subnet_v4(reader: &Reader<'_>, spec: &NetworkSpec, members: &[Member<'_>], free: &mut Free<'_>) -> Result<Ipv4Net> {
     if let Some(given) = &spec.subnet {
         check_room(reader, given.value.into(), &given.span, members.len());
         return Ok(given.value);
@@ -143,10 +162,10 @@ fn subnet_v4(reader: &Reader<'_>, spec: &NetworkSpec, members: &[Member<'_>], us
         reader.take(span, subnet::usable(around.into()));
         return Ok(around);
     }
-    subnet::choose_v4(used, members.len()).ok_or_else(|| none_free("subnet: 10.9.0.0/24"))
+    free.choose(|used| subnet::choose_v4(used, members.len())).ok_or_else(|| none_free("subnet: 10.9.0.0/24"))
 }
 
-fn subnet_v6(reader: &Reader<'_>, spec: &NetworkSpec, members: &[Member<'_>], used: &[IpNet]) -> Result<Ipv6Net> {
+fn subnet_v6(reader: &Reader<'_>, spec: &NetworkSpec, members: &[Member<'_>], free: &mut Free<'_>) -> Result<Ipv6Net> {
     if let Some(given) = &spec.subnet6 {
         check_room(reader, given.value.into(), &given.span, members.len());
         return Ok(given.value);
@@ -160,7 +179,7 @@ fn subnet_v6(reader: &Reader<'_>, spec: &NetworkSpec, members: &[Member<'_>], us
         reader.take(span, subnet::usable(around.into()));
         return Ok(around);
     }
-    subnet::choose_v6(used).ok_or_else(|| none_free("subnet6: \"fd00:9::/64\""))
+    free.choose(subnet::choose_v6).ok_or_else(|| none_free("subnet6: \"fd00:9::/64\""))
 }
 
 fn none_free(example: &str) -> Error {

@@ -8,12 +8,14 @@ use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// Answers for the place where a cluster is to live. Each is asked at most once, and only where it matters: a simulated
-/// cluster lives nowhere.
+/// Answers for the place where a cluster is to live, asked only where they matter: a simulated cluster lives nowhere.
 pub trait Surroundings {
     /// Subnets that a cluster of this kind must not choose: what routes, interfaces and Docker's networks cover. A
     /// default route counts for nothing.
     fn used(&self, kind: RuntimeKind) -> Result<Vec<IpNet>>;
+
+    /// Takes a free subnet before it is used; `false` where another process has just done so.
+    fn reserve(&self, subnet: IpNet, kind: RuntimeKind) -> bool;
 
     /// Whether the kernel knows IPv6.
     fn ipv6(&self) -> bool;
@@ -38,6 +40,10 @@ pub struct Nowhere;
 impl Surroundings for Nowhere {
     fn used(&self, _: RuntimeKind) -> Result<Vec<IpNet>> {
         Ok(Vec::new())
+    }
+
+    fn reserve(&self, _: IpNet, _: RuntimeKind) -> bool {
+        true
     }
 
     fn ipv6(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{Command, Controller, Hurry, Job, Owner, Reply};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// How long a change under way may hold up the end of its cluster: a node with a long grace would for minutes.
@@ -50,13 +50,13 @@ impl Port for LocalPort {
     fn call(&self, command: Command) -> Job<Reply> {
         let controller = Arc::clone(&self.controller);
         let owner = self.owner;
+        let asked = tracing::enabled!(tracing::Level::INFO).then(|| (format!("{command:?}"), Instant::now()));
         let work = async move {
-            let mut controller = controller.lock().await;
-            if let Some(observation) = controller.observe(&command) {
-                drop(controller); // a slow look must not hold up anybody's change
-                return observation.await;
+            let reply = carry_out(controller, owner, command).await;
+            if let Some((asked, began)) = asked {
+                tracing::info!(ok = reply.is_ok(), took = ?began.elapsed(), "{asked}");
             }
-            controller.change(owner, command).await
+            reply
         };
         // A change that was begun is brought to its end, even if Ctrl-C ends the wait for it: as a task of its own.
         match tokio::runtime::Handle::try_current() {
@@ -67,6 +67,15 @@ impl Port for LocalPort {
             Err(_) => Box::pin(work),
         }
     }
+}
+
+async fn carry_out(controller: Arc<Mutex<Controller>>, owner: Owner, command: Command) -> crate::Result<Reply> {
+    let mut controller = controller.lock().await;
+    if let Some(observation) = controller.observe(&command) {
+        drop(controller); // a slow look must not hold up anybody's change
+        return observation.await;
+    }
+    controller.change(owner, command).await
 }
 
 fn crash(panic: &tokio::task::JoinError) -> crate::Error {

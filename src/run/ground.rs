@@ -16,6 +16,8 @@ const RUN: Owner = Owner(1);
 
 /// Far longer than the removal of a thousand nodes takes.
 const CLEANUP_MAX: Duration = Duration::from_secs(20);
+/// The same, where somebody's daemon does the removal and nodes are given their grace.
+const CLEANUP_BY_DAEMON_MAX: Duration = Duration::from_secs(120);
 
 /// How the script ended, and how the clean-up did.
 pub(super) type Ends = (Result<()>, Result<()>);
@@ -79,17 +81,24 @@ fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> 
     let verdict = pump.explain(verdict);
     recorder.enter_task("engine");
     let removal = async { seize(&controller, &hurry).await.down().await };
-    let cleanup = tokio.block_on(within(CLEANUP_MAX, removal));
+    let cleanup = tokio.block_on(within(settings, removal));
     Ok((verdict, cleanup))
 }
 
 /// Waits for the clean-up, but not for ever: where the agent does not answer (somebody stopped it, say), the end of this
-/// process ends it, and the kernel everything in it.
-async fn within(patience: Duration, cleanup: impl Future<Output = Result<()>>) -> Result<()> {
+/// process ends it, and the kernel everything in it; where Docker does not, its containers stay.
+async fn within(settings: &Settings, cleanup: impl Future<Output = Result<()>>) -> Result<()> {
+    let (patience, help) = if settings.kind == RuntimeKind::Docker {
+        let graces = settings.cluster.nodes.iter().map(|node| node.stop.within_us);
+        let grace = Duration::from_micros(graces.max().unwrap_or(0));
+        (CLEANUP_BY_DAEMON_MAX.saturating_add(grace), "`blockade destroy` removes its containers")
+    } else {
+        (CLEANUP_MAX, "the nodes end with blockade itself, however that ends")
+    };
     tokio::time::timeout(patience, cleanup).await.unwrap_or_else(|_| {
         let waited = patience.as_secs();
-        Err(Error::new(ErrorKind::Cleanup, format!("the clean-up did not come to its end within {waited} s"))
-            .help("the nodes end with blockade itself, however that ends"))
+        let message = format!("the clean-up did not come to its end within {waited} s");
+        Err(Error::new(ErrorKind::Cleanup, message).help(help))
     })
 }
 

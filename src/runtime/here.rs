@@ -3,6 +3,7 @@
 //! Reads routes and addresses over netlink, and asks Docker where the cluster is for Docker.
 
 use super::docker::{connection, network};
+use super::reserve;
 use crate::Result;
 use crate::cluster::{External, RuntimeKind, Surroundings};
 use crate::kernel::address::used_subnets;
@@ -18,9 +19,26 @@ impl Surroundings for Here {
         let mut used = used_subnets()?;
         if kind == RuntimeKind::Docker {
             // Some of its networks have no route on the host. A Docker that does not answer says so when it is needed.
-            used.extend(connection::ask(async |docker| network::subnets(&docker).await).unwrap_or_default());
+            used.extend(docker_subnets());
         }
         Ok(used)
+    }
+
+    /// Processes in namespaces have a network of their own, which nothing else can collide with.
+    fn reserve(&self, subnet: IpNet, kind: RuntimeKind) -> bool {
+        if kind != RuntimeKind::Docker {
+            return true;
+        }
+        if !reserve::reserve(subnet) {
+            return false;
+        }
+        // Whoever had it before may have brought its network up since the used ones were listed.
+        let overlaps = |other: &IpNet| other.contains(&subnet.network()) || subnet.contains(&other.network());
+        let overlapped = docker_subnets().iter().any(overlaps);
+        if overlapped {
+            reserve::release([subnet]);
+        }
+        !overlapped
     }
 
     fn ipv6(&self) -> bool {
@@ -30,4 +48,9 @@ impl Surroundings for Here {
     fn external(&self, name: &str) -> Result<Option<External>> {
         connection::ask(async |docker| network::external(&docker, name).await)
     }
+}
+
+/// Nothing where Docker does not answer.
+fn docker_subnets() -> Vec<IpNet> {
+    connection::ask(async |docker| network::subnets(&docker).await).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ pub mod docker;
 mod here;
 pub mod netns;
 mod ready;
+mod reserve;
 pub mod sim;
 mod text;
 

@@ -67,9 +67,9 @@ impl Hub {
     }
 
     /// Puts an entry on the audit trail. What was done is done, whether or not that could be written down.
-    pub(super) fn audit(&self, entry: Option<Entry>) {
+    pub(super) fn audit(&self, entry: Option<Entry>, took: Duration) {
         let Some(entry) = entry else { return };
-        tracing::info!(event = entry.event, status = ?entry.status, by = entry.by, "{}", entry.message);
+        tracing::info!(event = entry.event, status = ?entry.status, by = entry.by, ?took, "{}", entry.message);
         if let Err(error) = self.folder.audit().append(&entry) {
             self.note(error.to_string());
         }
@@ -106,8 +106,8 @@ impl Hub {
             self.grown(&controller);
         }
         drop(controller);
-        tracing::info!(?command, by, took = ?began.elapsed(), "changed");
-        self.audit(Entry::of(&command, &by, &outcome));
+        tracing::debug!(?command, by, "changed");
+        self.audit(Entry::of(&command, &by, &outcome), began.elapsed());
         if let (Some(for_us), Ok(Reply::Fault(info))) = (command.for_us(), &outcome) {
             tokio::spawn(Arc::clone(self).heal_after(owner, info.id, for_us));
         }
@@ -116,6 +116,7 @@ impl Hub {
 
     async fn heal_after(self: Arc<Self>, owner: Owner, id: FaultId, for_us: u64) {
         tokio::time::sleep(Duration::from_micros(for_us)).await;
+        let began = Instant::now();
         let mut controller = self.controller.lock().await;
         self.recorder.enter_task(&task(owner));
         let healed = match controller.change(owner, Command::Heal { which: Selection::One(id) }).await {
@@ -127,15 +128,16 @@ impl Hub {
             }
         };
         drop(controller);
-        self.audit(Entry::healed(&task(owner), "its time is over", &healed));
+        self.audit(Entry::healed(&task(owner), "its time is over", &healed), began.elapsed());
     }
 
     async fn release(&self, owner: Owner) -> Result<()> {
+        let began = Instant::now();
         let mut controller = self.controller.lock().await;
         self.recorder.enter_task(&task(owner));
         let released = controller.release(owner).await;
         drop(controller);
-        self.audit(Entry::healed(&task(owner), "the session is over", &released));
+        self.audit(Entry::healed(&task(owner), "the session is over", &released), began.elapsed());
         released.map(|_| ())
     }
 

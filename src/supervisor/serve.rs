@@ -219,7 +219,7 @@ async fn bury(hub: &Hub, folder: &ClusterFolder, cause: String) -> Result<()> {
     std::mem::forget(controller);
     let state = State { died: Some(cause.clone()), ..hub.state() };
     folder.write_state(&state)?;
-    hub.audit(Some(Entry::new("died", names(&hub.info().cluster), BY, &Err(Error::machine(&cause)))));
+    write_down(folder, Entry::new("died", names(&hub.info().cluster), BY, &Err(Error::machine(&cause))));
     Err(Error::machine(cause))
 }
 

@@ -92,7 +92,7 @@ fn what_is_asked_and_done_is_told_to_who_wants_to_know() {
     assert!(!told.stderr.contains('\u{1b}') && !told.stderr.contains("answer="), "{}", told.stderr);
     assert!(up.run(&["status", "-D"]).with(0).stderr.contains("answer="));
     let log = up.place.read(".blockade/clusters/c1/supervisor.log");
-    assert!(log.contains("Stop { nodes: [\"n2\"] }"), "{log}");
+    assert!(log.contains("f2: stop n2 event=\"stop\" status=Success"), "{log}");
 }
 
 #[test]

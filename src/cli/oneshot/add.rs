@@ -5,7 +5,7 @@ use crate::Result;
 use crate::cli::place::Place;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Command, NodeStatus, Reply};
-use crate::runtime::Options;
+use crate::runtime::{self, Options};
 use crate::supervisor::{self, Launch};
 use clap::Args;
 use std::collections::BTreeMap;
@@ -63,5 +63,6 @@ pub(super) fn start(place: &Place) -> Result<bool> {
         options: Options::default(),
         debug: place.debug,
     };
+    runtime::prepare(launch.kind, &launch.cluster)?;
     supervisor::start(&folder, launch).map(|()| true)
 }

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::cli::place::Place;
 use crate::cli::setup;
 use crate::cluster::RuntimeKind;
-use crate::runtime::Options;
+use crate::runtime::{self, Options};
 use crate::supervisor::{self, Destroyed, Launch};
 use clap::Args;
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ impl Up {
         let seed = self.seed.map_or_else(setup::fresh_seed, Ok)?;
         let (cluster, _) = place.load(None, seed, &params, self.runtime)?;
         let kind = self.runtime.unwrap_or_else(|| cluster.runtime_kind());
-        crate::runtime::prepare(kind, &cluster)?;
+        runtime::prepare(kind, &cluster)?;
         supervisor::start(
             &place.folder()?,
             Launch { cluster, kind, params, seed, options: Options { force: self.force }, debug: place.debug },

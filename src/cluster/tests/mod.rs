@@ -14,6 +14,8 @@ use ipnet::IpNet;
 /// A host as a test wants it.
 struct Host {
     used: Vec<IpNet>,
+    /// Taken by others while the cluster is read.
+    reserved: Vec<IpNet>,
     ipv6: bool,
     /// The one network that exists, `shared`.
     network: Option<External>,
@@ -22,6 +24,10 @@ struct Host {
 impl Surroundings for Host {
     fn used(&self, _: RuntimeKind) -> Result<Vec<IpNet>> {
         Ok(self.used.clone())
+    }
+
+    fn reserve(&self, subnet: IpNet, _: RuntimeKind) -> bool {
+        !self.reserved.contains(&subnet)
     }
 
     fn ipv6(&self) -> bool {
@@ -41,7 +47,7 @@ fn try_load_on(host: &Host, text: &str, params: &[(&str, &str)]) -> Result<Clust
 }
 
 fn try_load(text: &str, params: &[(&str, &str)], used: &[IpNet]) -> Result<Cluster> {
-    try_load_on(&Host { used: used.to_vec(), ipv6: true, network: None }, text, params)
+    try_load_on(&Host { used: used.to_vec(), reserved: Vec::new(), ipv6: true, network: None }, text, params)
 }
 
 fn cluster(text: &str) -> Cluster {

@@ -8,7 +8,7 @@ fn host(subnets: &[&str], taken: &[&str]) -> Host {
         subnets: subnets.iter().map(|net| net.parse().unwrap()).collect(),
         taken: taken.iter().map(|address| address.parse().unwrap()).collect(),
     };
-    Host { used: Vec::new(), ipv6: true, network: Some(network) }
+    Host { used: Vec::new(), reserved: Vec::new(), ipv6: true, network: Some(network) }
 }
 
 const FILE: &str = "runtime: docker\nnetwork: { external: shared }\nnodes: { a: , b: , c: }";
@@ -117,7 +117,7 @@ fn a_network_that_cannot_take_the_cluster_is_shown_in_the_file() {
 
 #[test]
 fn a_kernel_without_ipv6_gives_nodes_without_unless_the_file_asks_for_it() {
-    let host = Host { used: Vec::new(), ipv6: false, network: None };
+    let host = Host { used: Vec::new(), reserved: Vec::new(), ipv6: false, network: None };
     let cluster = try_load_on(&host, "nodes: { a: , b: }", &[]).unwrap();
     insta::assert_snapshot!(ips(&cluster), @"
     a 10.66.0.2/24
@@ -126,4 +126,12 @@ fn a_kernel_without_ipv6_gives_nodes_without_unless_the_file_asks_for_it() {
     let error = try_load_on(&host, "nodes: { a: { ip: 'fd00::5' } }", &[]).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Machine);
     insta::assert_snapshot!(error, @"the cluster file asks for IPv6 addresses, and IPv6 is switched off in this machine's kernel (leave them out, or start the kernel without `ipv6.disable=1`)");
+}
+
+#[test]
+fn a_subnet_that_somebody_takes_in_the_meantime_is_left_to_them() {
+    let reserved = ["10.66.0.0/24", "10.66.1.0/24"].map(|net| net.parse().unwrap()).to_vec();
+    let host = Host { used: Vec::new(), reserved, ipv6: true, network: None };
+    let cluster = try_load_on(&host, "nodes: { a: }", &[]).unwrap();
+    assert_eq!(cluster.network.subnet.to_string(), "10.66.2.0/24");
 }

@@ -130,12 +130,17 @@ impl Inner {
 
     /// Puts the rules into the network of this life: for how long its program ran without; nothing if it is over.
     async fn follow_into(&self, member: &Member, life: u64) -> Result<Option<Option<u64>>> {
+        let _alone = member.attaching.lock().await;
         let look = self.anchor(member).await?;
         let present = || member.life(|lives| lives.number() == life && lives.is_running());
         let Some((pid, started_ns)) = look.as_ref().and_then(Look::runs).filter(|_| present()) else { return Ok(None) };
         let ruled = self.keeper.is_under_rules(member.name());
+        let rules = self.keeper.await_rules();
         match self.attach(member, pid).await {
-            Ok(()) => {
+            Ok(differ) => {
+                if ruled && differ {
+                    rules.done().await;
+                }
                 let gap_us = u64::try_from((now_ns() - started_ns) / 1_000).unwrap_or_default();
                 Ok(Some(ruled.then_some(gap_us)))
             }
@@ -149,6 +154,7 @@ impl Inner {
         member.set_attached(None);
         let (inner, member) = (Arc::clone(self), Arc::clone(member));
         tokio::spawn(async move {
+            let _alone = member.attaching.lock().await;
             if !member.life(Life::is_running) {
                 // Where that fails, the agent itself is about to be another one, which knows of no such namespace.
                 let _ = inner.keeper.detach(member.name()).await;

@@ -41,6 +41,9 @@ fn translate(says: &str) -> Error {
     known.unwrap_or_else(|| Error::machine(format!("Docker says: {}", says.trim())))
 }
 
+/// What Docker says of a network with containers on it.
+const ENDPOINTS: &str = "has active endpoints";
+
 /// Each knows one trouble by its words.
 const KNOWN: [fn(&str) -> Option<Error>; 14] = [
     port_in_use,
@@ -85,11 +88,13 @@ fn name_taken(says: &str) -> Option<Error> {
 
 /// `network with name shop_net already exists`
 fn network_name_taken(says: &str) -> Option<Error> {
-    let name = between(says, "network with name ", " already exists")?;
-    Some(
-        Error::machine(format!("there is a network {name} already"))
-            .help(format!("`docker network rm {name}` removes it; or choose another --name")),
-    )
+    between(says, "network with name ", " already exists").map(network_taken)
+}
+
+/// A network's name that is taken.
+pub(super) fn network_taken(name: &str) -> Error {
+    Error::machine(format!("there is a network {name} already"))
+        .help(format!("`docker network rm {name}` removes it; or choose another --name"))
 }
 
 /// `Pool overlaps with other one on this address space`
@@ -156,10 +161,17 @@ fn no_network(says: &str) -> Option<Error> {
 
 /// `error while removing network: network shop_net id 6ecb… has active endpoints`
 fn network_in_use(says: &str) -> Option<Error> {
-    says.contains("has active endpoints").then(|| {
-        Error::machine("other containers are connected to it")
-            .help("`docker network inspect` names them; `docker network disconnect` takes them off")
-    })
+    says.contains(ENDPOINTS).then(|| network_used(&[]))
+}
+
+/// A network that cannot be removed because of these containers.
+pub(super) fn network_used(users: &[String]) -> Error {
+    if users.is_empty() {
+        return Error::machine("Docker still counts containers on it")
+            .help("it can be removed after a restart of Docker");
+    }
+    Error::machine(format!("other containers are connected to it: {}", users.join(", ")))
+        .help("remove them, or take them off with `docker network disconnect`")
 }
 
 /// `… error mounting "/etc/passwd" to rootfs at "/bin": … not a directory: unknown: Are you …`
@@ -200,6 +212,11 @@ pub fn is_missing(refusal: &Refusal) -> bool {
 /// Whether a name is taken, or something is not in a state for what was asked.
 pub fn is_conflict(refusal: &Refusal) -> bool {
     status(refusal) == Some(409)
+}
+
+/// Whether a network cannot be removed because of the containers on it.
+pub fn is_in_use(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::DockerResponseServerError { message, .. } if message.contains(ENDPOINTS))
 }
 
 /// Whether it was so already: a container that is started while it runs, or stopped while it does not.
@@ -276,7 +293,10 @@ mod tests {
         insta::assert_snapshot!(told("No such image: shop/server:9"), @"3: cannot start node n1: there is no image shop/server:9 (`docker pull shop/server:9`, or build it)");
         insta::assert_snapshot!(told("network shop not found"), @"3: cannot start node n1: there is no network shop (`docker network create shop`)");
         insta::assert_snapshot!(told("No such container: shop_n1"), @"3: cannot start node n1: Docker says: No such container: shop_n1");
-        insta::assert_snapshot!(told("error while removing network: network shop_net id 6ecb has active endpoints"), @"3: cannot start node n1: other containers are connected to it (`docker network inspect` names them; `docker network disconnect` takes them off)");
+        let used = "error while removing network: network shop_net id 6ecb has active endpoints";
+        assert!(is_in_use(&refusal(403, used)) && !is_in_use(&refusal(403, "")));
+        insta::assert_snapshot!(network_used(&[]), @"Docker still counts containers on it (it can be removed after a restart of Docker)");
+        insta::assert_snapshot!(network_used(&["a".to_owned(), "b".to_owned()]), @"other containers are connected to it: a, b (remove them, or take them off with `docker network disconnect`)");
     }
 
     #[test]

@@ -41,6 +41,10 @@ impl Origin {
     }
 
     async fn launch_helper(&self) -> Result<(Agent, Notifications)> {
+        // Where the daemon has just ended, and the former helper with it, it will be back.
+        while !self.gate.is_closed() && self.docker.ping().await.is_err() {
+            tokio::time::sleep(INTERVAL).await;
+        }
         let den = Den::new()?;
         let listener = den.listen()?;
         let arguments: Vec<String> =

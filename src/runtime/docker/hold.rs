@@ -6,7 +6,7 @@
 
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 
 /// What a shell says of a program that is not there, and of one that may not be run.
@@ -24,8 +24,10 @@ pub fn hold() {
 pub fn init(program: &[String]) -> u8 {
     let signals = Signals::block();
     let Some((name, arguments)) = program.split_first() else { return NOT_FOUND };
-    // The child begins with no signal blocked: the standard library sees to that.
-    match Command::new(name).args(arguments).spawn() {
+    let mut command = Command::new(name);
+    // SAFETY: between fork and exec, one plain system call.
+    unsafe { command.args(arguments).pre_exec(|| Signals::unblock()) };
+    match command.spawn() {
         Ok(child) => code(watch(&child, &signals)),
         Err(error) => {
             eprintln!("blockade: cannot run `{name}`: {error}");
@@ -74,6 +76,17 @@ impl Signals {
             libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
             Self(set)
         }
+    }
+
+    /// A child inherits what is blocked, and a program that was never told of it could not be ended.
+    fn unblock() -> std::io::Result<()> {
+        // SAFETY: the set is filled before it is read.
+        let outcome = unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut())
+        };
+        if outcome == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
     }
 
     /// The next signal.

@@ -2,18 +2,16 @@
 
 use super::error::{self, Explained};
 use super::spec::Image;
+use crate::Result;
 use crate::cluster::{Cluster, Port, Transport};
-use crate::{Error, Result};
 use bollard::Docker;
-use bollard::query_parameters::CreateImageOptions;
-use futures_util::TryStreamExt;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Sees that every image is there, with progress on stderr.
 pub async fn prepare(docker: &Docker, cluster: &Cluster) -> Result<()> {
     for (image, node) in missing(docker, cluster).await? {
-        pull(docker, &image, &node).await?;
+        super::pull::pull(docker, &image, &node).await?;
     }
     Ok(())
 }
@@ -53,14 +51,6 @@ fn needed(cluster: &Cluster) -> BTreeMap<&str, &str> {
         }
     }
     needed
-}
-
-async fn pull(docker: &Docker, image: &str, node: &str) -> Result<()> {
-    let options = CreateImageOptions { from_image: Some(image.to_owned()), ..CreateImageOptions::default() };
-    let mut steps = Box::pin(docker.create_image(Some(options), None, None));
-    let cannot = |refusal| Error::machine(format!("cannot have the image {image} of node {node}: {refusal}"));
-    while let Some(_step) = steps.try_next().await.map_err(cannot)? {}
-    Ok(())
 }
 
 /// `53/udp`.

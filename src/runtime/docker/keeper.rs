@@ -22,6 +22,11 @@ const LASTING: Duration = Duration::from_secs(10);
 /// How long to wait before another try, times the number of tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How soon the rules follow a change of addresses, if they do.
+const FOLLOWS_WITHIN: Duration = Duration::from_millis(200);
+/// How long a request waits for an agent, when there is none.
+const AT_WORK_WITHIN: Duration = Duration::from_secs(60);
+
 /// Starts an agent.
 pub(super) type Launch =
     Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(Agent, Notifications)>> + Send>> + Send + Sync>;
@@ -44,6 +49,8 @@ struct Shared {
     present: watch::Sender<Present>,
     wanted: Mutex<BTreeMap<String, Ruleset>>,
     attached: Mutex<BTreeMap<String, Attach>>,
+    /// How often rulesets were applied so far.
+    applied: watch::Sender<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -155,18 +162,28 @@ impl Keeper {
             Present::At(count, _) => *count >= least,
             Present::Never(_) => true,
         };
-        let found = present.wait_for(usable).await.map(|present| present.clone());
-        match found {
-            Ok(Present::At(count, agent)) => Ok((count, agent)),
-            Ok(Present::Never(error)) => Err(error),
-            Ok(Present::Awaited) | Err(_) => Err(Error::machine("there is no agent")),
+        let found = tokio::time::timeout(AT_WORK_WITHIN, present.wait_for(usable)).await;
+        match found.map(|found| found.map(|present| present.clone())) {
+            Ok(Ok(Present::At(count, agent))) => Ok((count, agent)),
+            Ok(Ok(Present::Never(error))) => Err(error),
+            Ok(Ok(Present::Awaited) | Err(_)) | Err(_) => {
+                Err(Error::machine("the helper container is gone, and another one cannot be started at present")
+                    .help("`docker info` shows whether Docker runs"))
+            }
         }
     }
 
     /// Brings namespaces to these rulesets; those of nodes that have none at present, when they get one.
     pub(super) async fn apply(&self, plans: Vec<(String, Ruleset)>) -> Result<crate::agent::protocol::Applied> {
         lock(&self.0.wanted).extend(plans.iter().cloned());
-        Ok(self.call(ApplyPlans { plans }).await?)
+        let applied = self.call(ApplyPlans { plans }).await?;
+        self.0.applied.send_modify(|count| *count += 1);
+        Ok(applied)
+    }
+
+    /// Begins to wait for rulesets to be applied: for [`Follow::done`].
+    pub(super) fn await_rules(&self) -> Follow {
+        Follow(self.0.applied.subscribe())
     }
 
     /// Whether the node is to be under any rules.
@@ -196,6 +213,17 @@ impl Keeper {
         if let Present::At(_, agent) = former {
             agent.close().await;
         }
+    }
+}
+
+/// Waits for rulesets to be applied from now on.
+pub(super) struct Follow(watch::Receiver<u64>);
+
+impl Follow {
+    /// Returns when some were, or it is clear that nothing has changed for them.
+    pub(super) async fn done(mut self) {
+        // A change of addresses that concerns no rule is followed by no rules.
+        let _ = tokio::time::timeout(FOLLOWS_WITHIN, self.0.changed()).await;
     }
 }
 

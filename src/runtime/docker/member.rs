@@ -25,6 +25,8 @@ pub(super) struct Member {
     life: watch::Sender<Life>,
     /// One change to the node at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
+    /// One change to where the agent is attached at a time, for those whose network comes and goes with their program.
+    pub(super) attaching: tokio::sync::Mutex<()>,
     interfaces: Mutex<Interfaces>,
     /// The process whose namespace has the node's rules.
     attached: Mutex<Option<i32>>,
@@ -59,6 +61,7 @@ impl Member {
             ids: Mutex::default(),
             life: watch::Sender::default(),
             turn: tokio::sync::Mutex::default(),
+            attaching: tokio::sync::Mutex::default(),
             interfaces: Mutex::new(interfaces),
             attached: Mutex::default(),
             holder_died_ns: Mutex::default(),
@@ -126,6 +129,23 @@ impl Member {
 
     pub(super) fn interfaces(&self) -> Interfaces {
         lock(&self.interfaces).clone()
+    }
+
+    /// What addresses and devices that were found say of the node.
+    ///
+    /// Those that a node of ours was given stay its own while its network is made anew: the rules of others that concern
+    /// it must not go for a while. A network that has lost them, or all, is at its end, and says nothing.
+    pub(super) fn settled(&self, found: Interfaces) -> Option<Interfaces> {
+        if self.adopted {
+            return Some(found).filter(|found| !found.addresses.is_empty());
+        }
+        let given = self.node.all_addresses();
+        if !given.iter().any(|address| found.addresses.contains(address)) {
+            return None;
+        }
+        let others = found.addresses.into_iter().filter(|address| !given.contains(address));
+        let addresses = given.iter().copied().chain(others.collect::<Vec<_>>()).collect();
+        Some(Interfaces { addresses, devices: found.devices })
     }
 
     /// Whether they differ from those known before.

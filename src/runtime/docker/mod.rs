@@ -6,7 +6,8 @@
 //! | [`connection`] | the way to the daemon | its socket |
 //! | [`error`] | what the daemon says → what the user is told | nothing |
 //! | [`labels`] | how our containers are known again, and whose they are | `/proc` of the owner |
-//! | [`images`] | images that nodes need, pulled where they are missing | the daemon |
+//! | [`images`] | the images that nodes need, and what these say of themselves | the daemon |
+//! | `pull` | pulls an image and shows how far it is | the daemon, stderr |
 //! | [`own_image`] | the image made from the running binary | the daemon |
 //! | `bundle` | this binary and its libraries → a tar | nothing; reads files |
 //! | [`spec`] | a cluster → the bodies of the daemon's requests | nothing |
@@ -40,6 +41,7 @@ mod logs;
 mod member;
 pub mod network;
 pub mod own_image;
+mod pull;
 mod remove;
 mod repair;
 mod runtime;

@@ -3,26 +3,68 @@
 use super::error::{self, Explained};
 use crate::Result;
 use crate::cluster::{Cluster, External};
+use crate::runtime::reserve;
 use bollard::Docker;
 use bollard::models::{Ipam, NetworkCreateRequest, NetworkInspect};
 use bollard::query_parameters::{InspectNetworkOptions, ListNetworksOptions};
 use ipnet::IpNet;
 use std::net::IpAddr;
+use std::time::Duration;
 
-/// Creates the cluster's own network; an external one is only looked for.
+/// How often, and how far apart, a network is removed that Docker still counts as used while nothing is connected to it:
+/// its books lag behind the end of containers.
+const TRIES: u32 = 8;
+const APART: Duration = Duration::from_millis(250);
+
+/// Creates the cluster's own network; an external one is there already.
+///
+/// Docker would make a second network of the same name, and then refuse to start containers on either.
 pub async fn create(docker: &Docker, cluster: &Cluster, request: NetworkCreateRequest) -> Result<()> {
     if cluster.network.external.is_some() {
         return Ok(());
     }
     let name = request.name.clone();
-    docker.create_network(request).await.or_cannot(|| format!("create the network {name}")).map(drop)
+    if inspect(docker, &name).await?.is_some_and(|found| found.name.as_ref() == Some(&name)) {
+        return Err(error::network_taken(&name).context(format!("cannot create the network {name}")));
+    }
+    let created = docker.create_network(request).await.or_cannot(|| format!("create the network {name}")).map(drop);
+    reserve::release(cluster.gateways().iter().map(IpNet::trunc));
+    created
 }
 
 /// Removes a network by name or id. One that is gone already counts as removed.
 pub async fn remove(docker: &Docker, name: &str) -> Result<()> {
-    match docker.remove_network(name).await {
-        Err(refusal) if error::is_missing(&refusal) => Ok(()),
-        result => result.or_cannot(|| format!("remove the network {name}")),
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match docker.remove_network(name).await {
+            Err(refusal) if error::is_missing(&refusal) => return Ok(()),
+            Err(refusal) if error::is_in_use(&refusal) => {
+                let Some(network) = inspect(docker, name).await? else { return Ok(()) };
+                let users = users(&network);
+                if !users.is_empty() || tries == TRIES {
+                    return Err(error::network_used(&users).context(format!("cannot remove the network {name}")));
+                }
+                tokio::time::sleep(APART).await;
+            }
+            result => return result.or_cannot(|| format!("remove the network {name}")),
+        }
+    }
+}
+
+/// The names of the containers that are connected to a network, in order.
+fn users(network: &NetworkInspect) -> Vec<String> {
+    let endpoints = network.containers.iter().flatten();
+    let mut users: Vec<_> =
+        endpoints.map(|(id, endpoint)| endpoint.name.clone().unwrap_or_else(|| id.clone())).collect();
+    users.sort();
+    users
+}
+
+async fn inspect(docker: &Docker, name: &str) -> Result<Option<NetworkInspect>> {
+    match docker.inspect_network(name, None::<InspectNetworkOptions>).await {
+        Err(refusal) if error::is_missing(&refusal) => Ok(None),
+        answer => answer.or_cannot(|| format!("look at the network {name}")).map(Some),
     }
 }
 
@@ -35,10 +77,7 @@ pub async fn subnets(docker: &Docker) -> Result<Vec<IpNet>> {
 
 /// The network of this name, with the addresses in use on it; nothing where there is none.
 pub async fn external(docker: &Docker, name: &str) -> Result<Option<External>> {
-    match docker.inspect_network(name, None::<InspectNetworkOptions>).await {
-        Err(refusal) if error::is_missing(&refusal) => Ok(None),
-        answer => answer.or_cannot(|| format!("look at the network {name}")).map(|network| Some(describe(&network))),
-    }
+    Ok(inspect(docker, name).await?.as_ref().map(describe))
 }
 
 fn describe(network: &NetworkInspect) -> External {

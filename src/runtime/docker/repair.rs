@@ -74,7 +74,12 @@ impl Inner {
 
     /// Brings a node to where it was: with its program running, if it ran.
     async fn restore(self: &Arc<Self>, member: &Arc<Member>, ran: bool) -> Result<()> {
+        let rules = self.keeper.await_rules();
+        let before = member.interfaces();
         let since_ns = self.restore_network(member).await?;
+        if member.interfaces() != before {
+            rules.done().await;
+        }
         let mut did = Vec::new();
         if member.ids().container.is_none() && member.state() != State::Missing {
             self.create_container(member).await?;

@@ -175,31 +175,24 @@ impl Inner {
         Ok(look)
     }
 
-    /// Puts a node's rules into the network namespace that it has now.
-    pub(super) async fn attach(&self, member: &Member, pid: i32) -> Result<()> {
+    /// Puts a node's rules into the network namespace that it has now. Says whether its addresses or devices are others
+    /// than before, so that the rules of others have to follow.
+    pub(super) async fn attach(&self, member: &Member, pid: i32) -> Result<bool> {
         let expected = member.node.addresses.iter().map(ipnet::IpNet::addr).collect();
         let attach = Attach { node: member.name().to_owned(), pid, expected };
         let interfaces = self.keeper.attach(attach).await?;
         member.set_attached(Some(pid));
-        self.has_interfaces(member, interfaces);
-        Ok(())
+        Ok(self.has_interfaces(member, interfaces))
     }
 
     /// Tells of a node's addresses and devices, if they are others than before.
-    ///
-    /// Those that a node of ours was given stay its own while its network is made anew: the rules of the others that
-    /// concern it must not go for a while. A network without any device is at its end.
-    fn has_interfaces(&self, member: &Member, found: Interfaces) {
-        if found.devices.is_empty() {
-            return;
-        }
-        let mut addresses = if member.adopted { Vec::new() } else { member.node.all_addresses() };
-        addresses
-            .extend(found.addresses.iter().filter(|address| !addresses.contains(address)).copied().collect::<Vec<_>>());
-        let interfaces = Interfaces { addresses, devices: found.devices };
-        if member.set_interfaces(&interfaces) {
+    fn has_interfaces(&self, member: &Member, found: Interfaces) -> bool {
+        let Some(interfaces) = member.settled(found) else { return false };
+        let differ = member.set_interfaces(&interfaces);
+        if differ {
             self.tell(Notice::Interfaces { node: member.index, interfaces });
         }
+        differ
     }
 
     async fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Result<Applied> {

@@ -7,34 +7,39 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+const ROOT: (u32, u32) = (0, 0);
+
 impl Spec<'_> {
     /// The tar for a node, to be unpacked at `/`; nothing where the node needs none.
     ///
     /// Files lie in the working folder and belong to the node's user where its ids are known (a number, or a name on
-    /// the host for a node without an image), else to root; everybody may read them.
+    /// the host for a node without an image), else to root; everybody may read them. So do the folders, but none that
+    /// would be root's is packed: Docker makes those that are missing, and the image's own stay as they are.
     pub fn files(&self, node: usize) -> Result<Option<Vec<u8>>> {
         let node = &self.cluster.nodes[node];
-        if node.files.is_empty() && (node.workdir.is_none() || node.user.is_none()) {
+        let ids = self.ids(node);
+        if node.files.is_empty() && (node.workdir.is_none() || ids == ROOT) {
             return Ok(None);
         }
         let cannot = |error: io::Error| Error::machine(format!("cannot pack the files of node {}: {error}", node.name));
-        pack(&self.workdir(node), node, self.ids(node)).map(Some).map_err(cannot)
+        pack(&self.workdir(node), node, ids).map(Some).map_err(cannot)
     }
 
     /// The ids of the node's user, where they are known; root's where not.
     fn ids(&self, node: &Node) -> (u32, u32) {
-        let Some(user) = node.user.as_deref() else { return (0, 0) };
+        let Some(user) = node.user.as_deref() else { return ROOT };
         let (name, group) = user.split_once(':').unwrap_or((user, ""));
         let number = name.parse().ok().map(|uid| (uid, group.parse().unwrap_or(0)));
         let host = || if node.docker.image.is_none() { self.host.account(user) } else { None };
-        number.or_else(host).unwrap_or((0, 0))
+        number.or_else(host).unwrap_or(ROOT)
     }
 }
 
 fn pack(workdir: &Path, node: &Node, ids: (u32, u32)) -> io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::new());
     let inside = |path: &Path| path.strip_prefix("/").unwrap_or(path).to_owned();
-    for folder in folders(&inside(workdir), node) {
+    let folders = if ids == ROOT { BTreeSet::new() } else { folders(&inside(workdir), node) };
+    for folder in folders {
         tar.append_data(&mut header(tar::EntryType::Directory, 0o755, 0, ids), folder, io::empty())?;
     }
     for (name, text) in &node.files {

@@ -1,6 +1,6 @@
-//! What a node without an image sees of the host: its programs, read-only.
+//! What the bodies depend on of the host: the programs that nodes without an image see, users, where paths begin.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The folders with programs that are links into `/usr` on most hosts. Where they are, our own image has the same
 /// links; where they are folders, they are mounted like `/usr`.
@@ -21,11 +21,13 @@ const SHARED: [&str; 11] = [
     "/etc/ssl",
 ];
 
-/// What nodes without an image see of the host.
+/// What bodies depend on of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
-    /// What is mounted into their containers, `path:path:ro`.
+    /// What is mounted into the containers of nodes without an image, `path:path:ro`.
     pub binds: Vec<String>,
+    /// Where the cluster file's path begins.
+    pub folder: PathBuf,
     /// The text of its `/etc/passwd`.
     pub passwd: String,
 }
@@ -37,6 +39,7 @@ impl Host {
         let there = folders.chain(&SHARED).filter(|path| Path::new(path).exists());
         Self {
             binds: there.map(|path| format!("{path}:{path}:ro")).collect(),
+            folder: std::env::current_dir().unwrap_or_default(),
             passwd: std::fs::read_to_string("/etc/passwd").unwrap_or_default(),
         }
     }

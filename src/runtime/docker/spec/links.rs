@@ -5,11 +5,11 @@ use crate::cluster::{Node, Port, Transport};
 use ipnet::IpNet;
 
 impl Spec<'_> {
-    /// `name:address` for every node and for the names this one gave to those it links to. In `/etc/hosts`, because
+    /// `name:address` for every node, itself included, and for the names this one gave to those it links to. In `/etc/hosts`, because
     /// Docker's own name server answers only while Docker runs.
     pub(super) fn extra_hosts(&self, node: &Node) -> Vec<String> {
-        let others = self.cluster.nodes.iter().filter(|other| other.name != node.name);
-        let known = others.flat_map(|other| self.names(other).into_iter().map(move |name| (name, other)));
+        let nodes = self.cluster.nodes.iter();
+        let known = nodes.flat_map(|other| self.names(other).into_iter().map(move |name| (name, other)));
         let aliases = node
             .aliases
             .iter()

@@ -5,7 +5,7 @@ use crate::cluster::{Node, Volume};
 use crate::runtime::docker::labels::Role;
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Where the working folders of nodes without an image lie.
 pub(super) const WORK: &str = "/work";
@@ -33,8 +33,8 @@ impl Spec<'_> {
 
     fn node_host(&self, node: &Node, holder: &str) -> HostConfig {
         let host = if node.docker.image.is_none() { self.host.binds.clone() } else { Vec::new() };
-        let folder = self.cluster.file.parent().unwrap_or(Path::new(""));
-        let volumes = node.docker.volumes.iter().map(|volume| bind(volume, folder));
+        let folder = self.host.folder.join(self.cluster.file.parent().unwrap_or(Path::new("")));
+        let volumes = node.docker.volumes.iter().map(|volume| bind(volume, &folder));
         let binds: Vec<_> = host.into_iter().chain(volumes).collect();
         HostConfig {
             network_mode: Some(format!("container:{holder}")),
@@ -106,15 +106,24 @@ pub(in crate::runtime::docker) fn argv(node: &Node, mut command: Vec<String>) ->
     command
 }
 
-/// `host:container:options`. A host path that begins with `.` or `~` is relative to the cluster file or to the user's
-/// home; a name without a slash is a volume of Docker's.
+/// `host:container:options`. A host path that begins with `.` is relative to the cluster file; a name without a slash is
+/// a volume of Docker's.
 fn bind(volume: &Volume, folder: &Path) -> String {
-    let host = if volume.host.starts_with('.') {
-        std::path::absolute(folder.join(&volume.host))
-            .map_or_else(|_| volume.host.clone(), |path| path.display().to_string())
-    } else {
-        volume.host.clone()
-    };
+    let relative = volume.host.starts_with('.');
+    let host = if relative { plain(&folder.join(&volume.host)) } else { volume.host.clone() };
     let options = volume.options.as_ref().map(|options| format!(":{options}")).unwrap_or_default();
     format!("{host}:{}{options}", volume.container)
+}
+
+/// An absolute path without `.` and `..`.
+fn plain(path: &Path) -> String {
+    let parts = path.components().fold(PathBuf::new(), |mut plain, part| {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+        plain
+    });
+    parts.display().to_string()
 }
