@@ -46,10 +46,19 @@ impl Place {
         let path = cluster::find(script, self.config.as_deref())?;
         let text = std::fs::read_to_string(&path)
             .map_err(|error| Error::usage(format!("cannot read the cluster file {}: {error}", path.display())))?;
-        let env = |name: &str| std::env::var(name).ok();
         let name = self.name()?;
-        let variables = Variables { name: &name, seed, params, env: &env, kind, surroundings: &Here };
+        let variables = Variables { name: &name, seed, params, env: &variable, kind, surroundings: &Here };
         let cluster = cluster::load(&path, &text, &variables)?;
         Ok((cluster, text))
     }
+}
+
+/// A variable of the environment. `PWD` and `CWD` are the current folder where nobody says otherwise, as older files
+/// expect it, also under a `sudo` that passes nothing on.
+fn variable(name: &str) -> Option<String> {
+    let folder = || {
+        let folder = std::env::current_dir().ok().filter(|_| ["PWD", "CWD"].contains(&name));
+        folder.map(|folder| folder.display().to_string())
+    };
+    std::env::var(name).ok().or_else(folder)
 }

@@ -61,12 +61,12 @@ fn images(spec: &Spec) -> bool {
     spec.nodes.iter().any(|node| node.docker.image.is_some())
 }
 
-/// The nodes and their copies: `name`, or `name_1`, `name_2` and so on.
+/// The nodes and their copies: `name`, or, where there are several, `name_1`, `name_2` and so on.
 fn members<'s>(reader: &Reader<'_>, specs: &'s [NodeSpec]) -> Vec<Member<'s>> {
     let mut members: Vec<Member<'s>> = Vec::new();
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     for spec in specs {
-        let copies = spec.count.map_or(vec![None], |count| (1..=count).map(Some).collect());
+        let copies = spec.count.filter(|count| *count > 1).map_or(vec![None], |count| (1..=count).map(Some).collect());
         for copy in copies {
             let name = copy.map_or(spec.name.value.clone(), |copy| format!("{}_{copy}", spec.name.value));
             match taken.insert(name.clone(), &spec.name.value) {

@@ -37,21 +37,13 @@ fn a_node_keeps_its_addresses_over_stop_start_restart_and_kill() {
 
 /// Three containers that somebody else made, taken in; their names in the cluster and their network.
 fn adopted(stage: &Stage) -> ([String; 3], String) {
-    let network = stage.network_beside("net", &["--subnet", &free_subnet(stage)]);
+    let network = stage.network_beside("net", &["--subnet", &stage.free_subnet()]);
     let run = |name: &str| {
         stage.container_beside(name, &["--network", &network, "--stop-timeout", "1", IMAGE, "talker", "7000"])
     };
     let names = ["a", "b", "c"].map(run);
     stage.says(&["add", &names[0], &names[1], &names[2]]);
     (names, network)
-}
-
-/// A subnet that can be given again by hand: one that Docker has just found free.
-fn free_subnet(stage: &Stage) -> String {
-    let network = stage.network_beside("probe", &[]);
-    let subnet = stage.inspect(&network, "{{(index .IPAM.Config 0).Subnet}}");
-    stage.docker(&["network", "rm", &network]);
-    subnet
 }
 
 fn address_in(stage: &Stage, container: &str, network: &str) -> String {
@@ -117,7 +109,7 @@ fn containers_that_were_taken_in_are_healed_and_left_by_destroy() {
 #[test]
 fn one_unknown_container_among_known_ones_and_none_is_taken_in() {
     let Some(stage) = Stage::up(THREE) else { return };
-    let known = stage.container_beside("known", &[IMAGE]);
+    let known = stage.container_beside("known", &["--network", "none", IMAGE]);
     let ended = stage.run(&["add", &known, "no-such-container", "nor-this"]).with(2);
     assert!(ended.stderr.contains("no-such-container") && ended.stderr.contains("nor-this"), "{}", ended.stderr);
     assert!(!ended.stderr.contains(&known), "{}", ended.stderr);

@@ -13,7 +13,7 @@ fn the_audit_trail_tells_every_change_and_survives_destroy() {
     stage.says(&["join"]);
     stage.says(&["destroy"]);
     let events = stage.json(&["events"]);
-    let events = events.as_array().unwrap();
+    let events = events["events"].as_array().unwrap();
     let told: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     for verb in ["up", "partition", "stop", "join", "destroy"] {
         assert!(told.contains(&verb), "{verb}: {told:?}");
@@ -27,7 +27,7 @@ fn the_audit_trail_tells_every_change_and_survives_destroy() {
     assert_eq!(stop["targets"], serde_json::json!(["n2", "n3"]));
     stage.says(&["events", "--json", "--output", "trail.json"]);
     let written: serde_json::Value = serde_json::from_str(&stage.place.read("trail.json")).unwrap();
-    assert_eq!(written.as_array().unwrap(), events);
+    assert_eq!(written["events"].as_array().unwrap(), events);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn an_up_that_fails_is_on_record() {
     let Some(stage) = Stage::new("containers:\n  n1: { image: 'blockade-test/no-such-image:1' }\n") else { return };
     stage.run(&["up"]).with(3);
     let events = stage.json(&["events"]);
-    let last = events.as_array().unwrap().last().unwrap();
+    let last = events["events"].as_array().unwrap().last().unwrap();
     assert_eq!(last["event"], "up");
     assert!(last["message"].as_str().unwrap().contains("no-such-image"), "{last}");
 }

@@ -7,7 +7,7 @@ use super::stage::Stage;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-/// What an `up` that fails says, with the stage's own names left out.
+/// What an `up` that fails says, with the stage's own names, and carets that are as long, left out.
 fn refused(stage: &Stage, args: &[&str], code: i32) -> String {
     let ended = stage.run(args).with(code);
     assert_eq!(ended.stdout, "");
@@ -19,7 +19,8 @@ fn refused(stage: &Stage, args: &[&str], code: i32) -> String {
 }
 
 fn told(stage: &Stage, ended: &Ended) -> String {
-    ended.stderr.replace(&stage.name, "NAME")
+    let lines = ended.stderr.lines().filter(|line| !line.ends_with('^'));
+    lines.map(|line| line.replace(&stage.name, "NAME") + "\n").collect()
 }
 
 #[test]
@@ -33,10 +34,16 @@ fn docker_that_is_not_running() {
             super::common::ended(up.env("DOCKER_HOST", format!("unix://{}", socket.display())).output().unwrap());
         ended.with(3).stderr.replace(place.path().to_str().unwrap(), "…")
     };
-    insta::assert_snapshot!(up(), @"");
+    insta::assert_snapshot!(up(), @"
+    error: Docker is not running: there is no …/docker.sock
+    help: start it with `sudo systemctl start docker`; where it listens elsewhere, set DOCKER_HOST
+    ");
     // Left over by a daemon that is gone.
     drop(UnixListener::bind(&socket).unwrap());
-    insta::assert_snapshot!(up(), @"");
+    insta::assert_snapshot!(up(), @"
+    error: Docker is not running: nobody answers at …/docker.sock
+    help: start it with `sudo systemctl start docker`; where it listens elsewhere, set DOCKER_HOST
+    ");
     assert!(!place.path().join(".blockade").exists());
 }
 
@@ -46,7 +53,10 @@ fn no_permission_on_its_socket() {
         let Some(stage) = Stage::of(User::Ordinary, THREE) else { return };
         let text = refused(&stage, &["up"], 3);
         let socket = super::common::docker::socket();
-        insta::assert_snapshot!(text.replace(&socket, "SOCKET"), @"");
+        insta::assert_snapshot!(text.replace(&socket, "SOCKET"), @"
+        error: no permission to use Docker's socket SOCKET
+        help: join its group with `sudo usermod -aG docker $USER` and log in anew, or run blockade as root
+        ");
     }
 }
 
@@ -70,7 +80,10 @@ fn an_api_that_is_too_old() {
     std::thread::spawn(move || listener.incoming().flatten().for_each(old_docker));
     let mut up = place.command(&["up"]);
     let ended = super::common::ended(up.env("DOCKER_HOST", format!("unix://{}", socket.display())).output().unwrap());
-    insta::assert_snapshot!(ended.with(3).stderr, @"");
+    insta::assert_snapshot!(ended.with(3).stderr, @"
+    error: this Docker speaks version 1.26 of its API, and blockade needs 1.41
+    help: install Docker 20.10 or newer
+    ");
     assert!(!place.path().join(".blockade").exists());
 }
 
@@ -90,16 +103,22 @@ fn a_port_in_use() {
     let Some(stage) = Stage::new(&THREE.replace("n2: { ", &format!("n2: {{ ports: {{ {port}: 80 }}, "))) else {
         return;
     };
-    insta::assert_snapshot!(refused(&stage, &["up"], 3).replace(&port.to_string(), "PORT"), @"");
+    insta::assert_snapshot!(refused(&stage, &["up"], 3).replace(&port.to_string(), "PORT"), @"
+    error: cannot start the network of node n2: port PORT of this host is in use already
+    help: `docker ps` and `ss -ltnup` show by whom; give another one under `ports`
+    ");
 }
 
 #[test]
 fn a_name_that_is_taken_is_refused_and_with_force_removed() {
     let Some(stage) = Stage::new(THREE) else { return };
     let taken = stage.container("n2");
-    stage.docker(&["run", "-d", "--name", &taken, IMAGE]);
+    stage.docker(&["run", "-d", "--network", "none", "--name", &taken, IMAGE]);
     let id = stage.inspect(&taken, "{{.Id}}");
-    insta::assert_snapshot!(refused(&stage, &["up"], 3), @"");
+    insta::assert_snapshot!(refused(&stage, &["up"], 3).replace(&id[..12], "ID"), @"
+    error: node n2: cannot create the container NAME_n2: the container ID is called NAME_n2 already
+    help: `blockade up --force` replaces it; another --name or `container_name` leaves it
+    ");
     assert_eq!(stage.inspect(&taken, "{{.Id}} {{.State.Running}}"), format!("{id} true"));
     stage.says(&["up", "--force"]);
     assert_ne!(stage.inspect(&taken, "{{.Id}}"), id);
@@ -110,32 +129,56 @@ fn a_network_without_free_addresses() {
     let Some(stage) = Stage::new("") else { return };
     let network = stage.network_beside("small", &["--subnet", "10.234.56.0/30"]);
     stage.place.write("blockade.yaml", &format!("{THREE}network: {{ external: {network} }}\n"));
-    let text = refused(&stage, &["up"], 3);
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(refused(&stage, &["up"], 2), @"
+    error: the network `NAME-small` has 1 free addresses for the cluster's 3 nodes
+     --> blockade.yaml:6:22
+      |
+    6 | network: { external: NAME-small }
+      |
+    help: its subnet is 10.234.56.0/30: remove containers from it, or name a larger network
+    ");
     let before = stage.left();
     assert_eq!(before, [network]);
     stage.place.write("blockade.yaml", &format!("{THREE}network: {{ external: {}-none }}\n", stage.name));
-    insta::assert_snapshot!(refused(&stage, &["up"], 3), @"");
+    insta::assert_snapshot!(refused(&stage, &["up"], 2), @"
+    error: there is no network `NAME-none`
+     --> blockade.yaml:6:22
+      |
+    6 | network: { external: NAME-none }
+      |
+    help: `docker network create --subnet 10.9.0.0/24 NAME-none` makes it
+    ");
 }
 
 #[test]
 fn a_node_that_dies_in_up_shows_its_last_words() {
     let dies = "command: [sh, -c, 'echo cannot open config >&2; exit 4'], ready: { tcp: 7000 }, ";
     let Some(stage) = Stage::new(&THREE.replace("n2: { ", &format!("n2: {{ {dies}"))) else { return };
-    insta::assert_snapshot!(refused(&stage, &["up"], 3), @"");
+    insta::assert_snapshot!(refused(&stage, &["up"], 3), @"
+    error: node n2 ended as soon as it was started: exit code 4
+    the end of its log:
+    cannot open config
+    help: see its `command:` and `ready:` in the cluster file
+    ");
 }
 
 #[test]
 fn a_program_that_the_image_does_not_have() {
     let Some(stage) = Stage::new(&THREE.replace("n2: { ", "n2: { command: no-such-program, ")) else { return };
-    insta::assert_snapshot!(refused(&stage, &["up"], 3), @"");
+    insta::assert_snapshot!(refused(&stage, &["up"], 3), @"
+    error: cannot start node n2: there is no program `no-such-program` in the container
+    help: see `command`, and whether it is an image's own entry point that is wrong
+    ");
 }
 
 #[test]
 fn a_node_that_is_never_ready() {
     let ready = "ready: { tcp: 7000, within: 500ms }, ";
     let Some(stage) = Stage::new(&THREE.replace("n2: { ", &format!("n2: {{ {ready}"))) else { return };
-    insta::assert_snapshot!(refused(&stage, &["up"], 3), @"");
+    insta::assert_snapshot!(refused(&stage, &["up"], 3), @"
+    error: node n2 was not ready within 0.5 s: port 7000 did not open
+    help: see its `command:` and `ready:` in the cluster file
+    ");
 }
 
 #[test]
@@ -146,7 +189,8 @@ fn an_up_that_is_killed_in_the_middle_leaves_nothing_that_the_next_one_minds() {
     until("n2 is there", || stage.try_docker(&["inspect", &node]).code == 0);
     up.kill().unwrap();
     up.wait().unwrap();
-    until("nothing is left", || stage.left().is_empty());
+    let folder = stage.place.path().join(".blockade/clusters").join(&stage.name);
+    until("nothing is left", || stage.left().is_empty() && !folder.exists());
     stage.place.write("blockade.yaml", THREE);
     stage.says(&["up"]);
 }
@@ -162,12 +206,19 @@ fn names_that_are_no_nodes_and_a_second_up() {
         "); }
     }
     assert!(stage.json(&["status"]).as_array().unwrap().iter().all(|line| line["status"] == "UP"));
-    insta::assert_snapshot!(told(&stage, &stage.run(&["up"]).with(2)), @"");
+    insta::assert_snapshot!(told(&stage, &stage.run(&["up"]).with(2)), @"
+    error: the cluster `NAME` is already up
+    help: `blockade status` shows it, `blockade destroy` removes it; another one needs another --name
+    ");
     // From another folder, where no state file tells it.
     let elsewhere = Place::new();
     elsewhere.write("blockade.yaml", THREE);
     let ended = elsewhere.blockade(&["-n", &stage.name, "up"]).with(2);
-    insta::assert_snapshot!(told(&stage, &ended), @"");
+    let supervisor = stage.supervisor().as_raw_nonzero().to_string();
+    insta::assert_snapshot!(told(&stage, &ended).replace(&supervisor, "PID"), @"
+    error: a cluster `NAME` is up already: process PID looks after it
+    help: `blockade run --attach` joins it, `blockade destroy` removes it; another one needs another --name
+    ");
     assert!(stage.linked("n1", "n2"));
 }
 
@@ -176,4 +227,17 @@ fn neutral_with_holy() {
     let Some(stage) = Stage::new(&THREE.replace("n2: { ", "n2: { neutral: true, holy: true, ")) else { return };
     let text = refused(&stage, &["up"], 2);
     assert!(text.contains("node `n2` is both neutral and holy"), "{text}");
+}
+
+#[test]
+fn two_clusters_that_come_up_at_once_get_subnets_of_their_own() {
+    let stages: Vec<_> = (0..4).map_while(|_| Stage::new(THREE)).collect();
+    let ups: Vec<_> = stages.iter().map(|stage| stage.command(&["up"]).spawn().unwrap()).collect();
+    for mut up in ups {
+        assert!(up.wait().unwrap().success());
+    }
+    let mut addresses: Vec<_> = stages.iter().map(|stage| stage.ip("n1")).collect();
+    addresses.sort();
+    addresses.dedup();
+    assert_eq!(addresses.len(), stages.len());
 }

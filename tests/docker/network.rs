@@ -164,7 +164,7 @@ fn a_published_port_leads_around_a_partition_unless_the_world_is_cut_too() {
 #[test]
 fn an_external_network_is_used_and_left() {
     let Some(stage) = Stage::new("") else { return };
-    let network = stage.network_beside("external", &[]);
+    let network = stage.network_beside("external", &["--subnet", &stage.free_subnet()]);
     let beside = stage.container_beside("taken", &["--network", &network, super::common::docker::IMAGE]);
     stage.place.write("blockade.yaml", &format!("{THREE}network: {{ external: {network} }}\n"));
     stage.says(&["up"]);

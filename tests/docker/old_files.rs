@@ -19,7 +19,7 @@ containers:
     image: blockade-test:1
     command: /bin/sh -c "echo hello > /tmp/index.html; httpd -f -p 80 -h /tmp"
     volumes:
-      "${{PWD}}/shared": "/shared"
+      "${{CWD}}/shared": "/shared"
     expose: [80]
     environment:
       "IS_MASTER": 1

@@ -25,6 +25,8 @@ impl Stage {
             return None;
         }
         let place = Place::of(user, "", "");
+        // Without a file of its own a script has the folder's.
+        std::fs::remove_file(place.path().join("s.yaml")).unwrap();
         place.write("blockade.yaml", cluster);
         // A last letter: no name of a stage is the beginning of another's.
         let name = format!("dt{}n{}z", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -184,6 +186,14 @@ impl Stage {
         let name = format!("{}-{suffix}", self.name);
         self.docker(&[&["run", "-d", "--name", &name], args].concat());
         name
+    }
+
+    /// A subnet that can be given by hand: one that Docker has just found free.
+    pub fn free_subnet(&self) -> String {
+        let network = self.network_beside("probe", &[]);
+        let subnet = self.inspect(&network, "{{(index .IPAM.Config 0).Subnet}}");
+        self.docker(&["network", "rm", &network]);
+        subnet
     }
 
     /// A network beside the cluster's.

@@ -239,7 +239,7 @@ fn copies_are_numbered_in_order_and_so_are_their_containers() {
     let cluster = cluster("containers: { z: , n: { count: 11, container_name: c }, a: { count: 1 } }");
     assert_eq!(
         cluster.names().collect::<Vec<_>>(),
-        ["z", "n_1", "n_2", "n_3", "n_4", "n_5", "n_6", "n_7", "n_8", "n_9", "n_10", "n_11", "a_1"]
+        ["z", "n_1", "n_2", "n_3", "n_4", "n_5", "n_6", "n_7", "n_8", "n_9", "n_10", "n_11", "a"]
     );
     assert_eq!(cluster.nodes[11].docker.container_name.as_deref(), Some("c_11"));
 }

@@ -3,7 +3,7 @@
 use super::error::{self, Explained};
 use super::life::{Life, State};
 use super::runtime::Inner;
-use super::spec;
+use super::spec::with_our_binary;
 use crate::agent::protocol::{KillTree, OUTPUT_BYTES_MAX};
 use crate::engine::{Exec, ExecOutput};
 use crate::{Error, Result};
@@ -51,7 +51,7 @@ impl Inner {
     /// Nothing where the node is down or paused.
     async fn create_exec(&self, node: usize, exec: &Exec) -> Result<Option<String>> {
         let options = CreateExecOptions {
-            cmd: Some(spec::argv(&self.member(node).node, exec.argv.clone())),
+            cmd: Some(with_our_binary(&self.member(node).node, exec.argv.clone())),
             attach_stdin: Some(true),
             attach_stdout: Some(true),
             attach_stderr: Some(true),

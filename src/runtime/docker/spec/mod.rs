@@ -16,7 +16,7 @@ mod node;
 mod tests;
 
 pub use host::{Host, LAYOUT};
-pub(super) use node::argv;
+pub use node::with_our_binary;
 
 use super::labels::{Labels, Owner, Role};
 use crate::cluster::{Cluster, Node, Port, Transport};

@@ -94,12 +94,11 @@ fn program(node: &Node) -> (Option<Vec<String>>, Option<Vec<String>>) {
     }
     let ours = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
     let Some(command) = node.command.clone() else { return (ours(&["/blockade", "hold"]), None) };
-    (ours(&["/blockade", "init", "--"]), Some(argv(node, command)))
+    (ours(&["/blockade", "init", "--"]), Some(with_our_binary(node, command)))
 }
 
-/// A command as it is run in a node: where the node has no image of its own, `blockade` is the running binary, which
-/// lies in ours.
-pub(in crate::runtime::docker) fn argv(node: &Node, mut command: Vec<String>) -> Vec<String> {
+/// A command in a node. `blockade` is the running binary, which a node without an image has at a place of its own.
+pub fn with_our_binary(node: &Node, mut command: Vec<String>) -> Vec<String> {
     if let Some(name) = command.first_mut().filter(|name| *name == "blockade" && node.docker.image.is_none()) {
         "/blockade".clone_into(name);
     }
