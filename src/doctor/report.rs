@@ -40,8 +40,8 @@ pub struct Finding {
 }
 
 /// A feature of the kernel, and how to come by it.
-struct Feature {
-    name: &'static str,
+pub(super) struct Feature {
+    pub(super) name: &'static str,
     essential: bool,
     used_for: &'static str,
     lost: &'static str,
@@ -84,7 +84,7 @@ const EGRESS: Feature = Feature {
     module: None,
     option: "CONFIG_NETFILTER_EGRESS, from Linux 5.16 on",
 };
-const NETEM: Feature = Feature {
+pub(super) const NETEM: Feature = Feature {
     name: "sch_netem",
     essential: false,
     used_for: "delay, loss, duplication, corruption and reordering in the kernel",
@@ -137,6 +137,13 @@ impl Report {
         findings.extend(docker(machine));
         let ok = findings.iter().all(|finding| finding.ok || !finding.essential);
         Self { kernel: machine.kernel.clone(), root: machine.root, ok, findings }
+    }
+
+    /// What is said of a thing that this machine cannot do, in one line.
+    pub(super) fn lacking(&self, name: &str) -> Option<String> {
+        let finding = self.findings.iter().find(|finding| finding.name == name && !finding.ok)?;
+        let mend = finding.mend.as_ref().map(|mend| format!("; {mend}")).unwrap_or_default();
+        Some(format!("this machine has no {name} ({}){mend}", finding.detail))
     }
 
     /// The report for people.
