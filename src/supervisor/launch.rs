@@ -4,6 +4,7 @@
 //! comes what became of it, and the end of this process before that is the end of the supervisor. Its standard output
 //! is the lock, taken here, so that it is held without a gap.
 
+use super::audit::Entry;
 use super::folder::{Claim, ClusterFolder};
 use super::protocol::line;
 use crate::cluster::{Cluster, RuntimeKind};
@@ -62,6 +63,15 @@ pub fn start(folder: &ClusterFolder, launch: Launch) -> Result<()> {
         let _gone_already = folder.remove(&claim);
     }
     outcome
+}
+
+/// Puts an `up` on the audit trail that came to nothing before there was a supervisor to do so.
+pub fn not_started(folder: &ClusterFolder, cluster: &Cluster, error: &Error) {
+    let targets = cluster.names().map(Into::into).collect();
+    let written = folder.audit().append(&Entry::new("up", targets, "command", &Err(error.clone())));
+    if let Err(error) = written {
+        tracing::warn!("{error}");
+    }
 }
 
 fn supervised(folder: &ClusterFolder, claim: Claim, launch: Launch) -> Result<()> {

@@ -6,6 +6,7 @@ use super::common::{Ended, Place, User, until};
 use super::stage::Stage;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Stdio;
 
 /// What an `up` that fails says, with the stage's own names, and carets that are as long, left out.
 fn refused(stage: &Stage, args: &[&str], code: i32) -> String {
@@ -44,7 +45,7 @@ fn docker_that_is_not_running() {
     error: Docker is not running: nobody answers at …/docker.sock
     help: start it with `sudo systemctl start docker`; where it listens elsewhere, set DOCKER_HOST
     ");
-    assert!(!place.path().join(".blockade").exists());
+    assert!(!place.path().join(".blockade/clusters").exists());
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn an_api_that_is_too_old() {
     error: this Docker speaks version 1.26 of its API, and blockade needs 1.41
     help: install Docker 20.10 or newer
     ");
-    assert!(!place.path().join(".blockade").exists());
+    assert!(!place.path().join(".blockade/clusters").exists());
 }
 
 #[test]
@@ -232,7 +233,8 @@ fn neutral_with_holy() {
 #[test]
 fn two_clusters_that_come_up_at_once_get_subnets_of_their_own() {
     let stages: Vec<_> = (0..4).map_while(|_| Stage::new(THREE)).collect();
-    let ups: Vec<_> = stages.iter().map(|stage| stage.command(&["up"]).spawn().unwrap()).collect();
+    let ups: Vec<_> =
+        stages.iter().map(|stage| stage.command(&["up"]).stdout(Stdio::null()).spawn().unwrap()).collect();
     for mut up in ups {
         assert!(up.wait().unwrap().success());
     }

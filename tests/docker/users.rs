@@ -56,7 +56,7 @@ fn the_helper_heals_and_goes_when_its_user_is_killed() {
 #[test]
 fn a_script_sees_with_a_helpers_eyes_what_it_sees_with_roots() {
     let script = r#"
-        assert(reachable("n1", "n2") && reachable(WORLD, "n1"));
+        assert(reachable("n1", "n2") && reachable("n3", "n1"));
         let cut = isolate("n1");
         assert(!reachable("n1", "n2") && !reachable("n2", "n1") && reachable("n2", "n3"));
         assert(!probe("n2", "n1").ok);

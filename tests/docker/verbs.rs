@@ -139,6 +139,16 @@ fn exec_hands_on_its_input_and_ends_what_takes_too_long_with_its_children() {
 }
 
 #[test]
+fn exec_loses_no_output_and_waits_for_nothing_in_the_background() {
+    let Some(stage) = Stage::up(THREE) else { return };
+    for _ in 0..20 {
+        assert_eq!(stage.says(&["exec", "n1", "--", "echo", "hello"]), "hello\n");
+    }
+    assert_eq!(stage.says(&["exec", "n1", "--", "sh", "-c", "sleep 4714 & echo begun"]), "begun\n");
+    assert!(stage.inside("n1", &["ps"]).stdout.contains("sleep 4714"));
+}
+
+#[test]
 fn logs_are_those_of_all_the_nodes_lives() {
     let cluster =
         "containers:\n  n1: { image: 'blockade-test:1', command: [sh, -c, 'echo one; echo two >&2; exec hold'] }\n";
@@ -201,7 +211,7 @@ fn cuts_are_made_replaced_and_healed() {
     stage.says(&["one-way", "n1", "n2"]);
     assert!(!stage.reaches("n1", &ip2) && !stage.reaches("n2", &ip1) && stage.reaches("n1", &ip3));
     stage.says(&["heal"]);
-    stage.says(&["block", "n1", "n2", "--for", "1s"]);
+    stage.says(&["block", "n1", "n2", "--for", "5s"]);
     assert!(!stage.reaches("n2", &ip1));
     until("healed by itself", || stage.reaches("n2", &ip1));
 }

@@ -36,9 +36,10 @@ impl Up {
         let seed = self.seed.map_or_else(setup::fresh_seed, Ok)?;
         let (cluster, _) = place.load(None, seed, &params, self.runtime)?;
         let kind = self.runtime.unwrap_or_else(|| cluster.runtime_kind());
-        runtime::prepare(kind, &cluster)?;
+        let folder = place.folder()?;
+        runtime::prepare(kind, &cluster).inspect_err(|error| supervisor::not_started(&folder, &cluster, error))?;
         supervisor::start(
-            &place.folder()?,
+            &folder,
             Launch { cluster, kind, params, seed, options: Options { force: self.force }, debug: place.debug },
         )
     }

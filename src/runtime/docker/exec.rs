@@ -23,6 +23,9 @@ const NOT_EXECUTABLE: i32 = 126;
 const REST: Duration = Duration::from_secs(5);
 /// How often to look whether it has ended, after its output has.
 const INTERVAL: Duration = Duration::from_millis(5);
+/// How long to wait for more output of a program that has ended, where something that it left in the background keeps
+/// the output open: the daemon may know of the end before it has passed on what was written before.
+const SILENCE: Duration = Duration::from_millis(500);
 
 impl Inner {
     /// Runs a program and waits for its end.
@@ -100,7 +103,7 @@ impl Inner {
                 () = tokio::time::sleep(INTERVAL) => {
                     if let (Some(code), _) = self.exec_state(id).await? {
                         // All that it wrote is on its way.
-                        while let Ok(Some(Ok(piece))) = tokio::time::timeout(INTERVAL, output.next()).await {
+                        while let Ok(Some(Ok(piece))) = tokio::time::timeout(SILENCE, output.next()).await {
                             kept.add(piece);
                         }
                         return Ok(code);
