@@ -152,9 +152,9 @@ impl Inner {
                     }
                     self.tell(Notice::Exited { node, life, ended, expected });
                 }
-                Change::Paused => self.tell(Notice::Paused { node }),
-                Change::Resumed => self.tell(Notice::Resumed { node }),
-                Change::Missing => {
+                Change::Paused(life) => self.tell(Notice::Paused { node, life }),
+                Change::Resumed(life) => self.tell(Notice::Resumed { node, life }),
+                Change::Missing(life) => {
                     member.set_id(Which::Container, None);
                     self.tell(Notice::Missing { node });
                 }
