@@ -155,11 +155,11 @@ pub async fn destroy_by_labels(name: &str) -> Result<bool> {
 async fn end(owner: Owner, name: &str) -> Result<()> {
     let of_whom = || format!("the cluster `{name}` is looked after by process {}", owner.pid);
     if owner.is_alive() && !is_blockade(owner.pid) {
-        return Err(Error::machine(format!("{}, which does not look like a blockade", of_whom()))
+        return Err(Error::new(ErrorKind::Cleanup, format!("{}, which does not look like a blockade", of_whom()))
             .help(format!("if it is one, end it with `kill {}`, and again", owner.pid)));
     }
     if terminate(owner) == Err(Errno::PERM) {
-        return Err(Error::machine(format!("{}, which is another user's", of_whom()))
+        return Err(Error::new(ErrorKind::Cleanup, format!("{}, which is another user's", of_whom()))
             .help("let that user destroy it, or do so as root"));
     }
     let ended = async {
@@ -303,6 +303,8 @@ mod tests {
         assert!(is_at_work(owner) && !is_at_work(Owner::current().unwrap()));
         let error = end(owner, "shop").await.unwrap_err();
         assert!(error.to_string().contains("does not look like a blockade"), "{error}");
+        // Where nothing is known of a cluster but its labels, any other kind means that there is none.
+        assert_eq!(error.kind, ErrorKind::Cleanup);
         assert!(other.try_wait().unwrap().is_none());
         drop(other.stdin.take());
         other.wait().unwrap();
