@@ -28,7 +28,7 @@
 //! | [`plan`] | matrix → what each namespace must hold, and the way from one ruleset to the next | nothing |
 //! | [`kernel`] | nftables, links, addresses and probes over netlink | the namespace it is called in |
 //! | [`agent`] | the one process with rights, and the handle to it: networks, rules, probes; the inits of `netns` | namespaces, processes |
-//! | [`runtime`] | where nodes live: `netns`, `sim` | node folders; all else through the agent |
+//! | [`runtime`] | where nodes live: `docker`, `netns`, `sim` | Docker's daemon, node folders; all else through the agent |
 //! | [`engine`] | commands, events, the controller (the single writer), the clock | nothing itself |
 //! | [`script`] | Rhai: bindings, randomness, limits, diagnostics | what its commands say |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |

@@ -4,6 +4,7 @@ use super::protocol::{self, Ask, Call, Failure, Hello, Message, Notification};
 use super::readable::readable;
 use crate::error::{Error, Result};
 use rustix::fd::OwnedFd;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -12,6 +13,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -34,6 +36,7 @@ struct Shared {
     outbox: Mutex<Option<mpsc::UnboundedSender<Call>>>,
     /// Its end is the end of the agent, even of one that hangs.
     lifeline: Mutex<Option<OwnedFd>>,
+    child: Option<OwnedFd>,
     waiting: Arc<Waiting>,
     next: AtomicU64,
 }
@@ -88,6 +91,9 @@ impl Agent {
         }
         let (mut reader, writer) = stream.into_split();
         let hello = greeting(&mut reader).await?;
+        if !hello.host {
+            return Err(Error::machine("an agent of another kind connected"));
+        }
         Ok(Self::connect(None, None, hello, reader, writer))
     }
 
@@ -118,11 +124,13 @@ impl Agent {
         let (notify, notifications) = mpsc::unbounded_channel();
         let (gone, is_gone) = watch::channel(false);
         let waiting = Arc::new(Waiting::default());
+        let pidfd = child.as_ref().and_then(|child| pidfd_open(Pid::from_child(child), PidfdFlags::NONBLOCK).ok());
         tokio::spawn(write(writer, calls));
-        tokio::spawn(Ear { waiting: waiting.clone(), notify, child }.hear(reader, gone));
+        tokio::spawn(Ear { waiting: waiting.clone(), notify, host: hello.host, child }.hear(reader, gone));
         let shared = Shared {
             outbox: Mutex::new(Some(outbox)),
             lifeline: Mutex::new(lifeline),
+            child: pidfd,
             waiting,
             next: AtomicU64::new(0),
         };
@@ -155,10 +163,20 @@ impl Agent {
     pub async fn close(self) {
         lock(&self.shared.outbox).take();
         lock(&self.shared.lifeline).take();
+        let mut gone = self.gone.clone();
         // An error means that the watching task is gone, which it is only after the agent.
-        let _ = self.gone.clone().wait_for(|gone| *gone).await;
+        let mut gone = async || drop(gone.wait_for(|gone| *gone).await);
+        if tokio::time::timeout(CLOSE_MAX, gone()).await.is_err()
+            && let Some(child) = &self.shared.child
+        {
+            let _ = rustix::process::pidfd_send_signal(child, Signal::KILL);
+            gone().await;
+        }
     }
 }
+
+/// An agent that takes longer than this to end hangs, and is killed where it is a child of ours.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// The arguments of `blockade` in a helper container: it connects to a socket of ours that is mounted at this path.
 ///
@@ -230,6 +248,7 @@ async fn write(mut writer: OwnedWriteHalf, mut calls: mpsc::UnboundedReceiver<Ca
 struct Ear {
     waiting: Arc<Waiting>,
     notify: mpsc::UnboundedSender<Notification>,
+    host: bool,
     /// None of ours where it runs in a container.
     child: Option<Child>,
 }
@@ -244,7 +263,8 @@ impl Ear {
                 Message::Hello(_) => {}
             }
         }
-        let error = Error::machine("the agent is gone, and every node with it");
+        let what = if self.host { "the agent is gone" } else { "the agent is gone, and every node with it" };
+        let error = Error::machine(what);
         self.waiting.give_up(&error);
         if let Some(child) = self.child {
             reap(child).await;
@@ -264,8 +284,7 @@ async fn greeting(reader: &mut OwnedReadHalf) -> Result<Hello> {
 
 /// Waits for the end of stage A, which waits for that of stage B.
 async fn reap(mut agent: Child) {
-    let pid = rustix::process::Pid::from_child(&agent);
-    if let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK)
+    if let Ok(pidfd) = pidfd_open(Pid::from_child(&agent), PidfdFlags::NONBLOCK)
         && let Ok(pidfd) = readable(pidfd)
     {
         let _ = pidfd.readable().await;

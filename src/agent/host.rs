@@ -69,17 +69,22 @@ fn run<E: Future<Output = ()>>(stream: UnixStream, end: impl FnOnce() -> std::io
         let networks = Rc::new(Networks::new(&outbox, true)?);
         Ok(Agent { outbox, networks, programs: None })
     };
-    // Nobody is left to hear of a failure; what stands of it is the runner's to find.
-    match serve::serve(stream, Hello { rootless: false }, agent, end, |agent| heal(&agent.networks)) {
+    let heal = |agent: &Agent| drop(release(&agent.networks));
+    match serve::serve(stream, Hello { rootless: false, host: true }, agent, end, heal) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-/// Takes every rule of ours out of every namespace; one that fails does not keep the others.
-fn heal(networks: &Networks) {
+/// Takes every rule of ours out of every namespace and lets go of it. One that fails does not keep the others.
+pub(super) fn release(networks: &Networks) -> Vec<Error> {
     let all = networks.all();
-    rules::remove(all.iter().map(|(_, network)| &network.rules));
+    let outcomes = rules::remove(all.iter().map(|(_, network)| &network.rules));
+    networks.clear();
+    let failed = all.iter().zip(outcomes).filter_map(|((node, _), outcome)| Some((node, outcome.err()?)));
+    let errors = failed.map(|(node, error)| error.context(format!("node {node}"))).collect();
+    close(all.into_iter().map(|(_, network)| network).collect());
+    errors
 }
 
 /// Opens the network namespace of a process, makes sure that it is the one meant, and puts the node's rules there.
@@ -90,7 +95,8 @@ pub(super) fn attach(networks: &Networks, request: &Attach) -> Result<Interfaces
     let held = networks.network(&request.node).ok().filter(|held| held.namespace.is(&namespace));
     let (network, outcome) = match held {
         Some(network) => {
-            let outcome = network.look().and_then(|_| network.rules.enforce());
+            network.look().and_then(|_| check_addresses(request, &network.interfaces())).map_err(named)?;
+            let outcome = network.rules.enforce();
             (network, outcome)
         }
         None => open(networks, request, namespace).map_err(named)?,
@@ -119,7 +125,7 @@ fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result<(Rc<N
     let (links, seen, events, rules) = networks.home.visit(&namespace, || {
         let (mut links, events) = (Links::open()?, AddressEvents::open()?);
         let seen = Seen::look(&mut links)?.with_first(&request.expected);
-        check_addresses(request, &seen)?;
+        check_addresses(request, &seen.interfaces())?;
         Ok((links, seen, events, Rules::of_another(wanted)?))
     })?;
     let network = Rc::new(Network::new(namespace, links, rules, seen));
@@ -127,13 +133,12 @@ fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result<(Rc<N
     if let Some(former) = networks.insert(&request.node, network.clone(), events) {
         // Whoever still lives in it is no node any more.
         rules::remove([&former.rules]);
-        close(former);
+        close(vec![former]);
     }
     Ok((network, outcome))
 }
 
-fn check_addresses(request: &Attach, seen: &Seen) -> Result<()> {
-    let Interfaces { addresses, .. } = seen.interfaces();
+fn check_addresses(request: &Attach, Interfaces { addresses, .. }: &Interfaces) -> Result<()> {
     if request.expected.is_empty() || request.expected.iter().any(|address| addresses.contains(address)) {
         return Ok(());
     }
@@ -142,25 +147,23 @@ fn check_addresses(request: &Attach, seen: &Seen) -> Result<()> {
     Err(Error::machine(format!(
         "process {} is not in its network: found {}, expected {}",
         request.pid,
-        if addresses.is_empty() { "no address".to_owned() } else { list(&addresses) },
+        if addresses.is_empty() { "no address".to_owned() } else { list(addresses) },
         list(&request.expected)
     ))
     .help("the container may just have ended"))
 }
 
 /// Takes our rules out of a node's namespace and lets go of it.
-pub(super) async fn detach(networks: &Networks, node: &str) -> Result<()> {
+pub(super) fn detach(networks: &Networks, node: &str) -> Result<()> {
     let Some(former) = networks.remove(node) else { return Ok(()) };
     let outcome = rules::remove([&former.rules]).pop().unwrap_or(Ok(()));
-    close(former);
+    close(vec![former]);
     outcome.map_err(|error| error.context(format!("node {node}")))
 }
 
-/// The last of a namespace. Closing a netlink socket right after a commit waits for the kernel, some tens of milliseconds:
-/// that is done by a thread.
-fn close(network: Rc<Network>) {
-    if let Ok(network) = Rc::try_unwrap(network) {
-        let sockets = network.into_sockets();
-        std::thread::spawn(move || drop(sockets));
-    }
+/// The last that we have of these namespaces. Closing a netlink socket right after a commit waits for the kernel, some
+/// tens of milliseconds: that is done by a thread.
+fn close(networks: Vec<Rc<Network>>) {
+    let sockets: Vec<_> = networks.into_iter().filter_map(Rc::into_inner).map(Network::into_sockets).collect();
+    std::thread::spawn(move || drop(sockets));
 }

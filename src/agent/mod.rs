@@ -5,8 +5,8 @@
 //!
 //! | | where | starts the nodes' programs | the end of its runner is |
 //! |---|---|---|---|
-//! | [fabric](fabric::main) | namespaces of its own | yes: PID 1 of all of them | the end of every node |
-//! | [host](host::child) | the host's, or a container that shares them | no: attaches to containers | the removal of every rule of ours |
+//! | `fabric` | namespaces of its own | yes: PID 1 of all of them | the end of every node |
+//! | `host` | the host's, or a container that shares them | no: attaches to containers | the removal of every rule of ours |
 //!
 //! ```text
 //!              serve ── requests in, answers out

@@ -8,24 +8,33 @@ use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
 /// A network namespace, kept alive.
-pub(super) struct NetNs(OwnedFd);
+pub(super) struct NetNs {
+    fd: OwnedFd,
+    /// Device and inode: no other namespace has the same while this one lives.
+    identity: (u64, u64),
+}
 
 impl AsFd for NetNs {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.fd.as_fd()
     }
 }
 
 impl NetNs {
     /// The one we are in.
     pub(super) fn current() -> Result<Self, Errno> {
-        open("/proc/self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map(Self)
+        Self::at("/proc/self/ns/net")
+    }
+
+    fn at(path: &str) -> Result<Self, Errno> {
+        let fd = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let stat = rustix::fs::fstat(&fd)?;
+        Ok(Self { fd, identity: (stat.st_dev, stat.st_ino) })
     }
 
     /// The one of a process.
     pub(super) fn of(pid: i32) -> Result<Self> {
-        let path = format!("/proc/{pid}/ns/net");
-        open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map(Self).map_err(|errno| match errno {
+        Self::at(&format!("/proc/{pid}/ns/net")).map_err(|errno| match errno {
             Errno::NOENT | Errno::SRCH => Error::machine(format!("there is no process {pid} any more")),
             errno => cannot(&format!("open the network namespace of process {pid}"), errno),
         })
@@ -33,8 +42,7 @@ impl NetNs {
 
     /// Whether both are the same one.
     pub(super) fn is(&self, other: &Self) -> bool {
-        let identity = |namespace: &Self| rustix::fs::fstat(&namespace.0).map(|stat| (stat.st_dev, stat.st_ino));
-        identity(self).is_ok_and(|own| identity(other) == Ok(own))
+        self.identity == other.identity
     }
 
     /// Creates a namespace, does `work` inside of it, and comes back to `self`.

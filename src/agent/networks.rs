@@ -141,8 +141,8 @@ impl Networks {
         let none = || Error::usage("the two have no address of the same family").help("give both IPv4 or IPv6");
         let (source, target) = match (&from, &to) {
             (Some(from), Some(to)) => probe::choose(&from.nets(), &to.nets()).ok_or_else(none)?,
-            (None, Some(node)) => self.to_the_world(node)?.ok_or_else(none)?,
-            (Some(node), None) => self.to_the_world(node)?.map(|(world, node)| (node, world)).ok_or_else(none)?,
+            (None, Some(node)) => to_the_world(node)?.ok_or_else(none)?,
+            (Some(node), None) => to_the_world(node)?.map(|(world, node)| (node, world)).ok_or_else(none)?,
             (None, None) => return Err(Error::usage("the world needs no network to reach itself").into()),
         };
         Ok((self.open(from.as_deref(), source)?, self.open(to.as_deref(), target)?))
@@ -156,25 +156,25 @@ impl Networks {
         }
     }
 
-    /// Our own address on the way to one of the node's, and that one.
-    fn to_the_world(&self, node: &Network) -> Result<Option<(IpAddr, IpAddr)>> {
-        let nets: Vec<IpNet> = node.nets();
-        for v4 in [true, false] {
-            for net in nets.iter().filter(|net| net.addr().is_ipv4() == v4 && !probe::is_link_local(net.addr())) {
-                if let Some(own) = probe::source_towards(net.addr())? {
-                    return Ok(Some((own, net.addr())));
-                }
-            }
-        }
-        Ok(None)
-    }
-
     fn open(&self, network: Option<&Network>, address: IpAddr) -> Result<Endpoint> {
         match network {
             Some(network) => self.home.visit(&network.namespace, || Endpoint::open(address)),
             None => Endpoint::open(address),
         }
     }
+}
+
+/// Our own address on the way to one of the node's, and that one.
+fn to_the_world(node: &Network) -> Result<Option<(IpAddr, IpAddr)>> {
+    let nets: Vec<IpNet> = node.nets();
+    for v4 in [true, false] {
+        for net in nets.iter().filter(|net| net.addr().is_ipv4() == v4 && !probe::is_link_local(net.addr())) {
+            if let Some(own) = probe::source_towards(net.addr())? {
+                return Ok(Some((own, net.addr())));
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn unknown(node: &str) -> Error {

@@ -2,11 +2,11 @@
 
 use super::protocol::Applied;
 use crate::error::{Error, Result};
-use crate::kernel::address::Interface;
-use crate::kernel::link::Links;
+use crate::kernel::link::{LOOPBACK, Links};
 use crate::kernel::nft::{Nft, apply_all};
 use crate::plan::{Ruleset, Transaction, diff};
 use std::cell::{RefCell, RefMut};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ struct State {
     nft: Nft,
     /// Asked which devices there are.
     links: Links,
-    /// What it was last brought to, or is to be: of the devices that this names not all need to be there.
+    /// What it was last brought to, or is to be, if with other devices.
     wanted: Arc<Ruleset>,
     held: Held,
 }
@@ -168,10 +168,9 @@ impl State {
         if is_mistaken { self.start_over(wanted) } else { Err(error) }
     }
 
-    /// Whether all devices that the ruleset names are there, as far as can be found out.
+    /// Whether the ruleset names exactly the devices that are there, as far as can be found out.
     fn has_devices_of(&mut self, ruleset: &Ruleset) -> bool {
-        ruleset.devices.is_empty()
-            || self.links.interfaces().is_ok_and(|found| ruleset.devices.iter().all(|name| has(&found, name)))
+        ruleset.world.is_empty() || self.devices().is_ok_and(|found| found == ruleset.devices)
     }
 
     /// Asks the kernel what is there, devices and rules, and brings it to this.
@@ -189,7 +188,7 @@ impl State {
     }
 
     fn enforce(&mut self, wanted: &Arc<Ruleset>) -> Result<()> {
-        let target = self.possible(wanted)?;
+        let target = self.adapted(wanted)?;
         if !self.nft.holds(&target)? {
             self.held = Held::Unsure(Vec::new());
             let transaction = self.nft.anew(&target)?;
@@ -199,27 +198,24 @@ impl State {
         Ok(())
     }
 
-    /// The ruleset without the devices that are not there.
-    fn possible(&mut self, wanted: &Arc<Ruleset>) -> Result<Arc<Ruleset>> {
-        if wanted.devices.is_empty() {
+    /// The ruleset for the devices that are there, whichever were when it was made.
+    fn adapted(&mut self, wanted: &Arc<Ruleset>) -> Result<Arc<Ruleset>> {
+        if wanted.world.is_empty() {
             return Ok(wanted.clone());
         }
-        let found = self.links.interfaces()?;
-        if wanted.devices.iter().all(|name| has(&found, name)) {
-            return Ok(wanted.clone());
-        }
-        let mut possible = Ruleset::clone(wanted);
-        possible.devices.retain(|name| has(&found, name));
-        Ok(Arc::new(possible))
+        let devices = self.devices()?;
+        let is_right = devices == wanted.devices;
+        Ok(if is_right { wanted.clone() } else { Arc::new(Ruleset { devices, ..Ruleset::clone(wanted) }) })
+    }
+
+    fn devices(&mut self) -> Result<BTreeSet<String>> {
+        let found = self.links.interfaces()?.into_iter().filter(|device| device.index != LOOPBACK.index);
+        Ok(found.map(|device| device.name).collect())
     }
 }
 
 /// How often devices may come and go under our hands.
 const START_OVERS: usize = 3;
-
-fn has(found: &[Interface], name: &str) -> bool {
-    found.iter().any(|device| device.name == name)
-}
 
 #[cfg(test)]
 mod tests {

@@ -42,8 +42,11 @@ pub(super) fn serve<E: Future<Output = ()>>(
             () = end => Ok(()),
         }
     };
-    let talked = LocalSet::new().block_on(&runtime, work).map_err(cannot);
+    let tasks = LocalSet::new();
+    let talked = tasks.block_on(&runtime, work).map_err(cannot);
     after(&agent);
+    // One of the tasks keeps the socket open: the runner sees our end when all is done, not before.
+    drop(tasks);
     talked
 }
 
@@ -59,7 +62,13 @@ async fn talk(agent: Rc<Agent>, stream: StdUnixStream, mut inbox: Inbox) -> std:
     while let Some(Call { id, request }) = p::read(&mut reader).await? {
         let agent = agent.clone();
         spawn_local(async move {
-            let result = agent.answer(request).await;
+            let answering = spawn_local({
+                let agent = agent.clone();
+                async move { agent.answer(request).await }
+            });
+            // Whoever asked gets an answer in any case.
+            let crashed = |panic| Err(Error::machine(format!("a request crashed the agent: {panic}")).into());
+            let result = answering.await.unwrap_or_else(crashed);
             agent.outbox.send(Message::Reply { id, result });
         });
     }
@@ -86,8 +95,8 @@ impl Agent {
             Request::Exec(request) => encode::<p::Exec>(self.exec(request).await),
             Request::Teardown(request) => encode::<p::Teardown>(self.tear_down(request).await),
             Request::Attach(request) => encode::<p::Attach>(self.attach(&request)),
-            Request::Detach(request) => encode::<p::Detach>(self.detach(&request).await),
-            Request::KillTree(request) => encode::<p::KillTree>(self.kill_tree(&request)),
+            Request::Detach(request) => encode::<p::Detach>(self.detach(&request)),
+            Request::KillTree(request) => encode::<p::KillTree>(self.kill_tree(request)),
             Request::ApplyPlans(request) => encode::<p::ApplyPlans>(Ok(self.networks.apply(request.plans))),
             Request::Probe(request) => encode::<p::Probe>(self.networks.probe(&request).await),
             Request::Reachable(request) => encode::<p::Reachable>(self.networks.reachable(&request).await),
@@ -130,7 +139,8 @@ impl Agent {
 
     /// All nodes end at the same time; then the network goes, and with it every rule.
     async fn tear_down(&self, request: p::Teardown) -> Answer<p::Teardown> {
-        let failures = self.programs()?.end(request.stops).await;
+        let Some(programs) = &self.programs else { return Ok(host::release(&self.networks)) };
+        let failures = programs.end(request.stops).await;
         self.networks.clear();
         Ok(failures)
     }
@@ -148,12 +158,12 @@ impl Agent {
         Ok(host::attach(&self.networks, request)?)
     }
 
-    async fn detach(&self, request: &p::Detach) -> Answer<p::Detach> {
+    fn detach(&self, request: &p::Detach) -> Answer<p::Detach> {
         self.is_host()?;
-        Ok(host::detach(&self.networks, &request.node).await?)
+        Ok(host::detach(&self.networks, &request.node)?)
     }
 
-    fn kill_tree(&self, request: &p::KillTree) -> Answer<p::KillTree> {
+    fn kill_tree(&self, request: p::KillTree) -> Answer<p::KillTree> {
         self.is_host()?;
         Ok(tree::kill_host_tree(request.pid)?)
     }

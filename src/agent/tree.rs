@@ -1,16 +1,18 @@
 //! Ends a process with everything that came from it.
 
 use crate::error::{Error, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::BTreeSet;
 use std::fs;
 
 /// A process as `/proc/PID/stat` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Process {
     pid: i32,
     parent: i32,
     session: i32,
+    /// When it was started: what tells it from a later process of the same number.
+    started: u64,
 }
 
 /// How often the tree is looked at anew: what forks faster than that is not stopped by looking.
@@ -19,13 +21,9 @@ const ROUNDS: usize = 50;
 /// Kills a process of the host with all that came from it.
 pub(super) fn kill_host_tree(pid: i32) -> Result<()> {
     let own = rustix::process::getpid().as_raw_nonzero().get();
-    match Pid::from_raw(pid).filter(|_| pid > 1 && pid != own) {
-        Some(leader) => {
-            kill_tree(leader);
-            Ok(())
-        }
-        None => Err(Error::usage(format!("process {pid} is not one to be killed"))),
-    }
+    // Of a negative number `Pid` is not even to be asked.
+    let leader = if pid > 1 && pid != own { Pid::from_raw(pid) } else { None };
+    leader.map(kill_tree).ok_or_else(|| Error::usage(format!("process {pid} is not one to be killed")))
 }
 
 /// Kills a session's leader, its descendants, and what is left of its session, until none of them is found.
@@ -33,13 +31,33 @@ pub(super) fn kill_tree(leader: Pid) {
     let leader = leader.as_raw_nonzero().get();
     let mut killed = BTreeSet::new();
     for _ in 0..ROUNDS {
-        let found: Vec<_> = members(&processes(), leader).into_iter().filter(|pid| killed.insert(*pid)).collect();
+        let all = processes();
+        let members = members(&all, leader);
+        let is_new = |process: &&Process| members.contains(&process.pid) && !killed.contains(*process);
+        let found: Vec<_> = all.iter().filter(is_new).copied().collect();
         if found.is_empty() {
             return;
         }
-        for pid in found.into_iter().filter_map(Pid::from_raw) {
+        for process in &found {
+            process.kill();
+        }
+        killed.extend(found);
+    }
+}
+
+impl Process {
+    fn find(pid: i32) -> Option<Self> {
+        parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// Kills this one and no other, which may have got its number meanwhile.
+    fn kill(&self) {
+        let Some(process) = Pid::from_raw(self.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
+            return;
+        };
+        if Self::find(self.pid).is_some_and(|found| found.started == self.started) {
             // It may have ended meanwhile.
-            let _ = kill_process(pid, Signal::KILL);
+            let _ = pidfd_send_signal(&process, Signal::KILL);
         }
     }
 }
@@ -62,11 +80,8 @@ fn members(processes: &[Process], leader: i32) -> BTreeSet<i32> {
 
 fn processes() -> Vec<Process> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .flatten()
-        .filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit))
-        .filter_map(|entry| parse(&fs::read_to_string(entry.path().join("stat")).ok()?))
-        .collect()
+    let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter_map(Process::find).collect()
 }
 
 fn parse(stat: &str) -> Option<Process> {
@@ -75,7 +90,9 @@ fn parse(stat: &str) -> Option<Process> {
     let mut fields = rest.get(rest.rfind(')')? + 1..)?.split_ascii_whitespace().skip(1);
     let mut field = || fields.next()?.parse().ok();
     let (parent, _group, session): (_, Option<i32>, _) = (field()?, field(), field()?);
-    Some(Process { pid: pid.parse().ok()?, parent, session })
+    // Fields 4 and 6, and 22.
+    let started = fields.nth(15)?.parse().ok()?;
+    Some(Process { pid: pid.parse().ok()?, parent, session, started })
 }
 
 #[cfg(test)]
@@ -84,13 +101,13 @@ mod tests {
 
     #[test]
     fn stat_is_read_past_any_name() {
-        let stat = "42 (a) S 7 (b) S 7 41 40 0 -1";
-        assert_eq!(parse(stat), Some(Process { pid: 42, parent: 7, session: 40 }));
+        let stat = "42 (a) S 7 (b) S 7 41 40 0 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 2200 23";
+        assert_eq!(parse(stat), Some(Process { pid: 42, parent: 7, session: 40, started: 2200 }));
     }
 
     #[test]
     fn a_tree_holds_grandchildren_that_left_the_session_and_orphans_that_did_not() {
-        let process = |pid, parent, session| Process { pid, parent, session };
+        let process = |pid, parent, session| Process { pid, parent, session, started: 0 };
         let all = [process(9, 5, 9), process(5, 3, 3), process(6, 1, 3), process(7, 1, 7), process(1, 0, 1)];
         assert_eq!(members(&all, 3), BTreeSet::from([3, 5, 6, 9]));
     }

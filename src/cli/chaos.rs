@@ -5,6 +5,7 @@ use super::report;
 use super::setup::{self, Setup};
 use super::timeline::{JsonLines, Timeline};
 use crate::cluster::Cluster;
+use crate::doctor;
 use crate::engine::{Output, shaping};
 use crate::journal::RunFolder;
 use crate::run::{self, Attached};
@@ -132,7 +133,7 @@ impl Args {
     /// The events that were named, which must work here; else all that do.
     fn events(&self) -> Result<Vec<Event>> {
         if !self.events.is_empty() {
-            self.events.iter().try_for_each(|event| event.works())?;
+            self.events.iter().try_for_each(|event| event.works()).map_err(doctor::with_what_shaping_lacks)?;
             return Ok(self.events.clone());
         }
         let (works, lacks): (Vec<Event>, Vec<Event>) =

@@ -1,9 +1,10 @@
 //! What can be read about the host without changing anything.
 
 use super::mend::Distribution;
+use crate::Error;
 use crate::agent::Settings;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use crate::runtime::docker::connection;
+use std::path::PathBuf;
 
 /// The host as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +21,21 @@ pub struct Machine {
     pub docker: DockerState,
 }
 
-/// What became of a knock at Docker's socket.
+/// What became of a question to Docker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DockerState {
-    /// Somebody answers there.
-    Answers(PathBuf),
-    /// The socket may not be used, or nobody answers: the system's own words.
-    Refuses(PathBuf, String),
-    /// There is no socket.
+    /// It answers.
+    Answers {
+        /// Where it listens.
+        socket: PathBuf,
+        /// Its version, `20.10.24`.
+        version: String,
+        /// The version of its API that is spoken, `1.41`.
+        api: String,
+    },
+    /// It cannot be used.
+    Refuses(Error),
+    /// There is no socket: it may not be installed.
     Absent(PathBuf),
 }
 
@@ -40,24 +48,23 @@ impl Machine {
             root: rustix::process::geteuid().is_root(),
             settings: Settings::read(),
             distribution: Distribution::of(&release),
-            docker: knock(docker_socket(std::env::var("DOCKER_HOST").ok().as_deref())),
+            docker: docker(),
         }
     }
 }
 
-fn docker_socket(host: Option<&str>) -> PathBuf {
-    let named = host.and_then(|host| host.strip_prefix("unix://"));
-    PathBuf::from(named.unwrap_or("/var/run/docker.sock"))
-}
-
-fn knock(socket: PathBuf) -> DockerState {
-    match UnixStream::connect(&socket) {
-        Ok(_) => DockerState::Answers(socket),
-        Err(error) if is_absent(&error, &socket) => DockerState::Absent(socket),
-        Err(error) => DockerState::Refuses(socket, error.to_string()),
+fn docker() -> DockerState {
+    let socket = match connection::socket(std::env::var("DOCKER_HOST").ok().as_deref()) {
+        Err(error) => return DockerState::Refuses(error),
+        Ok(socket) if !socket.exists() => return DockerState::Absent(socket),
+        Ok(socket) => socket,
+    };
+    let answer = connection::ask(async |docker| Ok((docker.version().await, docker.client_version().to_string())));
+    match answer {
+        Ok((version, api)) => {
+            let version = version.ok().and_then(|version| version.version).unwrap_or_else(|| "it".to_owned());
+            DockerState::Answers { socket, version, api }
+        }
+        Err(error) => DockerState::Refuses(error),
     }
-}
-
-fn is_absent(error: &std::io::Error, socket: &Path) -> bool {
-    error.kind() == std::io::ErrorKind::NotFound && !socket.exists()
 }

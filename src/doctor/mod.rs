@@ -14,7 +14,19 @@ pub use mend::Distribution;
 pub use probe::{Facts, Trial, probe};
 pub use report::{Finding, Report};
 
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
+
+/// Adds to a refusal to shape links what this machine lacks for it, in the report's words.
+#[must_use]
+pub fn with_what_shaping_lacks(refusal: Error) -> Error {
+    let lacking = match refusal.kind {
+        ErrorKind::Machine => examine().ok().and_then(|report| report.lacking(report::NETEM.name)),
+        _ => None,
+    };
+    let Some(lacking) = lacking else { return refusal };
+    let help = refusal.help.clone().map(|help| help + "; ").unwrap_or_default();
+    refusal.help(help + lacking.as_str())
+}
 
 /// Looks at this machine. Takes some milliseconds.
 pub fn examine() -> Result<Report> {

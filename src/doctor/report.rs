@@ -40,8 +40,8 @@ pub struct Finding {
 }
 
 /// A feature of the kernel, and how to come by it.
-struct Feature {
-    name: &'static str,
+pub(super) struct Feature {
+    pub(super) name: &'static str,
     essential: bool,
     used_for: &'static str,
     lost: &'static str,
@@ -84,7 +84,7 @@ const EGRESS: Feature = Feature {
     module: None,
     option: "CONFIG_NETFILTER_EGRESS, from Linux 5.16 on",
 };
-const NETEM: Feature = Feature {
+pub(super) const NETEM: Feature = Feature {
     name: "sch_netem",
     essential: false,
     used_for: "delay, loss, duplication, corruption and reordering in the kernel",
@@ -134,9 +134,16 @@ impl Report {
         let mut findings = vec![namespaces(machine, facts), proc(facts)];
         findings.extend(machine.root.then(|| users(&machine.settings)));
         findings.extend(features.into_iter().map(|(feature, trial)| feature.judge(trial, machine)));
-        findings.push(docker(machine));
+        findings.extend(docker(machine));
         let ok = findings.iter().all(|finding| finding.ok || !finding.essential);
         Self { kernel: machine.kernel.clone(), root: machine.root, ok, findings }
+    }
+
+    /// What is said of a thing that this machine cannot do, in one line.
+    pub(super) fn lacking(&self, name: &str) -> Option<String> {
+        let finding = self.findings.iter().find(|finding| finding.name == name && !finding.ok)?;
+        let mend = finding.mend.as_ref().map(|mend| format!("; {mend}")).unwrap_or_default();
+        Some(format!("this machine has no {name} ({}){mend}", finding.detail))
     }
 
     /// The report for people.
@@ -235,7 +242,7 @@ fn by_its_error(finding: Finding, trial: &Trial) -> Finding {
     }
 }
 
-fn docker(machine: &Machine) -> Finding {
+fn docker(machine: &Machine) -> Vec<Finding> {
     let finding = |detail: String, mend: String| Finding {
         ok: false,
         lost: Some("the docker runtime; nodes with a `command` run without it"),
@@ -243,16 +250,30 @@ fn docker(machine: &Machine) -> Finding {
         ..Finding::yes("docker", false, detail)
     };
     match &machine.docker {
-        DockerState::Answers(socket) => Finding::yes("docker", false, format!("answers on {}", socket.display())),
-        DockerState::Refuses(socket, why) => finding(
-            format!("{}: {why}", socket.display()),
-            "start it with `sudo systemctl start docker`, or join its group with `sudo usermod -aG docker $USER`"
-                .to_owned(),
-        ),
+        DockerState::Answers { socket, version, api } => {
+            let detail = format!("{version} answers on {} (API {api})", socket.display());
+            vec![Finding::yes("docker", false, detail), docker_rights(machine.root)]
+        }
+        DockerState::Refuses(error) => {
+            let mend =
+                error.help.clone().unwrap_or_else(|| "`sudo systemctl status docker` shows what it does".to_owned());
+            vec![finding(error.message.clone(), mend)]
+        }
         DockerState::Absent(socket) => {
-            finding(format!("there is no {}", socket.display()), machine.distribution.docker().to_owned())
+            let mend = machine.distribution.docker().to_owned();
+            vec![finding(format!("there is no {}", socket.display()), mend)]
         }
     }
+}
+
+/// Whoever may use Docker's socket loses nothing, only time.
+fn docker_rights(root: bool) -> Finding {
+    let detail = if root {
+        "as root, faults need no helper container"
+    } else {
+        "without root, a helper container sets the faults, which takes a second more at the start"
+    };
+    Finding::yes("docker: faults", false, detail)
 }
 
 #[cfg(test)]
@@ -266,7 +287,11 @@ mod tests {
             root,
             settings: Settings { namespaces_max: Some(1000), ..Settings::default() },
             distribution: Distribution::Ubuntu,
-            docker: DockerState::Answers("/var/run/docker.sock".into()),
+            docker: DockerState::Answers {
+                socket: "/var/run/docker.sock".into(),
+                version: "20.10.24".to_owned(),
+                api: "1.41".to_owned(),
+            },
         }
     }
 
@@ -305,14 +330,15 @@ mod tests {
           yes  sch_htb                   for throttle, and delays that differ from link to link
           yes  sch_tbf                   for throttle of whole nodes
           yes  nfnetlink_queue           for delay, loss and the like in user space, where sch_netem is missing
-          yes  docker                    answers on /var/run/docker.sock
+          yes  docker                    20.10.24 answers on /var/run/docker.sock (API 1.41)
+          yes  docker: faults            as root, faults need no helper container
         ready: clusters in namespaces run here
         ");
     }
 
     #[test]
     fn what_is_missing_comes_with_what_is_lost_and_its_mend() {
-        let docker = DockerState::Refuses("/var/run/docker.sock".into(), "Permission denied (os error 13)".into());
+        let docker = DockerState::Refuses(Error::machine("no permission to use it").help("join its group"));
         let machine = Machine { docker, ..machine(false) };
         let facts = Facts { netem: Some(refused(Errno::NOENT)), egress: Some(refused(Errno::OPNOTSUPP)), ..all() };
         let report = Report::of(&machine, &facts);
@@ -332,9 +358,9 @@ mod tests {
           yes  sch_htb                   for throttle, and delays that differ from link to link
           yes  sch_tbf                   for throttle of whole nodes
           yes  nfnetlink_queue           for delay, loss and the like in user space, where sch_netem is missing
-          NO   docker                    /var/run/docker.sock: Permission denied (os error 13)
+          NO   docker                    no permission to use it
                                          lost: the docker runtime; nodes with a `command` run without it
-                                         mend: start it with `sudo systemctl start docker`, or join its group with `sudo usermod -aG docker $USER`
+                                         mend: join its group
         ready: clusters in namespaces run here
         "#);
         assert!(report.ok);
@@ -360,7 +386,8 @@ mod tests {
           NO   sch_htb                   not tried: it needs what is missing above
           NO   sch_tbf                   not tried: it needs what is missing above
           NO   nfnetlink_queue           not tried: it needs what is missing above
-          yes  docker                    answers on /var/run/docker.sock
+          yes  docker                    20.10.24 answers on /var/run/docker.sock (API 1.41)
+          yes  docker: faults            without root, a helper container sets the faults, which takes a second more at the start
         not ready: no cluster in namespaces runs here
         ");
         assert!(!report.ok);

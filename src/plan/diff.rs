@@ -231,6 +231,7 @@ impl fmt::Display for Change {
 #[cfg(test)]
 mod tests {
     use super::super::Refusal::{self, Drop, Reject};
+    use super::super::WorldCut;
     use super::super::interpret::{Packet, apply, moments, refuses, ruleset};
     use super::*;
     use crate::fault::Filter;
@@ -319,6 +320,22 @@ mod tests {
         delete set inet blockade dropped4
         delete set inet blockade dropped6
         ");
+    }
+
+    #[test]
+    fn a_device_that_comes_gets_chains_of_its_own_and_no_other_is_touched() {
+        let world = WorldCut { to_world: [Filter::ANY].into(), ..WorldCut::default() };
+        let old = Ruleset { world, devices: ["eth0".to_owned()].into(), ..Ruleset::default() };
+        let new = Ruleset { devices: ["eth0".to_owned(), "eth1".to_owned()].into(), ..old.clone() };
+        insta::assert_snapshot!(script(&diff(&old, &new)), @r#"
+        add chain netdev blockade world_dropped_by_eth1 { type filter hook egress device "eth1" priority filter; policy accept; }
+        add rule netdev blockade world_dropped_by_eth1 ip daddr 224.0.0.0/3 accept
+        add rule netdev blockade world_dropped_by_eth1 ip6 daddr ff00::/8 accept
+        add rule netdev blockade world_dropped_by_eth1 ether daddr ff:ff:ff:ff:ff:ff accept
+        add rule netdev blockade world_dropped_by_eth1 ip daddr != @nodes4 drop
+        add rule netdev blockade world_dropped_by_eth1 icmpv6 type 133-137 accept
+        add rule netdev blockade world_dropped_by_eth1 ip6 daddr != @nodes6 drop
+        "#);
     }
 
     #[test]

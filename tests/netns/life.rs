@@ -192,7 +192,7 @@ async fn pause_stops_a_tree_that_never_stops_forking_and_resume_lets_it_go_on() 
         until(|| std::fs::read_to_string(&count).ok() != before.as_ref().ok().cloned()).await;
     }
     assert_eq!(cluster.agent.call(stop("n1", 60_000)).await, Ok(Ended::Signal(libc::SIGTERM)));
-    assert_eq!(states(&cluster), Vec::<char>::new());
+    assert!(states(&cluster).is_empty());
 }
 
 #[tokio::test]

@@ -97,6 +97,9 @@ fn what_cannot_be_is_refused_before_anything_is_done() {
     assert!(unknown.stderr.contains("expected PARTITION, STOP, FLAKY, SLOW or DUPLICATE"), "{}", unknown.stderr);
     let shaping = chaos(&["--events", "STOP,SLOW"]).with(3);
     assert!(shaping.stderr.starts_with("error: slow() cannot shape links yet"), "{}", shaping.stderr);
+    // A kernel that has it has nothing to add.
+    let doctor = up.place.blockade(&["doctor"]).with(0).stdout;
+    assert_eq!(shaping.stderr.contains("this machine has no sch_netem"), doctor.contains("NO   sch_netem"));
     assert_eq!(up.place.blockade(&["-n", "c9", "chaos"]).with(2).stdout.lines().count(), 1);
     assert!(!up.place.path().join(".blockade/runs").exists());
 }

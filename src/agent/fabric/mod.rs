@@ -110,7 +110,7 @@ fn be_served(control: &OwnedFd, defaults: image::Defaults, rootless: bool) -> Re
         let networks = Rc::new(Networks::new(&outbox, false)?);
         Ok(Agent { programs: Some(Programs::new(defaults)?), networks, outbox })
     };
-    serve::serve(control.into(), Hello { rootless }, agent, || Ok(std::future::pending()), |_| ())
+    serve::serve(control.into(), Hello { rootless, host: false }, agent, || Ok(std::future::pending()), |_| ())
 }
 
 fn has_ended(process: &OwnedFd) -> bool {

@@ -4,6 +4,7 @@ use super::targets::{Seed, Targets, groups, parties};
 use super::{Format, Remote, Shown, odd, show};
 use crate::cli::setup;
 use crate::cluster::Cluster;
+use crate::doctor;
 use crate::engine::{Command, FaultInfo, Reply, Selection};
 use crate::fault::{Fault, FaultId, Impairment, LinkSet, Party};
 use crate::script::quantity::Problem;
@@ -160,7 +161,7 @@ impl Halt {
         let everyone = remote.cluster().names().map(|name| Party::Node(name.to_owned())).chain([Party::World]);
         let links = LinkSet::new(&sources, &everyone.collect::<Vec<_>>());
         let fault = Fault::Degrade { verb: verb.to_owned(), links, impairment: usual(verb) };
-        self.common.inject(remote, fault, told).await
+        self.common.inject(remote, fault, told).await.map_err(doctor::with_what_shaping_lacks)
     }
 }
 

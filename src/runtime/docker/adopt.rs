@@ -41,7 +41,7 @@ impl Inner {
             }
             members.push(member);
         }
-        let nodes = members.iter().map(|member| Node { ..member.node.clone() }).collect();
+        let nodes = members.iter().map(|member| member.node.clone()).collect();
         self.add_members(members);
         Ok(nodes)
     }
@@ -59,10 +59,8 @@ impl Inner {
         for name in containers {
             match inspect::container(&self.docker, name).await? {
                 None => unknown.push(format!("`{name}`")),
-                Some(look) => match self.is_taken(&look) {
-                    true => known.push(format!("`{name}`")),
-                    false => looks.push(look),
-                },
+                Some(look) if self.is_taken(&look) => known.push(format!("`{name}`")),
+                Some(look) => looks.push(look),
             }
         }
         if !unknown.is_empty() {

@@ -54,7 +54,7 @@ impl Inner {
         if let Some(id) = member.ids().holder {
             return Ok(id);
         }
-        let (name, body) = (self.spec().holder_name(member.index), self.spec().holder(member.index));
+        let (name, body) = (self.spec().holder_name(member.index), Box::new(self.spec().holder(member.index)));
         let id = self.create(&name, body).await.map_err(|error| in_the_network_of(member, error))?;
         member.set_id(Which::Holder, Some(id.clone()));
         Ok(id)
@@ -73,7 +73,8 @@ impl Inner {
         let (None, Some(holder)) = (ids.container, ids.holder) else { return Ok(()) };
         let named = |error: Error| error.context(format!("node {}", member.name()));
         let name = super::spec::container_name(&self.cluster, &member.node);
-        let id = self.create(&name, self.spec().node(member.index, &holder)).await.map_err(named)?;
+        let body = Box::new(self.spec().node(member.index, &holder));
+        let id = self.create(&name, body).await.map_err(named)?;
         if let Some(files) = self.spec().files(member.index)? {
             let options = UploadToContainerOptions { path: "/".to_owned(), ..UploadToContainerOptions::default() };
             let uploaded = self.docker.upload_to_container(&id, Some(options), bollard::body_full(files.into())).await;
@@ -84,7 +85,7 @@ impl Inner {
     }
 
     /// Creates a container; with `--force`, in the place of whatever has its name.
-    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String> {
+    async fn create(&self, name: &str, body: Box<ContainerCreateBody>) -> Result<String> {
         let created = self.try_create(name, body.clone()).await?;
         let created = match created {
             Err(refusal) if error::is_conflict(&refusal) && self.options.force => {
@@ -101,12 +102,16 @@ impl Inner {
     async fn try_create(
         &self,
         name: &str,
-        body: ContainerCreateBody,
+        body: Box<ContainerCreateBody>,
     ) -> Result<Result<String, bollard::errors::Error>> {
         let options = CreateContainerOptions { name: Some(name.to_owned()), ..CreateContainerOptions::default() };
         let docker = self.docker.clone();
-        let create = async move { Ok(docker.create_container(Some(options), body).await.map(|created| created.id)) };
-        self.gate.pass(create).await
+        // A body is some kilobytes: on the heap it stays out of every future on the way here.
+        let create = async move {
+            let created = Box::pin(docker.create_container(Some(options), *body)).await;
+            Ok(created.map(|created| created.id))
+        };
+        Box::pin(self.gate.pass(create)).await
     }
 }
 

@@ -28,8 +28,7 @@ pub fn explain(doing: impl fmt::Display, refusal: &Refusal) -> Error {
             Error::machine("Docker takes too long to answer").help("`sudo systemctl status docker` shows what it does")
         }
         Refusal::DockerResponseServerError { message, .. } => translate(message),
-        Refusal::DockerStreamError { error } => translate(error),
-        Refusal::DockerContainerWaitError { error, .. } => translate(error),
+        Refusal::DockerStreamError { error } | Refusal::DockerContainerWaitError { error, .. } => translate(error),
         other => Error::machine(format!("Docker's answer was not understood ({other})")),
     };
     error.context(format!("cannot {doing}"))

@@ -24,14 +24,16 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// How long the former helper, which removes itself, may stand in the way.
 const FORMER_TRIES: u32 = 50;
 
+/// The helper's body, for these arguments and this socket of ours.
+pub(super) type Body = dyn Fn(&[String], &Path) -> ContainerCreateBody + Send + Sync;
+
 /// Where agents come from.
 #[derive(Clone)]
 pub(super) struct Origin {
     pub(super) docker: Docker,
     pub(super) gate: Gate,
     pub(super) name: String,
-    /// The helper's body, but for its arguments and socket.
-    pub(super) body: Arc<dyn Fn(&[String], &Path) -> ContainerCreateBody + Send + Sync>,
+    pub(super) body: Arc<Body>,
 }
 
 impl Origin {

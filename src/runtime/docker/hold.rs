@@ -26,7 +26,7 @@ pub fn init(program: &[String]) -> u8 {
     let Some((name, arguments)) = program.split_first() else { return NOT_FOUND };
     let mut command = Command::new(name);
     // SAFETY: between fork and exec, one plain system call.
-    unsafe { command.args(arguments).pre_exec(|| Signals::unblock()) };
+    unsafe { command.args(arguments).pre_exec(Signals::unblock) };
     match command.spawn() {
         Ok(child) => code(watch(&child, &signals)),
         Err(error) => {

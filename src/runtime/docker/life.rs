@@ -221,9 +221,10 @@ impl Life {
         if freeze == (self.state == State::Paused) {
             return Vec::new();
         }
-        let (state, ask, change) = match freeze {
-            true => (State::Paused, Ask::Pause, Change::Paused),
-            false => (State::Up, Ask::Resume, Change::Resumed),
+        let (state, ask, change) = if freeze {
+            (State::Paused, Ask::Pause, Change::Paused)
+        } else {
+            (State::Up, Ask::Resume, Change::Resumed)
         };
         self.state = state;
         let ours = self.asked.contains(&ask);

@@ -52,8 +52,8 @@ fn tag(binary: &Path) -> io::Result<String> {
     let binary = std::fs::metadata(binary)?;
     let print = format!("{} {} {}", binary.size(), binary.mtime(), binary.mtime_nsec());
     let digest = Sha256::digest(print.as_bytes());
-    let hash: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{}-{hash}", env!("CARGO_PKG_VERSION")))
+    let hash = digest.iter().take(6).fold(0, |hash, byte| hash << 8 | u64::from(*byte));
+    Ok(format!("{}-{hash:012x}", env!("CARGO_PKG_VERSION")))
 }
 
 async fn import(docker: &Docker, tag: &str, packed: Vec<u8>) -> Result<(), bollard::errors::Error> {

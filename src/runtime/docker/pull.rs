@@ -142,7 +142,9 @@ mod tests {
             { "status": "Extracting", "id": "b", "progressDetail": { "current": 1, "total": 50 } },
         ]);
         let steps: Vec<CreateImageInfo> = serde_json::from_value(steps).unwrap();
-        steps.iter().for_each(|step| layers.take(step));
+        for step in &steps {
+            layers.take(step);
+        }
         assert_eq!(layers.sum(), (60, 150));
     }
 

@@ -154,12 +154,9 @@ async fn end(owner: Owner, name: &str) -> Result<()> {
     let of_whom = || format!("the cluster `{name}` is looked after by process {}", owner.pid);
     let pid = rustix::process::Pid::from_raw(owner.pid.cast_signed());
     let sent = pid.map_or(Ok(()), |pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
-    match sent {
-        Err(rustix::io::Errno::PERM) => {
-            return Err(Error::machine(format!("{}, which is another user's", of_whom()))
-                .help("let that user destroy it, or do so as root"));
-        }
-        Ok(()) | Err(_) => {}
+    if sent == Err(rustix::io::Errno::PERM) {
+        return Err(Error::machine(format!("{}, which is another user's", of_whom()))
+            .help("let that user destroy it, or do so as root"));
     }
     let ended = async {
         while owner.is_alive() {

@@ -155,7 +155,7 @@ impl Inner {
             addresses: node.addresses.clone(),
             mac: node.mac.0,
         });
-        let fabric = CreateFabric { gateway: self.cluster.gateways().to_vec(), nodes: nodes.collect() };
+        let fabric = CreateFabric { gateway: self.cluster.gateways(), nodes: nodes.collect() };
         self.agent.call(fabric).await?;
         ready::start_all(&self).await
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 /// Where the working folders of nodes without an image lie.
-pub(super) const WORK: &str = "/work";
+const WORK: &str = "/work";
 
 impl Spec<'_> {
     /// The body for a node, under [`container_name`]. `holder` is its holder's name or id.
@@ -20,7 +20,7 @@ impl Spec<'_> {
             entrypoint,
             cmd,
             env: Some(self.environment(node).iter().map(|(name, value)| format!("{name}={value}")).collect()),
-            working_dir: self.own_workdir(node).map(|path| path.display().to_string()),
+            working_dir: own_workdir(node).map(|path| path.display().to_string()),
             user: self.user(node),
             labels: Some(self.labels(Role::Node, Some(node))),
             // The image's own signal unless the file asks for another one than the usual.
@@ -46,20 +46,10 @@ impl Spec<'_> {
         }
     }
 
-    /// The working folder where it is not the image's.
-    fn own_workdir(&self, node: &Node) -> Option<PathBuf> {
-        let below = if node.docker.image.is_none() { WORK } else { "/" };
-        match (&node.workdir, &node.docker.image) {
-            (None, Some(_)) => None,
-            (None, None) => Some(PathBuf::from(WORK)),
-            (Some(workdir), _) => Some(Path::new(below).join(workdir)),
-        }
-    }
-
     /// Where the node's program starts.
     pub fn workdir(&self, node: &Node) -> PathBuf {
         let image = || self.image(node).map(|image| image.workdir.clone());
-        self.own_workdir(node).or_else(image).unwrap_or_else(|| PathBuf::from("/"))
+        own_workdir(node).or_else(image).unwrap_or_else(|| PathBuf::from("/"))
     }
 
     /// A node with an image gets what its file says and its links; one without also what a program of the host expects.
@@ -83,6 +73,16 @@ impl Spec<'_> {
 
     pub(super) fn container_name(&self, node: &Node) -> String {
         container_name(self.cluster, node)
+    }
+}
+
+/// The working folder where it is not the image's.
+fn own_workdir(node: &Node) -> Option<PathBuf> {
+    match (&node.workdir, &node.docker.image) {
+        (None, Some(_)) => None,
+        (None, None) => Some(PathBuf::from(WORK)),
+        (Some(workdir), Some(_)) => Some(Path::new("/").join(workdir)),
+        (Some(workdir), None) => Some(Path::new(WORK).join(workdir)),
     }
 }
 

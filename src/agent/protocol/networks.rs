@@ -1,0 +1,125 @@
+//! What every agent is asked about the networks of nodes, and a host's agent about whose they are.
+
+use crate::error::Error;
+use crate::plan::Ruleset;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Brings the namespaces of these nodes to these rulesets, in this order. Nodes not named stay as they are.
+///
+/// A host agent remembers them: a node that is not attached gets its ruleset when it is ([`Attach`]).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApplyPlans {
+    /// Node and all that its namespace must hold.
+    pub plans: Vec<(String, Ruleset)>,
+}
+
+/// What became of [`ApplyPlans`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The nodes whose namespace could not be brought there, and why.
+    pub failures: Vec<(String, Error)>,
+    /// From before the first node's commit until after the last one's.
+    pub first_to_last_us: u64,
+    /// The whole request.
+    pub took_us: u64,
+}
+
+/// A place packets come from or go to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Party {
+    /// Where the agent itself is: at the fabric's bridge, on the host.
+    World,
+    /// A node.
+    Node(String),
+}
+
+/// One packet from `from` to `to` and back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Probe {
+    /// Who sends.
+    pub from: Party,
+    /// Who answers.
+    pub to: Party,
+    /// How long the answer may take.
+    pub wait_ms: u64,
+}
+
+/// What became of a [`Probe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probed {
+    /// The round trip; none where a packet was lost.
+    pub rtt_us: Option<u64>,
+}
+
+/// Whether one packet that `from` sends arrives at `to`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reachable {
+    /// Who sends.
+    pub from: Party,
+    /// Who receives.
+    pub to: Party,
+    /// How long the packet may take.
+    pub wait_ms: u64,
+}
+
+/// Whether somebody accepts connections at a node's own address, tried from inside of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tcp {
+    /// Which node.
+    pub node: String,
+    /// The port.
+    pub port: u16,
+    /// How long the connection may take.
+    pub timeout_ms: u64,
+}
+
+/// The status of an HTTP request to a node's own address, made inside of it; nothing where no HTTP comes back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Http {
+    /// Which node.
+    pub node: String,
+    /// The port.
+    pub port: u16,
+    /// What is asked for, with its leading slash.
+    pub path: String,
+    /// How long the answer may take.
+    pub timeout_ms: u64,
+}
+
+/// Host agents: the node's network is that of this process from now on. Answered with its addresses (expected ones first)
+/// and devices, when the ruleset last wanted for the node is in force there: to be sent before anything that must not
+/// see the node without it is started.
+///
+/// A new agent that takes over from a dead one is told the rulesets first ([`ApplyPlans`]) and then attached, so that
+/// the rules which stand in the namespace are replaced by the same ones and never removed. A network that the node had
+/// before is healed and released, unless it is the same one.
+///
+/// # Errors
+/// The process has ended, is in the host's own network or in that of another node, or its network has none of the
+/// `expected` addresses: nothing was touched. Or the rules could not be put there: then the network is the node's
+/// nevertheless, and is healed at the end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attach {
+    /// Which node.
+    pub node: String,
+    /// The process, as the host numbers them.
+    pub pid: i32,
+    /// One of these it must have; empty: no matter which.
+    pub expected: Vec<IpAddr>,
+}
+
+/// Host agents: heals the node's network and lets go of it, so that it may end with its last process. The ruleset last
+/// wanted is remembered for the next [`Attach`]. No error for a node that is not attached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Detach {
+    /// Which node.
+    pub node: String,
+}
+
+/// Host agents: SIGKILL for a process, its descendants and its session. Nothing happens where it has ended already.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct KillTree {
+    /// The process, as the host numbers them.
+    pub pid: i32,
+}
