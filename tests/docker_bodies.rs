@@ -5,7 +5,7 @@
 #[path = "common/skip.rs"]
 mod skip;
 
-use blockade::cluster::{Cluster, Variables, load};
+use blockade::cluster::{Cluster, Surroundings, Variables, load};
 use blockade::runtime::Here;
 use blockade::runtime::docker::labels::{Owner, filter};
 use blockade::runtime::docker::spec::{Host, Spec, container_name};
@@ -172,4 +172,24 @@ nodes:
     assert_eq!(lines[0..2], lines[2..4], "{printed}");
     assert!(lines[0].ends_with(".3") && lines[1].ends_with("::3"), "{printed}");
     assert_eq!(lines[0..4], lines[4..8], "{printed}");
+}
+
+#[test]
+fn an_existing_network_says_which_addresses_are_taken() {
+    let Some(ground) = Ground::new("ds-taken", "runtime: docker\nnodes: { n1: { command: [sh, -c, exit] } }") else {
+        return;
+    };
+    assert_eq!(ground.run().1, 0);
+    let name = format!("{}_net", ground.cluster.name);
+    let network = Here.external(&name).unwrap().unwrap();
+    let own = ground.cluster.gateways().into_iter().chain(ground.cluster.nodes[0].addresses.clone());
+    for net in own {
+        assert!(network.subnets.contains(&net.trunc()) && network.taken.contains(&net.addr()), "{net} of {network:?}");
+    }
+    assert_eq!(Here.external("ds-nothing").unwrap(), None);
+    let twice = ground.tokio.block_on(async {
+        let request = bollard::models::NetworkCreateRequest { name, ..Default::default() };
+        network::create(&ground.docker, &ground.cluster, request).await
+    });
+    assert!(twice.unwrap_err().message.contains("already"));
 }

@@ -154,9 +154,9 @@ impl Controller {
         match notice {
             Notice::Exited { node, life, ended, expected } => self.exited(node, life, ended, expected).await,
             Notice::Started { node, life, gap_us } => self.started(node, life, gap_us),
-            Notice::Paused { node } => self.paused(node),
-            Notice::Resumed { node } => self.resumed(node),
-            Notice::Missing { node } => self.missing(node),
+            Notice::Paused { node, life } => self.paused(node, life),
+            Notice::Resumed { node, life } => self.resumed(node, life),
+            Notice::Missing { node, life } => self.missing(node, life),
             Notice::Repaired { what, .. } => self.recorder.record_engine(EventBody::Note { message: what }),
             Notice::Interfaces { node, interfaces } => {
                 self.interfaces[node] = interfaces;

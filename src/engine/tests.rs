@@ -183,7 +183,8 @@ impl Test {
         let mut cluster = cluster::load("c.yaml".as_ref(), text, &variables).unwrap();
         let clock = Arc::new(Clock::simulated());
         let sim = Sim::new(&cluster, Arc::clone(&clock));
-        let strangers = cluster.nodes.split_off(size.min(cluster.nodes.len()));
+        let mut strangers = cluster.nodes.split_off(size.min(cluster.nodes.len()));
+        strangers.iter_mut().for_each(|node| node.docker.adopted = Some(node.name.clone()));
         let runtime = Arc::new(Stubborn {
             sim,
             refusing: Mutex::default(),

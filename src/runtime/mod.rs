@@ -51,16 +51,22 @@ pub enum Notice {
     Paused {
         /// Which node.
         node: usize,
+        /// In which of its lives.
+        life: u64,
     },
     /// Somebody else let it go on. What we asked for is not told.
     Resumed {
         /// Which node.
         node: usize,
+        /// In which of its lives.
+        life: u64,
     },
     /// It is not there any more: somebody else removed it. [`Runtime::start`] makes it anew.
     Missing {
         /// Which node.
         node: usize,
+        /// In which of its lives.
+        life: u64,
     },
     /// It was in a state that somebody else had brought it to and that is not to last, and was mended.
     Repaired {

@@ -215,8 +215,11 @@ async fn remove(hub: &Hub, folder: &ClusterFolder, claim: &Claim) -> Result<()> 
 /// Leaves a last word beside what the nodes wrote, for commands to come.
 async fn bury(hub: &Hub, folder: &ClusterFolder, cause: String) -> Result<()> {
     let mut controller = seize(&hub.controller, &hub.hurry).await;
-    let _nothing_left_to_remove = controller.down().await;
+    let down = controller.down().await;
     std::mem::forget(controller);
+    // Processes have gone with their agent; containers and what was put into their networks may be left.
+    let left = down.err().filter(|_| hub.state().outlives());
+    let cause = left.map_or(cause.clone(), |left| format!("{cause}; {left}"));
     let state = State { died: Some(cause.clone()), ..hub.state() };
     folder.write_state(&state)?;
     write_down(folder, Entry::new("died", names(&hub.info().cluster), BY, &Err(Error::machine(&cause))));

@@ -115,3 +115,34 @@ fn one_unknown_container_among_known_ones_and_none_is_taken_in() {
     assert!(!ended.stderr.contains(&known), "{}", ended.stderr);
     assert_eq!(stage.json(&["status"]).as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn one_that_cannot_be_taken_in_among_others_and_the_cluster_is_still_followed() {
+    let Some(stage) = Stage::up(THREE) else { return };
+    let good = stage.container_beside("good", &[IMAGE]);
+    let of_the_host = stage.container_beside("host", &["--network", "host", IMAGE]);
+    let ended = stage.run(&["add", &good, &of_the_host]).with(2);
+    assert!(ended.stderr.contains("the host's own network"), "{}", ended.stderr);
+    assert_eq!(stage.json(&["status"]).as_array().unwrap().len(), 3);
+    stage.docker(&["kill", &stage.container("n1")]);
+    until("status tells it", || stage.status("n1")["status"] == "DOWN");
+    stage.says(&["add", &good]);
+    assert_eq!(stage.status(&good)["status"], "UP");
+}
+
+#[test]
+fn one_that_was_taken_in_and_is_removed_hinders_neither_healing_nor_the_end() {
+    let Some(stage) = Stage::up(THREE) else { return };
+    let other = stage.container_beside("other", &[IMAGE]);
+    stage.says(&["add", &other]);
+    stage.says(&["stop", &other]);
+    stage.docker(&["rm", &other]);
+    until("status tells it", || stage.status(&other)["status"] == "MISSING");
+    let refused = stage.run(&["start", &other]).with(2);
+    assert!(refused.stderr.contains("somebody removed it"), "{}", refused.stderr);
+    stage.says(&["partition", &other]);
+    stage.says(&["heal"]);
+    assert_eq!(stage.json(&["faults"]).as_array().unwrap().len(), 0);
+    stage.says(&["destroy"]);
+    assert_eq!(stage.left(), [""; 0]);
+}

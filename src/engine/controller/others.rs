@@ -32,9 +32,9 @@ impl Controller {
         over
     }
 
-    /// Somebody else froze a program.
-    pub(super) fn paused(&mut self, node: usize) -> Result<()> {
-        if self.nodes[node] != RunState::Up {
+    /// Somebody else froze a program, in that life of it: it may have been started again since.
+    pub(super) fn paused(&mut self, node: usize, life: u64) -> Result<()> {
+        if life < self.lives[node] || self.nodes[node] != RunState::Up {
             return Ok(());
         }
         self.nodes[node] = RunState::Paused;
@@ -42,8 +42,8 @@ impl Controller {
     }
 
     /// Somebody else let it go on.
-    pub(super) fn resumed(&mut self, node: usize) -> Result<()> {
-        if self.nodes[node] != RunState::Paused {
+    pub(super) fn resumed(&mut self, node: usize, life: u64) -> Result<()> {
+        if life < self.lives[node] || self.nodes[node] != RunState::Paused {
             return Ok(());
         }
         self.nodes[node] = RunState::Up;
@@ -51,12 +51,18 @@ impl Controller {
         self.undone(node, NodeAction::Resume)
     }
 
-    /// Somebody else removed it.
-    pub(super) fn missing(&mut self, node: usize) -> Result<()> {
+    /// Somebody else removed it, in that life of it.
+    pub(super) fn missing(&mut self, node: usize, life: u64) -> Result<()> {
+        if life < self.lives[node] {
+            return Ok(()); // it was made anew before we heard of that
+        }
         self.take_note(node);
         self.dying.remove(&node);
         self.nodes[node] = RunState::Missing;
-        self.recorder.record_engine(EventBody::NodeMissing { node: self.name(node) })
+        self.recorder.record_engine(EventBody::NodeMissing { node: self.name(node) })?;
+        // One that was taken in is not ours to make anew: no fault keeps its program from anything any more.
+        let is_gone = self.cluster.nodes[node].docker.adopted.is_some();
+        if is_gone { self.undone(node, NodeAction::Restart) } else { Ok(()) }
     }
 
     /// Ends the faults on programs that are no longer true of a node, because somebody else did what this action does.

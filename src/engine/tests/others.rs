@@ -57,13 +57,13 @@ fn a_start_by_somebody_else_that_we_ended_before_we_heard_of_it_undoes_nothing()
 #[test]
 fn a_node_that_somebody_else_freezes_is_shown_so_and_stays_so() {
     let mut test = Test::new();
-    test.hears(Notice::Paused { node: 0 });
+    test.hears(Notice::Paused { node: 0, life: 1 });
     assert_eq!(test.states(), ["Paused", "Up", "Up"]);
     assert!(test.faults().is_empty());
     test.inject(partition(&[&["n2"]])).unwrap();
     test.heal(1).unwrap();
     assert_eq!(test.states()[0], "Paused");
-    test.hears(Notice::Resumed { node: 0 });
+    test.hears(Notice::Resumed { node: 0, life: 1 });
     assert_eq!(test.states()[0], "Up");
 }
 
@@ -71,7 +71,7 @@ fn a_node_that_somebody_else_freezes_is_shown_so_and_stays_so() {
 fn a_freeze_that_somebody_else_ends_is_over() {
     let mut test = Test::new();
     test.inject(Fault::Pause { nodes: names(&["n1"]) }).unwrap();
-    test.hears(Notice::Resumed { node: 0 });
+    test.hears(Notice::Resumed { node: 0, life: 1 });
     assert_eq!((test.states()[0].as_str(), test.faults().len()), ("Up", 0));
     test.inject(Fault::Pause { nodes: names(&["n1"]) }).unwrap();
     test.dies(0, false);
@@ -84,13 +84,40 @@ fn a_freeze_that_somebody_else_ends_is_over() {
 fn a_node_that_somebody_else_removed_is_missing_until_it_is_started() {
     let mut test = Test::new();
     test.dies(0, false);
-    test.hears(Notice::Missing { node: 0 });
+    test.hears(Notice::Missing { node: 0, life: 1 });
     assert_eq!(test.states(), ["Missing", "Up", "Up"]);
     test.inject(Fault::Stop { nodes: names(&["n1", "n2"]) }).unwrap();
     assert_eq!(test.states(), ["Missing", "Down", "Up"]);
     test.act(NodeAction::Start, &["n1"]).unwrap();
     assert_eq!(test.states(), ["Up", "Down", "Up"]);
     assert_eq!(test.faults(), ["f1: stop n2"]);
+}
+
+#[test]
+fn what_somebody_did_to_an_earlier_life_is_not_true_of_the_present_one() {
+    let mut test = Test::new();
+    test.act(NodeAction::Restart, &["n1"]).unwrap();
+    test.inject(Fault::Pause { nodes: names(&["n2"]) }).unwrap();
+    for late in [Notice::Paused { node: 0, life: 1 }, Notice::Missing { node: 0, life: 1 }] {
+        test.hears(late);
+        assert_eq!(test.states(), ["Up", "Paused", "Up"]);
+    }
+    test.act(NodeAction::Restart, &["n2"]).unwrap();
+    test.inject(Fault::Pause { nodes: names(&["n2"]) }).unwrap();
+    test.hears(Notice::Resumed { node: 1, life: 1 });
+    assert_eq!((test.states()[1].as_str(), test.faults().len()), ("Paused", 1));
+}
+
+#[test]
+fn one_that_was_taken_in_and_is_removed_is_kept_down_by_no_fault_any_more() {
+    let mut test = Test::beside("nodes: { n1: {}, n2: {}, x: {} }", 2);
+    add(&mut test).unwrap();
+    test.inject(Fault::Stop { nodes: names(&["n1", "x"]) }).unwrap();
+    test.refusing(Some(2));
+    test.hears(Notice::Missing { node: 2, life: 1 });
+    assert_eq!(test.faults(), ["f1: stop n1"]);
+    test.heal(1).unwrap();
+    assert_eq!(test.states(), ["Up", "Up", "Missing"]);
 }
 
 #[test]

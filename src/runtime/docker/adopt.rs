@@ -34,15 +34,20 @@ impl Inner {
             member.set_id(Which::Container, id);
             member.change(|life| life.see(look.seen, look.at_ns));
             if let Some((pid, _)) = look.runs()
-                && let Err(error) = self.attach(&member, pid).await
+                && let Err(error) = self.enter(&member, pid, look.addresses()).await
             {
                 self.let_go(&members).await;
                 return Err(error.context(format!("cannot add {}", member.name())));
             }
             members.push(member);
         }
+        self.add_members(members.iter().cloned());
+        for member in &members {
+            // What became of it before it was known as a member, nobody has told. Where a look fails, the daemon has
+            // gone, and all is looked at once it is back.
+            let _ = self.look_at(member).await;
+        }
         let nodes = members.iter().map(|member| member.node.clone()).collect();
-        self.add_members(members);
         Ok(nodes)
     }
 
@@ -131,10 +136,11 @@ impl Inner {
         let _alone = member.attaching.lock().await;
         let look = self.anchor(member).await?;
         let present = || member.life(|lives| lives.number() == life && lives.is_running());
-        let Some((pid, started_ns)) = look.as_ref().and_then(Look::runs).filter(|_| present()) else { return Ok(None) };
+        let Some(look) = look.filter(|_| present()) else { return Ok(None) };
+        let Some((pid, started_ns)) = look.runs() else { return Ok(None) };
         let ruled = self.keeper.is_under_rules(member.name());
         let rules = self.keeper.await_rules();
-        match self.attach(member, pid).await {
+        match self.attach(member, pid, look.addresses()).await {
             Ok(differ) => {
                 if ruled && differ {
                     rules.done().await;

@@ -1,9 +1,10 @@
 //! `up`: room for the cluster, its network, the holders with an agent in their namespaces, and then the nodes.
 
-use super::error::{self, Explained};
+use super::error::Explained;
+use super::inspect::{self, Look};
 use super::member::{Member, Which};
 use super::network;
-use super::remove;
+use super::remove::{self, remove_container};
 use super::runtime::Inner;
 use crate::runtime::ready;
 use crate::{Error, Result};
@@ -21,6 +22,9 @@ impl Inner {
     /// Creates everything and starts the nodes. What an error leaves is for [`Inner::down`].
     pub(super) async fn up(self: &Arc<Self>) -> Result<()> {
         remove::make_room(self).await?;
+        if self.options.force {
+            self.make_way().await?;
+        }
         self.begin();
         if self.cluster.nodes.is_empty() {
             return Ok(());
@@ -81,43 +85,48 @@ impl Inner {
         let name = super::spec::container_name(&self.cluster, &member.node);
         let body = Box::new(self.spec().node(member.index, &holder));
         let id = self.create(&name, body).await.map_err(named)?;
-        if let Some(files) = self.spec().files(member.index)? {
-            let options = UploadToContainerOptions { path: "/".to_owned(), ..UploadToContainerOptions::default() };
-            let uploaded = self.docker.upload_to_container(&id, Some(options), bollard::body_full(files.into())).await;
-            uploaded.or_cannot(|| "write its files".to_owned()).map_err(named)?;
+        if let Err(error) = self.write_files(member, &id).await {
+            // Without its files it is not the node, and its name is needed for the next try.
+            let _ = remove_container(&self.docker, &id, &name).await;
+            return Err(named(error));
         }
         member.set_id(Which::Container, Some(id));
         Ok(())
     }
 
-    /// Creates a container; with `--force`, in the place of whatever has its name.
-    async fn create(&self, name: &str, body: Box<ContainerCreateBody>) -> Result<String> {
-        let created = self.try_create(name, body.clone()).await?;
-        let created = match created {
-            Err(refusal) if error::is_conflict(&refusal) && self.options.force => {
-                let options = RemoveContainerOptions { force: true, v: false, ..RemoveContainerOptions::default() };
-                let removed = self.docker.remove_container(name, Some(options)).await;
-                removed.or_cannot(|| format!("remove the container {name}, which is in the way"))?;
-                self.try_create(name, body).await?
-            }
-            created => created,
-        };
-        created.or_cannot(|| format!("create the container {name}"))
+    async fn write_files(&self, member: &Member, id: &str) -> Result<()> {
+        let Some(files) = self.spec().files(member.index)? else { return Ok(()) };
+        let options = UploadToContainerOptions { path: "/".to_owned(), ..UploadToContainerOptions::default() };
+        let uploaded = self.docker.upload_to_container(id, Some(options), bollard::body_full(files.into())).await;
+        uploaded.or_cannot(|| "write its files".to_owned())
     }
 
-    async fn try_create(
-        &self,
-        name: &str,
-        body: Box<ContainerCreateBody>,
-    ) -> Result<Result<String, bollard::errors::Error>> {
+    /// Removes whatever has the name of one of the nodes' containers. Only for `up`: later on nobody has asked for it.
+    async fn make_way(&self) -> Result<()> {
+        for member in self.own_members() {
+            let container = super::spec::container_name(&self.cluster, &member.node);
+            for name in [container, self.spec().holder_name(member.index)] {
+                let look = inspect::container(&self.docker, &name).await?;
+                // Docker takes the beginning of an id for a name, too.
+                let is_called_so = |look: &Look| look.raw.name.as_deref() == Some(&format!("/{name}"));
+                if let Some(id) = look.filter(is_called_so).and_then(|look| look.raw.id) {
+                    tracing::info!("removing the container {name}, which is in the way");
+                    // What it keeps in volumes is not in the way.
+                    let options = RemoveContainerOptions { force: true, v: false, ..RemoveContainerOptions::default() };
+                    let removed = self.docker.remove_container(&id, Some(options)).await;
+                    removed.or_cannot(|| format!("remove the container {name}, which is in the way"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn create(&self, name: &str, body: Box<ContainerCreateBody>) -> Result<String> {
         let options = CreateContainerOptions { name: Some(name.to_owned()), ..CreateContainerOptions::default() };
-        let docker = self.docker.clone();
+        let (docker, doing) = (self.docker.clone(), format!("create the container {name}"));
         // A body is some kilobytes: on the heap it stays out of every future on the way here.
-        let create = async move {
-            let created = Box::pin(docker.create_container(Some(options), *body)).await;
-            Ok(created.map(|created| created.id))
-        };
-        Box::pin(self.gate.pass(create)).await
+        let create = async move { Box::pin(docker.create_container(Some(options), *body)).await.or_cannot(|| doing) };
+        Box::pin(self.gate.pass(create)).await.map(|created| created.id)
     }
 }
 

@@ -130,23 +130,29 @@ impl Inner {
         Ok((code.map(|code| code as i32), pid))
     }
 
-    /// Kills a program whose time is over, with all that it started.
+    /// Kills a program whose time is over, with all that it started. On a busy machine its time may be over before its
+    /// process is there.
     async fn end(&self, id: &str, node: usize) -> Result<i32> {
         let killed = 128 + crate::signal::Signal::KILL.number();
-        let (code, pid) = self.exec_state(id).await.or_cannot(|| self.doing(node))?;
-        if let (None, Some(pid)) = (code, pid) {
-            self.keeper.call(KillTree { pid }).await?;
-        }
         let ended = async {
+            let mut is_told = false;
             loop {
                 match self.exec_state(id).await {
-                    Ok((Some(code), _)) => return code,
+                    Ok((Some(code), _)) => return Ok(code),
+                    Ok((None, Some(pid))) if !is_told => {
+                        self.keeper.call(KillTree { pid }).await?;
+                        is_told = true;
+                    }
                     Ok((None, _)) => tokio::time::sleep(INTERVAL).await,
-                    Err(_) => return killed,
+                    Err(refusal) if is_told => {
+                        tracing::debug!(node, %refusal, "a program was killed, and how it ended is not known");
+                        return Ok(killed);
+                    }
+                    Err(refusal) => return Err(refusal).or_cannot(|| self.doing(node)),
                 }
             }
         };
-        Ok(tokio::time::timeout(REST, ended).await.unwrap_or(killed))
+        tokio::time::timeout(REST, ended).await.unwrap_or(Ok(killed))
     }
 
     fn doing(&self, node: usize) -> String {

@@ -3,6 +3,9 @@
 
 use super::error::{self, Explained};
 use super::gate::Gate;
+use super::inspect;
+use super::labels::Labels;
+use super::remove::is_at_work;
 use crate::agent::{Agent, Notifications, helper_arguments};
 use crate::{Error, Result};
 use bollard::Docker;
@@ -65,7 +68,9 @@ impl Origin {
             () = tokio::time::sleep(CONNECTS_WITHIN) => Err(Error::machine("the helper container does not connect")),
         };
         match connected {
-            Ok(stream) => Agent::accept(stream).await,
+            Ok(stream) => tokio::time::timeout(CONNECTS_WITHIN, Agent::accept(stream))
+                .await
+                .unwrap_or_else(|_| Err(Error::machine("the helper container connects and says nothing"))),
             Err(error) => {
                 let options = RemoveContainerOptions { force: true, ..RemoveContainerOptions::default() };
                 // It removes itself at its end, too.
@@ -83,15 +88,26 @@ impl Origin {
             let create = async move { Ok(docker.create_container(Some(options), body).await) };
             match self.gate.pass(create).await? {
                 Err(refusal) if error::is_conflict(&refusal) && tries < FORMER_TRIES => {
-                    let options = RemoveContainerOptions { force: true, ..RemoveContainerOptions::default() };
-                    // Of the same blockade, by its name: another agent of ours that is at its end.
-                    let _ = self.docker.remove_container(&self.name, Some(options)).await;
+                    self.make_way().await?;
                     tokio::time::sleep(INTERVAL / 5).await;
                 }
                 created => return Ok(created.or_cannot(|| "create the helper container".to_owned())?.id),
             }
         }
         unreachable!("the loop ends with a return")
+    }
+
+    /// Removes a helper of the same blockade: one of ours that is at its end, or that a dead runner has left.
+    async fn make_way(&self) -> Result<()> {
+        let Some(look) = inspect::container(&self.docker, &self.name).await? else { return Ok(()) };
+        let labels = look.raw.config.and_then(|config| config.labels).unwrap_or_default();
+        if let Some(owner) = Labels::of(&labels).map(|labels| labels.owner).filter(|owner| is_at_work(*owner)) {
+            return Err(Error::machine(format!("process {} is bringing up a cluster of the same name", owner.pid)));
+        }
+        let options = RemoveContainerOptions { force: true, ..RemoveContainerOptions::default() };
+        // It may be gone by now, and if not, the next try tells.
+        let _ = self.docker.remove_container(&self.name, Some(options)).await;
+        Ok(())
     }
 
     /// Returns, with the reason, when the helper has ended.

@@ -6,6 +6,7 @@ use crate::signal::Signal;
 use crate::{Error, Result};
 use bollard::Docker;
 use bollard::models::{ContainerInspectResponse, ContainerState};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a look at a container shows.
@@ -40,6 +41,17 @@ impl Look {
             Seen::Running { started_ns, .. } => self.pid.map(|pid| (pid, started_ns)),
             Seen::Ended { .. } | Seen::Nothing => None,
         }
+    }
+
+    /// Its addresses, as Docker knows them, those of each network together: by them its network is known again. None
+    /// where it has no network of its own.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        let settings = self.raw.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
+        let mut networks: Vec<_> = settings.into_iter().flatten().collect();
+        networks.sort_by_key(|(name, _)| *name);
+        let texts =
+            networks.iter().flat_map(|(_, end)| [end.ip_address.as_deref(), end.global_ipv6_address.as_deref()]);
+        texts.flatten().filter_map(|text| text.parse().ok()).collect()
     }
 
     fn of(raw: ContainerInspectResponse, at_ns: i64) -> Result<Self> {

@@ -115,9 +115,11 @@ impl Keeper {
         agent.call(ApplyPlans { plans }).await?;
         let attached: Vec<Attach> = lock(&self.0.attached).values().cloned().collect();
         for attach in attached {
-            // Its container may have ended meanwhile: whoever sees to that attaches it anew.
-            if let Err(failure @ Failure::Gone(_)) = agent.call(attach).await {
-                return Err(failure.into());
+            match agent.call(attach).await {
+                Err(failure @ Failure::Gone(_)) => return Err(failure.into()),
+                // Its container may have ended meanwhile: whoever sees to that attaches it anew.
+                Err(failure) => tracing::warn!("not under a new agent: {}", Error::from(failure)),
+                Ok(_) => {}
             }
         }
         self.0.present.send_if_modified(|present| {

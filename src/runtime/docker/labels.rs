@@ -82,11 +82,6 @@ pub fn filter(id: &str) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), vec![format!("{ID}={id}")])])
 }
 
-/// The filter for everything of any blockade.
-pub fn filter_all() -> HashMap<String, Vec<String>> {
-    HashMap::from([("label".to_owned(), vec![ID.to_owned()])])
-}
-
 /// A process on this host, told from any later one with the same id by its start. Written `pid/ticks`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
@@ -99,10 +94,13 @@ pub struct Owner {
 impl Owner {
     /// This process.
     pub fn current() -> Result<Self> {
-        let pid = std::process::id();
-        let start_ticks = start_ticks(pid)
-            .ok_or_else(|| Error::machine("cannot read /proc/self/stat").help("blockade needs /proc"))?;
-        Ok(Self { pid, start_ticks })
+        Self::of(std::process::id())
+            .ok_or_else(|| Error::machine("cannot read /proc/self/stat").help("blockade needs /proc"))
+    }
+
+    /// The process that has this number now.
+    pub(super) fn of(pid: u32) -> Option<Self> {
+        start_ticks(pid).map(|start_ticks| Self { pid, start_ticks })
     }
 
     /// Whether it still runs. A zombie does not.

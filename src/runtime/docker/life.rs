@@ -71,12 +71,12 @@ pub(super) enum Change {
         /// Whether we had asked for it.
         expected: bool,
     },
-    /// Somebody else froze it.
-    Paused,
-    /// Somebody else let it go on.
-    Resumed,
-    /// Somebody else removed it.
-    Missing,
+    /// Somebody else froze it, in this life.
+    Paused(u64),
+    /// Somebody else let it go on, in this life.
+    Resumed(u64),
+    /// Somebody else removed it, in or after this life.
+    Missing(u64),
 }
 
 /// What we are about to do to a container, so that it is not taken for somebody else's doing.
@@ -99,7 +99,7 @@ pub(super) struct Life {
     state: State,
     /// When it came to that state, at the earliest.
     since_ns: i64,
-    /// When we were told last that it was frozen or let go.
+    /// Up to when it is known whether it is frozen: from what was told last, or a look.
     told_ns: i64,
     asked: Vec<Ask>,
     last_exit: Option<Exit>,
@@ -165,7 +165,7 @@ impl Life {
         match (heard, self.state) {
             (Heard::Start, State::Down | State::Missing) => vec![self.start(at_ns)],
             (Heard::Die(code), State::Up | State::Paused) => vec![self.exit(code, at_ns)],
-            (Heard::Pause | Heard::Unpause, State::Up | State::Paused) => {
+            (Heard::Pause | Heard::Unpause, State::Up | State::Paused) if at_ns >= self.told_ns => {
                 self.told_ns = at_ns;
                 self.freeze(heard == Heard::Pause)
             }
@@ -197,6 +197,7 @@ impl Life {
         }
         // Of a life that is over by now, nothing more is to be learnt.
         if self.is_running() && at_ns > self.told_ns {
+            self.told_ns = at_ns;
             changes.extend(self.freeze(paused));
         }
         changes
@@ -222,9 +223,9 @@ impl Life {
             return Vec::new();
         }
         let (state, ask, change) = if freeze {
-            (State::Paused, Ask::Pause, Change::Paused)
+            (State::Paused, Ask::Pause, Change::Paused(self.number))
         } else {
-            (State::Up, Ask::Resume, Change::Resumed)
+            (State::Up, Ask::Resume, Change::Resumed(self.number))
         };
         self.state = state;
         let ours = self.asked.contains(&ask);
@@ -235,7 +236,7 @@ impl Life {
     fn vanish(&mut self, at_ns: i64) -> Vec<Change> {
         let exit = self.is_running().then(|| self.exit(128 + Signal::KILL.number(), at_ns));
         self.set(State::Missing, at_ns);
-        exit.into_iter().chain([Change::Missing]).collect()
+        exit.into_iter().chain([Change::Missing(self.number)]).collect()
     }
 
     fn set(&mut self, state: State, at_ns: i64) {
@@ -315,7 +316,7 @@ mod tests {
         life.ask(Ask::Pause);
         assert_eq!(life.see(Seen::Running { started_ns: 1, paused: true }, 2), []);
         assert_eq!(life.hear(Heard::Pause, 2), []);
-        assert_eq!(life.hear(Heard::Unpause, 3), [Change::Resumed]);
+        assert_eq!(life.hear(Heard::Unpause, 3), [Change::Resumed(1)]);
         assert_eq!(life.see(Seen::Running { started_ns: 1, paused: true }, 2), []);
         life.ask(Ask::Signal(Signal::TERM));
         assert_eq!(life.hear(Heard::Die(0), 4), [exited(1, 0, true)]);
@@ -324,10 +325,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_late_of_a_freeze_changes_nothing_that_a_look_has_shown() {
+        let mut life = Life::default();
+        life.hear(Heard::Start, 1);
+        assert_eq!(life.see(Seen::Running { started_ns: 1, paused: true }, 10), [Change::Paused(1)]);
+        assert_eq!(life.hear(Heard::Unpause, 5), []);
+        assert_eq!(life.see(Seen::Running { started_ns: 1, paused: false }, 9), []);
+        assert_eq!(life.state(), State::Paused);
+        assert_eq!(life.hear(Heard::Unpause, 11), [Change::Resumed(1)]);
+    }
+
+    #[test]
     fn a_container_that_was_removed_ends_and_is_missing_once() {
         let mut life = Life::default();
         life.hear(Heard::Start, 1);
-        assert_eq!(life.hear(Heard::Destroy, 2), [exited(1, 137, false), Change::Missing]);
+        assert_eq!(life.hear(Heard::Destroy, 2), [exited(1, 137, false), Change::Missing(1)]);
         assert_eq!(life.see(Seen::Nothing, 3), []);
         assert_eq!(life.hear(Heard::Start, 3), [Change::Started(2)]);
     }

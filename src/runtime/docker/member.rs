@@ -2,8 +2,10 @@
 
 use super::life::{Life, State};
 use crate::cluster::Node;
+use crate::kernel::probe::is_link_local;
 use crate::plan::Interfaces;
 use crate::runtime::docker::lock;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -127,6 +129,11 @@ impl Member {
         let _ = self.life.subscribe().wait_for(|life| !life.is_running()).await;
     }
 
+    /// The addresses that its cluster file or the choice of free ones gave it; none of an adopted node.
+    pub(super) fn given(&self) -> Vec<IpAddr> {
+        self.node.addresses.iter().map(ipnet::IpNet::addr).collect()
+    }
+
     pub(super) fn interfaces(&self) -> Interfaces {
         lock(&self.interfaces).clone()
     }
@@ -134,15 +141,15 @@ impl Member {
     /// What addresses and devices that were found say of the node.
     ///
     /// Those that a node of ours was given stay its own while its network is made anew: the rules of others that concern
-    /// it must not go for a while. A network that has lost them, or all, is at its end, and says nothing.
+    /// it must not go for a while. A network that has lost all is at its end, and says nothing.
     pub(super) fn settled(&self, found: Interfaces) -> Option<Interfaces> {
         if self.adopted {
             return Some(found).filter(|found| !found.addresses.is_empty());
         }
-        let given = self.node.all_addresses();
-        if !given.iter().any(|address| found.addresses.contains(address)) {
+        if found.addresses.iter().all(|address| is_link_local(*address)) {
             return None;
         }
+        let given = self.node.all_addresses();
         let others = found.addresses.into_iter().filter(|address| !given.contains(address));
         let addresses = given.iter().copied().chain(others.collect::<Vec<_>>()).collect();
         Some(Interfaces { addresses, devices: found.devices })
@@ -191,5 +198,33 @@ impl Member {
         repairs.retain(|at| at.elapsed() < TROUBLE);
         repairs.push(Instant::now());
         repairs.len() <= REPAIRS_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{self, Nowhere, Variables};
+
+    fn member() -> Member {
+        let (params, env) = (std::collections::BTreeMap::new(), |_: &str| None);
+        let variables =
+            Variables { name: "c", seed: 0, params: &params, env: &env, kind: None, surroundings: &Nowhere };
+        let cluster = cluster::load("c.yaml".as_ref(), "nodes: { n1: {} }", &variables).unwrap();
+        Member::new(0, cluster.nodes[0].clone(), false, Interfaces::default())
+    }
+
+    #[test]
+    fn an_address_on_another_network_counts_also_when_the_clusters_own_network_is_gone() {
+        let member = member();
+        let found = |addresses: &[&str]| Interfaces {
+            addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+            devices: vec!["eth1".to_owned()],
+        };
+        let settled = member.settled(found(&["192.168.16.2"])).unwrap();
+        let other = "192.168.16.2".parse().unwrap();
+        assert!(settled.addresses.contains(&other) && settled.addresses.contains(&member.given()[0]));
+        assert_eq!(member.settled(found(&["fe80::2"])), None);
+        assert_eq!(member.settled(found(&[])), None);
     }
 }

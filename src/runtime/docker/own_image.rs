@@ -86,7 +86,9 @@ fn is_old(image: &ImageSummary, current: &str, now: Duration) -> bool {
     let tags: Vec<_> = image.repo_tags.iter().filter(|tag| *tag != "<none>:<none>").collect();
     let limit = if tags.is_empty() { NAMELESS } else { OLD };
     let age = now.saturating_sub(Duration::from_secs(u64::try_from(image.created).unwrap_or_default()));
-    age > limit && !tags.iter().any(|tag| *tag == current)
+    // One that somebody has made from ours has its label, too.
+    let is_ours = image.parent_id.is_empty() && tags.iter().all(|tag| tag.starts_with(&format!("{REPOSITORY}:")));
+    age > limit && is_ours && !tags.iter().any(|tag| *tag == current)
 }
 
 #[cfg(test)]
@@ -116,5 +118,8 @@ mod tests {
         assert!(!is_old(&image(999_000, "blockade:a"), "blockade:b", now));
         assert!(is_old(&image(999_000, "<none>:<none>"), "blockade:b", now));
         assert!(!is_old(&image(999_990, "<none>:<none>"), "blockade:b", now));
+        assert!(!is_old(&image(900_000, "shop:1"), "blockade:b", now));
+        let made_from_ours = ImageSummary { parent_id: "sha256:ab".to_owned(), ..image(900_000, "<none>:<none>") };
+        assert!(!is_old(&made_from_ours, "blockade:b", now));
     }
 }

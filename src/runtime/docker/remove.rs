@@ -9,6 +9,8 @@ use super::runtime::Inner;
 use crate::{Error, ErrorKind, Result};
 use bollard::Docker;
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, RemoveContainerOptions};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,10 +168,12 @@ pub async fn destroy_by_labels(name: &str) -> Result<bool> {
 /// Asks a runner to end and waits until it has.
 async fn end(owner: Owner, name: &str) -> Result<()> {
     let of_whom = || format!("the cluster `{name}` is looked after by process {}", owner.pid);
-    let pid = rustix::process::Pid::from_raw(owner.pid.cast_signed());
-    let sent = pid.map_or(Ok(()), |pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
-    if sent == Err(rustix::io::Errno::PERM) {
-        return Err(Error::machine(format!("{}, which is another user's", of_whom()))
+    if owner.is_alive() && !is_blockade(owner.pid) {
+        return Err(Error::new(ErrorKind::Cleanup, format!("{}, which does not look like a blockade", of_whom()))
+            .help(format!("if it is one, end it with `kill {}`, and again", owner.pid)));
+    }
+    if terminate(owner) == Err(Errno::PERM) {
+        return Err(Error::new(ErrorKind::Cleanup, format!("{}, which is another user's", of_whom()))
             .help("let that user destroy it, or do so as root"));
     }
     let ended = async {
@@ -183,11 +187,20 @@ async fn end(owner: Owner, name: &str) -> Result<()> {
     })
 }
 
-/// Whether it runs and is a blockade other than this process.
-fn is_at_work(owner: Owner) -> bool {
-    owner.pid != std::process::id() && owner.is_alive() && is_blockade(owner.pid)
+/// SIGTERM for a runner and for no later process of the same number.
+fn terminate(owner: Owner) -> Result<(), Errno> {
+    let Some(pid) = Pid::from_raw(owner.pid.cast_signed()) else { return Ok(()) };
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    if owner.is_alive() { pidfd_send_signal(&process, Signal::TERM) } else { Ok(()) }
 }
 
+/// Whether it runs and is another process than this one. What it is called does not count: whoever has that number and
+/// was started at that very moment is the one who wrote the label.
+pub(super) fn is_at_work(owner: Owner) -> bool {
+    owner.pid != std::process::id() && owner.is_alive()
+}
+
+/// Whether it may be sent a signal: labels can be written by anybody.
 fn is_blockade(pid: u32) -> bool {
     let exe = std::fs::read_link(format!("/proc/{pid}/exe"));
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
@@ -240,7 +253,7 @@ async fn remove_containers(docker: &Docker, found: Vec<Found>) -> Vec<Error> {
 }
 
 /// Removes a container with the volumes that have no name. One that is gone, or is about to go, is no failure.
-async fn remove_container(docker: &Docker, id: &str, name: &str) -> Result<()> {
+pub(super) async fn remove_container(docker: &Docker, id: &str, name: &str) -> Result<()> {
     let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
     match docker.remove_container(id, Some(options)).await {
         Err(refusal) if error::is_missing(&refusal) => Ok(()),
@@ -290,4 +303,26 @@ fn cleaned_up(troubles: Vec<Error>) -> Result<()> {
     }
     let texts: Vec<String> = troubles.iter().map(ToString::to_string).collect();
     Err(Error::new(ErrorKind::Cleanup, texts.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[tokio::test]
+    async fn whoever_wrote_the_label_is_in_the_way_and_only_a_blockade_is_told_to_end() {
+        let mut other = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let owner = Owner::of(other.id()).unwrap();
+        assert!(is_at_work(owner) && !is_at_work(Owner::current().unwrap()));
+        let error = end(owner, "shop").await.unwrap_err();
+        assert!(error.to_string().contains("does not look like a blockade"), "{error}");
+        // Where nothing is known of a cluster but its labels, any other kind means that there is none.
+        assert_eq!(error.kind, ErrorKind::Cleanup);
+        assert!(other.try_wait().unwrap().is_none());
+        drop(other.stdin.take());
+        other.wait().unwrap();
+        assert!(!is_at_work(owner));
+        end(owner, "shop").await.unwrap();
+    }
 }

@@ -125,7 +125,7 @@ impl Inner {
         let look = self.anchor(member).await?;
         if let Some((pid, since_ns)) = look.as_ref().and_then(Look::runs) {
             if member.attached() != Some(pid) {
-                self.attach(member, pid).await?;
+                self.attach(member, pid, member.given()).await?;
             }
             return Ok(since_ns);
         }
@@ -137,7 +137,7 @@ impl Inner {
         let look = inspect::container(&self.docker, &id).await?;
         let ended = || Error::machine(format!("the network of node {} ended at once", member.name()));
         let (pid, since_ns) = look.as_ref().and_then(Look::runs).ok_or_else(ended)?;
-        self.attach(member, pid).await?;
+        self.attach(member, pid, member.given()).await?;
         Ok(since_ns)
     }
 

@@ -19,6 +19,7 @@ use crate::runtime::{self, Applied, LogPieces, Notice, Notices, Options, Place, 
 use crate::signal::Signal;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::mpsc;
@@ -156,11 +157,11 @@ impl Inner {
                     }
                     self.tell(Notice::Exited { node, life, ended, expected });
                 }
-                Change::Paused => self.tell(Notice::Paused { node }),
-                Change::Resumed => self.tell(Notice::Resumed { node }),
-                Change::Missing => {
+                Change::Paused(life) => self.tell(Notice::Paused { node, life }),
+                Change::Resumed(life) => self.tell(Notice::Resumed { node, life }),
+                Change::Missing(life) => {
                     member.set_id(Which::Container, None);
-                    self.tell(Notice::Missing { node });
+                    self.tell(Notice::Missing { node, life });
                 }
             }
         }
@@ -179,24 +180,22 @@ impl Inner {
         Ok(look)
     }
 
-    /// Puts a node's rules into the network namespace that it has now. Says whether its addresses or devices are others
-    /// than before, so that the rules of others have to follow.
-    pub(super) async fn attach(&self, member: &Member, pid: i32) -> Result<bool> {
-        let expected = member.node.addresses.iter().map(ipnet::IpNet::addr).collect();
-        let attach = Attach { node: member.name().to_owned(), pid, expected };
-        let interfaces = self.keeper.attach(attach).await?;
-        member.set_attached(Some(pid));
-        Ok(self.has_interfaces(member, interfaces))
-    }
-
-    /// Tells of a node's addresses and devices, if they are others than before.
-    fn has_interfaces(&self, member: &Member, found: Interfaces) -> bool {
-        let Some(interfaces) = member.settled(found) else { return false };
-        let differ = member.set_interfaces(&interfaces);
-        if differ {
+    /// Puts a node's rules into the network namespace that it has now, which is known by one of these addresses. Says
+    /// whether its addresses or devices are others than before, so that the rules of others have to follow.
+    pub(super) async fn attach(&self, member: &Member, pid: i32, expected: Vec<IpAddr>) -> Result<bool> {
+        let differ = self.enter(member, pid, expected).await?;
+        if let Some(interfaces) = differ.clone() {
             self.tell(Notice::Interfaces { node: member.index, interfaces });
         }
-        differ
+        Ok(differ.is_some())
+    }
+
+    /// The same without telling anybody: its addresses and devices, where they are others than before.
+    pub(super) async fn enter(&self, member: &Member, pid: i32, expected: Vec<IpAddr>) -> Result<Option<Interfaces>> {
+        let attach = Attach { node: member.name().to_owned(), pid, expected };
+        let found = self.keeper.attach(attach).await?;
+        member.set_attached(Some(pid));
+        Ok(member.settled(found).filter(|interfaces| member.set_interfaces(interfaces)))
     }
 
     async fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Result<Applied> {
@@ -244,8 +243,10 @@ async fn listen(inner: std::sync::Weak<Inner>, mut news: mpsc::UnboundedReceiver
         let Some(inner) = inner.upgrade() else { return };
         match news {
             News::Interfaces { node, interfaces } => {
-                if let Some(member) = inner.members().iter().find(|member| member.name() == node) {
-                    inner.has_interfaces(member, interfaces);
+                let members = inner.members();
+                let Some(member) = members.iter().find(|member| member.name() == node) else { continue };
+                if let Some(interfaces) = member.settled(interfaces).filter(|new| member.set_interfaces(new)) {
+                    inner.tell(Notice::Interfaces { node: member.index, interfaces });
                 }
             }
             News::Lost(error) => inner.tell(Notice::Lost { cause: error.to_string() }),

@@ -28,7 +28,9 @@ impl Inner {
         if member.life(Life::is_running) {
             return Ok(());
         }
-        if !member.adopted {
+        if member.adopted {
+            self.container(node)?; // gone, it is not ours to make anew
+        } else {
             self.restore_network(&member).await?;
             self.create_container(&member).await?;
         }

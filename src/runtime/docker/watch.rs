@@ -39,6 +39,8 @@ async fn follow(inner: Weak<Inner>, docker: Docker, mut since_ns: i64) {
             return;
         }
         tracing::warn!("Docker is gone");
+        // One that answers, but not to this, is not to be asked in a circle.
+        tokio::time::sleep(KNOCKS.0).await;
         await_daemon(&docker).await;
         tracing::warn!("Docker is back");
         let Some(inner) = inner.upgrade() else { return };

@@ -309,7 +309,8 @@ fn the_helper_has_the_rights_it_needs_and_is_never_privileged() {
         "blockade.id": "shop",
         "blockade.owner": "12/345",
         "blockade.role": "agent"
-      }
+      },
+      "StopSignal": "SIGKILL"
     }
     "#);
 }
