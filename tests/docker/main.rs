@@ -13,6 +13,7 @@ mod crash;
 mod crowd;
 mod daemon;
 mod ground;
+mod life;
 mod network;
 mod old_files;
 mod repair;

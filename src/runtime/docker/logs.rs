@@ -1,6 +1,7 @@
 //! What nodes write: read back from Docker, and kept in the run's folder before their containers go.
 
 use super::error::{self, Explained};
+use super::inspect::now_ns;
 use super::member::Member;
 use super::runtime::Inner;
 use crate::runtime::LogPieces;
@@ -93,9 +94,15 @@ impl Inner {
     }
 }
 
+/// What was written so far, or with `follow` from now on too: a program may write as fast as Docker reads, and the end
+/// of its log would never be reached.
 fn options(last: Option<usize>, follow: bool) -> LogsOptions {
     let tail = last.map_or_else(|| "all".to_owned(), |last| last.to_string());
-    LogsOptionsBuilder::default().stdout(true).stderr(true).follow(follow).tail(&tail).build()
+    let options = LogsOptionsBuilder::default().stdout(true).stderr(true).follow(follow).tail(&tail);
+    match i32::try_from(now_ns() / 1_000_000_000 + 1) {
+        Ok(next_second) if !follow => options.until(next_second).build(),
+        _ => options.build(),
+    }
 }
 
 /// Broken bytes are replaced.
