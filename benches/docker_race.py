@@ -161,7 +161,8 @@ def helper_image():
 class Tool:
     """A blockade of a folder of its own, driven by its command line."""
 
-    def __init__(self, title, program, folder, environment):
+    def __init__(self, title, program, folder, environment, tries=1):
+        self.tries = tries
         self.title, self.program, self.folder = title, [str(part) for part in program], folder
         self.environment = os.environ | environment
         folder.mkdir(parents=True)
@@ -171,13 +172,17 @@ class Tool:
         (self.folder / "blockade.yaml").write_text(text)
 
     def __call__(self, *args):
-        begun = time.monotonic()
-        ended = subprocess.run(self.program + list(args), cwd=self.folder, env=self.environment,
-                               capture_output=True, text=True)
-        took = time.monotonic() - begun
-        if ended.returncode != 0:
-            raise SystemExit(f"{self.title}: {args}: exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}")
-        return took
+        for left in reversed(range(self.tries)):
+            begun = time.monotonic()
+            ended = subprocess.run(self.program + list(args), cwd=self.folder, env=self.environment,
+                                   capture_output=True, text=True)
+            took = time.monotonic() - begun
+            if ended.returncode == 0:
+                return took
+            told = f"{self.title}: {args}: exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+            if left == 0:
+                raise SystemExit(told)
+            say(f"  once more: {told}")
 
     def up(self, nodes):
         self.cluster(nodes)
@@ -188,7 +193,8 @@ class Tool:
 
     def clean(self):
         """After a failure: whatever is still up."""
-        subprocess.run(self.program + ["destroy"], cwd=self.folder, env=self.environment, capture_output=True)
+        for _ in range(self.tries):
+            subprocess.run(self.program + ["destroy"], cwd=self.folder, env=self.environment, capture_output=True)
 
 
 class Floor:
@@ -262,7 +268,9 @@ def python_blockade(folder):
         environment = {"BLOCKADE_HOST_CONTAINER_PREFIX": f"{PREFIX}-helper"}
         if not privileged_works():
             environment["RACE_UNPRIVILEGED"] = "1"
-        tool = Tool("Python 0.4.0", [venv / "bin/blockade"], folder / f"raceold{os.getpid()}", environment)
+        # It deletes rules by numbers that it has read before: where anybody else changes the host's FORWARD chain
+        # meanwhile, as Docker does for every network, a command fails. Only what succeeds is timed.
+        tool = Tool("Python 0.4.0", [venv / "bin/blockade"], folder / f"raceold{os.getpid()}", environment, tries=3)
         tool("version")
         return tool
     except (subprocess.CalledProcessError, RuntimeError, OSError, SystemExit) as error:

@@ -59,7 +59,14 @@ impl Ground {
         self.tokio.block_on(async {
             let images = images::describe(&self.docker, &self.cluster).await.unwrap();
             let (owner, host) = (Owner::current().unwrap(), Host::read());
-            let spec = Spec { cluster: &self.cluster, owner, own_image: &self.image, images: &images, host: &host };
+            let spec = Spec {
+                cluster: &self.cluster,
+                owner,
+                own_image: &self.image,
+                images: &images,
+                host: &host,
+                network: None,
+            };
             network::create(&self.docker, &self.cluster, spec.network()).await.unwrap();
             for node in 0..self.cluster.nodes.len() {
                 self.create(spec.holder_name(node), spec.holder(node)).await;

@@ -5,6 +5,7 @@ use super::common::until;
 use super::stage::Stage;
 use serde_json::json;
 use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 /// STATUS of every node.
 fn states(stage: &Stage) -> String {
@@ -130,7 +131,7 @@ fn exec_runs_a_program_in_a_node_and_tells_how_it_ended() {
 fn exec_hands_on_its_input_and_ends_what_takes_too_long_with_its_children() {
     let Some(stage) = Stage::up(THREE) else { return };
     let mut cat = stage.command(&["exec", "-i", "n1", "--", "cat"]);
-    let mut cat = cat.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut cat = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     std::io::Write::write_all(&mut cat.stdin.take().unwrap(), b"one\ntwo\n").unwrap();
     assert_eq!(cat.wait_with_output().unwrap().stdout, b"one\ntwo\n");
     let late = stage.run(&["exec", "n1", "--timeout", "300ms", "--", "sh", "-c", "sleep 4711 & sleep 4712"]).with(1);
@@ -167,7 +168,7 @@ fn logs_are_followed_until_the_nodes_end() {
     let cluster = "containers:\n  n1: { image: 'blockade-test:1', command: 'talker 7000 ${ip}' }\n";
     let Some(stage) = Stage::up(cluster) else { return };
     let mut follow = stage.command(&["logs", "--follow", "n1"]);
-    let mut follow = follow.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut follow = follow.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.next().unwrap().starts_with("heard "));
     stage.answers("n1", &["127.0.0.1"]);
@@ -229,4 +230,24 @@ fn a_neutral_node_sees_every_side_and_a_holy_one_is_never_touched() {
     assert_eq!([&stage.status("n2")["partition"], &stage.status("n3")["partition"]], [&json!("N"), &json!("H")]);
     let ended = stage.run(&["partition", "n3,n1"]).with(2);
     assert!(ended.stderr.contains("n3") && ended.stderr.contains("holy"), "{}", ended.stderr);
+}
+
+#[test]
+fn chaos_makes_trouble_until_ctrl_c_and_the_same_seed_the_same() {
+    let Some(stage) = Stage::up(THREE) else { return };
+    let delays = ["--degrade-delay-min", "50", "--degrade-delay-max", "100"];
+    let times = ["--degrade-runtime-min", "50", "--degrade-runtime-max", "100", "--seed", "7"];
+    let chaos = || {
+        let mut chaos = stage.command(&[&["chaos", "--events", "PARTITION,STOP"], &delays[..], &times].concat());
+        let mut chaos = chaos.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(chaos.stdout.take().unwrap()).lines().map_while(Result::ok);
+        // Without its time.
+        let faults = lines.filter_map(|line| Some(line.split_once("fault   ")?.1.to_owned()));
+        let faults: Vec<_> = faults.take(4).map(|fault| fault.split_once(' ').unwrap().1.to_owned()).collect();
+        rustix::process::kill_process(rustix::process::Pid::from_child(&chaos), rustix::process::Signal::INT).unwrap();
+        assert_eq!(chaos.wait().unwrap().code(), Some(130));
+        assert_eq!((states(&stage).as_str(), stage.json(&["faults"])), ("UP UP UP", json!([])));
+        faults
+    };
+    assert_eq!(chaos(), chaos());
 }

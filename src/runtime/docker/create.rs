@@ -14,8 +14,9 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// How many containers are created and started side by side. More are no faster: the daemon does most of it one by one.
-const SIDE_BY_SIDE: usize = 8;
+/// How many nodes are prepared side by side. More are no faster, since the daemon does most of it one by one, and it may
+/// lose count of a network's containers where many come at once (see [`network::remove`]).
+const SIDE_BY_SIDE: usize = 4;
 
 impl Inner {
     /// Creates everything and starts the nodes. What an error leaves is for [`Inner::down`].
@@ -27,6 +28,11 @@ impl Inner {
         self.begin();
         if self.cluster.nodes.is_empty() {
             return Ok(());
+        }
+        if self.cluster.network.external.is_none() {
+            let name = self.spec().network_name();
+            let free = network::free_name(&self.docker, &name, &self.cluster.name).await?;
+            self.network.get_or_init(|| free);
         }
         let (docker, cluster, request) = (self.docker.clone(), Arc::clone(&self.cluster), self.spec().network());
         self.gate.pass(async move { network::create(&docker, &cluster, request).await }).await?;

@@ -21,8 +21,9 @@ const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
 /// How long the rest of its output may take after a program was killed.
 const REST: Duration = Duration::from_secs(5);
-/// How often to look whether it has ended, after its output has.
+/// How often to look whether it has ended: after its output has, and at most while that goes on.
 const INTERVAL: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_millis(200);
 /// How long to wait for more output of a program that has ended, where something that it left in the background keeps
 /// the output open: the daemon may know of the end before it has passed on what was written before.
 const SILENCE: Duration = Duration::from_millis(500);
@@ -93,6 +94,7 @@ impl Inner {
         mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>,
         kept: &mut Kept,
     ) -> Result<i32, bollard::errors::Error> {
+        let mut pause = INTERVAL;
         loop {
             tokio::select! {
                 biased;
@@ -100,7 +102,8 @@ impl Inner {
                     Some(piece) => kept.add(piece?),
                     None => break,
                 },
-                () = tokio::time::sleep(INTERVAL) => {
+                () = tokio::time::sleep(pause) => {
+                    pause = (pause * 2).min(LONGEST);
                     if let (Some(code), _) = self.exec_state(id).await? {
                         // All that it wrote is on its way.
                         while let Ok(Some(Ok(piece))) = tokio::time::timeout(SILENCE, output.next()).await {

@@ -1,6 +1,7 @@
 //! The network that joins the nodes: one of our own, or one that exists and is left as it is.
 
 use super::error::{self, Explained};
+use super::labels;
 use crate::Result;
 use crate::cluster::{Cluster, External};
 use crate::runtime::reserve;
@@ -16,6 +17,22 @@ use std::time::Duration;
 /// in 70 times eight of them; then only its restart helps, and the error says so.)
 const TRIES: u32 = 8;
 const APART: Duration = Duration::from_millis(250);
+
+/// The name for a blockade's own network: `name`, unless an empty shell of one that was ours still has it, which Docker
+/// will not remove before its own next start (see [`remove`]).
+pub async fn free_name(docker: &Docker, name: &str, blockade: &str) -> Result<String> {
+    let mut free = name.to_owned();
+    for number in 2.. {
+        let Some(found) = inspect(docker, &free).await? else { break };
+        let is_ours =
+            found.labels.as_ref().is_some_and(|labels| labels.get(labels::ID).is_some_and(|id| id == blockade));
+        if !is_ours || !users(&found).is_empty() {
+            break;
+        }
+        free = format!("{name}_{number}");
+    }
+    Ok(free)
+}
 
 /// Creates the cluster's own network; an external one is there already.
 ///
@@ -34,6 +51,9 @@ pub async fn create(docker: &Docker, cluster: &Cluster, request: NetworkCreateRe
 }
 
 /// Removes a network by name or id. One that is gone already counts as removed.
+///
+/// Docker counts a network's containers, and may lose count for good where three of them come or go at once: its own
+/// next start puts that right.
 pub async fn remove(docker: &Docker, name: &str) -> Result<()> {
     let mut tries = 0;
     loop {

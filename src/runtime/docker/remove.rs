@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 
 /// How many containers are removed side by side.
 const SIDE_BY_SIDE: usize = 8;
+/// How many of them may leave the network at once, lest the daemon lose count (see [`network::remove`]).
+const LEAVING: usize = 2;
 /// How long an owner may take to remove its cluster once it was asked to.
 const OWNER_ENDS_WITHIN: Duration = Duration::from_secs(60);
 /// How often to look whether it has.
@@ -78,7 +80,7 @@ impl Inner {
 
     /// Stops all nodes side by side, each with its grace, keeps their logs and removes them.
     async fn end_all(self: &Arc<Self>) -> Vec<Error> {
-        let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+        let places = Arc::new([Semaphore::new(SIDE_BY_SIDE), Semaphore::new(LEAVING)]);
         let mut tasks = JoinSet::new();
         for member in self.own_members() {
             let (inner, places) = (Arc::clone(self), Arc::clone(&places));
@@ -92,16 +94,21 @@ impl Inner {
         troubles
     }
 
-    async fn end_one(self: &Arc<Self>, member: &Arc<Member>, places: &Semaphore) -> Vec<Error> {
+    async fn end_one(self: &Arc<Self>, member: &Arc<Member>, [places, leaving]: &[Semaphore; 2]) -> Vec<Error> {
         let stopped = {
             let _turn = member.turn.lock().await;
             self.stop_in_turn(member).await
         };
         let mut troubles: Vec<Error> = stopped.err().into_iter().collect();
-        let _place = places.acquire().await;
+        let place = places.acquire().await;
         troubles.extend(self.keep_log(member).await.err());
         let ids = member.ids();
-        for id in ids.container.into_iter().chain(ids.holder) {
+        if let Some(id) = ids.container {
+            troubles.extend(remove_container(&self.docker, &id, member.name()).await.err());
+        }
+        drop(place);
+        let _place = leaving.acquire().await;
+        if let Some(id) = ids.holder {
             troubles.extend(remove_container(&self.docker, &id, member.name()).await.err());
         }
         troubles
@@ -125,7 +132,14 @@ pub(super) async fn make_room(inner: &Inner) -> Result<()> {
     }
     tracing::info!("removing what a dead runner left of `{name}`");
     let mut troubles = remove_containers(docker, found).await;
-    troubles.extend(remove_rest(docker, name, |_| true).await);
+    if troubles.is_empty() {
+        // The shell of a network that Docker does not give up is not in the way: another name is found.
+        for error in remove_rest(docker, name, |_| true).await {
+            tracing::warn!("{error}");
+        }
+    } else {
+        troubles.extend(remove_rest(docker, name, |_| true).await);
+    }
     let cannot = |error: Error| error.context("a dead runner has left containers that cannot be removed");
     cleaned_up(troubles).map_err(|error| Error { kind: ErrorKind::Machine, ..cannot(error) })
 }
@@ -220,8 +234,8 @@ async fn remove_containers(docker: &Docker, found: Vec<Found>) -> Vec<Error> {
     let (nodes, others): (Vec<Found>, Vec<Found>) =
         found.into_iter().partition(|found| found.labels.role == Role::Node);
     let mut troubles = Vec::new();
-    for group in [nodes, others] {
-        let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+    for (group, side_by_side) in [(nodes, SIDE_BY_SIDE), (others, LEAVING)] {
+        let places = Arc::new(Semaphore::new(side_by_side));
         let mut tasks = JoinSet::new();
         for found in group {
             let (docker, places) = (docker.clone(), Arc::clone(&places));

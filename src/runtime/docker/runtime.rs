@@ -21,7 +21,7 @@ use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::mpsc;
 
 /// How long a packet may take before it counts as lost.
@@ -46,6 +46,8 @@ pub(super) struct Inner {
     own_image: String,
     images: BTreeMap<String, Image>,
     host: Host,
+    /// The network's name, once it is known.
+    pub(super) network: OnceLock<String>,
     members: Mutex<Vec<Arc<Member>>>,
     notify: mpsc::UnboundedSender<Notice>,
 }
@@ -70,6 +72,7 @@ impl Docker {
             own_image,
             images,
             host: Host::read(),
+            network: OnceLock::new(),
             members: Mutex::new(members.collect()),
             notify,
         };
@@ -92,6 +95,7 @@ impl Inner {
             own_image: &self.own_image,
             images: &self.images,
             host: &self.host,
+            network: self.network.get().map(String::as_str),
         }
     }
 

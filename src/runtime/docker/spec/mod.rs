@@ -47,12 +47,14 @@ pub struct Spec<'a> {
     pub images: &'a BTreeMap<String, Image>,
     /// What nodes without an image see of the host.
     pub host: &'a Host,
+    /// The network's name, where it is not [`network_name`].
+    pub network: Option<&'a str>,
 }
 
 impl Spec<'_> {
     /// The network that joins the nodes.
     pub fn network_name(&self) -> String {
-        network_name(self.cluster)
+        self.network.map_or_else(|| network_name(self.cluster), str::to_owned)
     }
 
     /// The body for the cluster's own network. Both drivers of `blockade.yaml` mean a user-defined bridge: Docker's

@@ -41,7 +41,7 @@ fn with<T>(text: &str, test: impl FnOnce(&Spec<'_>) -> T) -> T {
     let postgres = Image { workdir: "/data".into(), expose: vec![Port { number: 5432, transport: Transport::Tcp }] };
     let images = BTreeMap::from([("postgres:15".to_owned(), postgres)]);
     let owner = Owner { pid: 12, start_ticks: 345 };
-    test(&Spec { cluster: &cluster, owner, own_image: "blockade:1", images: &images, host: &host })
+    test(&Spec { cluster: &cluster, owner, own_image: "blockade:1", images: &images, host: &host, network: None })
 }
 
 /// A body as JSON. Fields that are not set are not sent.
