@@ -5,15 +5,21 @@ use super::member::Member;
 use super::runtime::Inner;
 use crate::runtime::LogPieces;
 use crate::{Error, Result};
+use bollard::errors::Error as Refusal;
 use bollard::query_parameters::{LogsOptions, LogsOptionsBuilder};
 use futures_util::{StreamExt, TryStreamExt};
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// So many pieces wait for a reader that is slow.
 const PIECES: usize = 64;
+/// How many lines of a node's log outlive it.
+const KEPT: usize = 100_000;
+/// How long it may take to read them.
+const KEEPS_WITHIN: Duration = Duration::from_secs(10);
 
 impl Inner {
     /// What the node wrote, or its last lines; nothing where there is no container.
@@ -48,20 +54,40 @@ impl Inner {
         Ok(pieces)
     }
 
-    /// Writes a node's log into the run's folder.
+    /// Writes a node's log into the run's folder: its last [`KEPT`] lines, and not for longer than [`KEEPS_WITHIN`]. A
+    /// program that talks without end must not keep its cluster from ending.
     pub(super) async fn keep_log(&self, member: &Member) -> Result<()> {
         let Some(id) = member.ids().container else { return Ok(()) };
-        let path = self.folder.join("logs").join(format!("{}.log", member.name()));
+        let folder = self.folder.join("logs");
+        let path = folder.join(format!("{}.log", member.name()));
         let cannot = |error: std::io::Error| Error::machine(format!("cannot write {}: {error}", path.display()));
-        std::fs::create_dir_all(self.folder.join("logs")).map_err(cannot)?;
-        let mut file = File::create(&path).map_err(cannot)?;
-        let mut pieces = Box::pin(self.docker.logs(&id, Some(options(None, false))));
+        let file = std::fs::create_dir_all(&folder).and_then(|()| File::create(&path)).map_err(cannot)?;
+        let mut file = BufWriter::new(file);
+        let copied = tokio::time::timeout(KEEPS_WITHIN, self.copy_log(&id, &mut file)).await;
+        let copied = match copied {
+            Ok(copied) => copied.or_cannot(|| format!("read the log of node {}", member.name()))?,
+            Err(_) => writeln!(file, "\n[blockade: the rest was dropped: Docker took too long]"),
+        };
+        copied.and_then(|()| file.flush()).map_err(cannot)
+    }
+
+    async fn copy_log(&self, id: &str, file: &mut impl Write) -> Result<std::io::Result<()>, Refusal> {
+        let mut pieces = Box::pin(self.docker.logs(id, Some(options(Some(KEPT), false))));
+        let mut lines = 0;
         loop {
             match pieces.try_next().await {
-                Ok(Some(piece)) => file.write_all(&piece.into_bytes()).map_err(cannot)?,
-                Ok(None) => return Ok(()),
-                Err(refusal) if error::is_missing(&refusal) => return Ok(()),
-                Err(refusal) => return Err(refusal).or_cannot(|| format!("read the log of node {}", member.name())),
+                Ok(Some(piece)) => {
+                    if let Err(error) = file.write_all(&piece.into_bytes()) {
+                        return Ok(Err(error));
+                    }
+                    lines += 1;
+                }
+                Ok(None) if lines >= KEPT => {
+                    return Ok(writeln!(file, "[blockade: only the last {KEPT} lines were kept]"));
+                }
+                Ok(None) => return Ok(Ok(())),
+                Err(refusal) if error::is_missing(&refusal) => return Ok(Ok(())),
+                Err(refusal) => return Err(refusal),
             }
         }
     }
