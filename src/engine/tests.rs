@@ -184,7 +184,9 @@ impl Test {
         let clock = Arc::new(Clock::simulated());
         let sim = Sim::new(&cluster, Arc::clone(&clock));
         let mut strangers = cluster.nodes.split_off(size.min(cluster.nodes.len()));
-        strangers.iter_mut().for_each(|node| node.docker.adopted = Some(node.name.clone()));
+        for node in &mut strangers {
+            node.docker.adopted = Some(node.name.clone());
+        }
         let runtime = Arc::new(Stubborn {
             sim,
             refusing: Mutex::default(),

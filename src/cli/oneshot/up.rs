@@ -65,9 +65,9 @@ impl Destroy {
             Destroyed::Dead => {
                 Ok(Shown::message(&format!("the cluster `{name}` had died; what it had left is removed")))
             }
-            Destroyed::Leftovers => {
-                Ok(Shown::message(&format!("no cluster `{name}` is up; containers of one are removed")))
-            }
+            Destroyed::Leftovers => Ok(Shown::message(&format!(
+                "the data folder knows no cluster `{name}`; one known by its labels is removed"
+            ))),
         }
     }
 }

@@ -44,7 +44,7 @@ fn translate(says: &str) -> Error {
 const ENDPOINTS: &str = "has active endpoints";
 
 /// Each knows one trouble by its words.
-const KNOWN: [fn(&str) -> Option<Error>; 14] = [
+const KNOWN: [fn(&str) -> Option<Error>; 15] = [
     port_in_use,
     name_taken,
     network_name_taken,
@@ -52,6 +52,7 @@ const KNOWN: [fn(&str) -> Option<Error>; 14] = [
     no_addresses,
     address_taken,
     address_outside,
+    no_fixed_addresses,
     program,
     no_user,
     no_image,
@@ -125,6 +126,14 @@ fn address_taken(says: &str) -> Option<Error> {
 fn address_outside(says: &str) -> Option<Error> {
     let address = between(says, "nvalid address ", ": It does not belong")?;
     Some(Error::usage(format!("the address {address} is outside of the network's subnets")).help("see `ip`"))
+}
+
+/// `user specified IP address is supported only when connecting to networks with user configured subnets`
+fn no_fixed_addresses(says: &str) -> Option<Error> {
+    says.contains("networks with user configured subnets").then(|| {
+        Error::machine("Docker gives fixed addresses only on networks whose subnet was given when they were made")
+            .help("make the external network anew with `docker network create --subnet 10.9.0.0/24 NAME`")
+    })
 }
 
 /// `… exec: "serve": executable file not found in $PATH: unknown`, or `stat /x: no such file or directory`, or
@@ -276,6 +285,7 @@ mod tests {
         insta::assert_snapshot!(told("no available IPv4 addresses on this network's address pools: shop_net (cfc94fbe)"), @"3: cannot start node n1: the network has no free addresses (give it a larger `subnet`, or remove containers from it)");
         insta::assert_snapshot!(told("could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"), @"3: cannot start node n1: the network has no free addresses (give it a larger `subnet`, or remove containers from it)");
         insta::assert_snapshot!(told("Address already in use"), @"3: cannot start node n1: another container has its address already (leave `ip` out, and a free one is chosen; `docker network inspect` shows those in use)");
+        insta::assert_snapshot!(told("user specified IP address is supported only when connecting to networks with user configured subnets"), @"3: cannot start node n1: Docker gives fixed addresses only on networks whose subnet was given when they were made (make the external network anew with `docker network create --subnet 10.9.0.0/24 NAME`)");
         insta::assert_snapshot!(told("Invalid address 10.202.0.2: It does not belong to any of this network's subnets"), @"2: cannot start node n1: the address 10.202.0.2 is outside of the network's subnets (see `ip`)");
     }
 
