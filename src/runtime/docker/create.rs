@@ -14,9 +14,10 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// How many nodes are prepared side by side. More are no faster, since the daemon does most of it one by one, and it may
-/// lose count of a network's containers where many come at once (see [`network::remove`]).
-const SIDE_BY_SIDE: usize = 4;
+/// How many nodes are prepared side by side. More are no faster: the daemon does most of it one by one.
+const SIDE_BY_SIDE: usize = 8;
+/// How many of them may join the network at once, lest the daemon lose count (see [`network::remove`]).
+pub(super) const JOINING: usize = 4;
 
 impl Inner {
     /// Creates everything and starts the nodes. What an error leaves is for [`Inner::down`].
@@ -36,8 +37,8 @@ impl Inner {
         }
         let (docker, cluster, request) = (self.docker.clone(), Arc::clone(&self.cluster), self.spec().network());
         self.gate.pass(async move { network::create(&docker, &cluster, request).await }).await?;
-        self.prepare_all().await?;
-        ready::start_all(self).await
+        // A node starts as soon as it is prepared and its turn has come.
+        tokio::try_join!(self.prepare_all(), ready::start_all(self)).map(|_| ())
     }
 
     /// Everything but the nodes' programs, for all nodes side by side.
@@ -50,7 +51,9 @@ impl Inner {
                 let _place = places.acquire_owned().await;
                 let _turn = member.turn.lock().await;
                 inner.restore_network(&member).await?;
-                inner.create_container(&member).await
+                inner.create_container(&member).await?;
+                member.is_prepared();
+                Ok(())
             });
         }
         while let Some(outcome) = tasks.join_next().await {
@@ -72,6 +75,7 @@ impl Inner {
 
     /// Starts a node's holder.
     pub(super) async fn start_holder(&self, member: &Member, id: &str) -> Result<()> {
+        let _place = self.joining.acquire().await;
         let (docker, id) = (self.docker.clone(), id.to_owned());
         let doing = format!("start the network of node {}", member.name());
         self.gate.pass(async move { docker.start_container(&id, None).await.or_cannot(|| doing) }).await

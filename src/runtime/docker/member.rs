@@ -24,6 +24,8 @@ pub(super) struct Member {
     /// Whether it is somebody else's container, without a holder.
     pub(super) adopted: bool,
     ids: Mutex<Ids>,
+    /// Whether all of it but its program is there.
+    prepared: watch::Sender<bool>,
     life: watch::Sender<Life>,
     /// One change to the node at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
@@ -61,6 +63,7 @@ impl Member {
             node,
             adopted,
             ids: Mutex::default(),
+            prepared: watch::Sender::default(),
             life: watch::Sender::default(),
             turn: tokio::sync::Mutex::default(),
             attaching: tokio::sync::Mutex::default(),
@@ -121,6 +124,23 @@ impl Member {
 
     pub(super) fn state(&self) -> State {
         self.life(Life::state)
+    }
+
+    /// From now on its program may be started.
+    pub(super) fn is_prepared(&self) {
+        self.prepared.send_replace(true);
+    }
+
+    /// Waits until its program may be started.
+    pub(super) async fn prepared(&self) {
+        // The sender is our own.
+        let _ = self.prepared.subscribe().wait_for(|prepared| *prepared).await;
+    }
+
+    /// Waits until a life later than this one has begun.
+    pub(super) async fn begun_after(&self, life: u64) {
+        // The sender is our own.
+        let _ = self.life.subscribe().wait_for(|present| present.number() > life).await;
     }
 
     /// Waits until its program does not run.

@@ -11,6 +11,7 @@ use bollard::Docker;
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, RemoveContainerOptions};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -284,6 +285,14 @@ async fn containers(docker: &Docker, name: &str) -> Result<Vec<Found>> {
         Some(Found { id: summary.id?, name: name.trim_start_matches('/').to_owned(), labels })
     });
     Ok(found.collect())
+}
+
+/// The ids of the containers of a cluster that run, frozen or not.
+pub(super) async fn running(docker: &Docker, name: &str) -> Result<BTreeSet<String>> {
+    // Without `all`, those that run.
+    let options = ListContainersOptionsBuilder::default().filters(&labels::filter(name)).build();
+    let listed = docker.list_containers(Some(options)).await.or_cannot(|| "list containers".to_owned())?;
+    Ok(listed.into_iter().filter_map(|summary| summary.id).collect())
 }
 
 async fn networks(docker: &Docker, name: &str) -> Result<Vec<Found>> {

@@ -10,7 +10,7 @@ use super::labels::Owner;
 use super::life::{Change, State};
 use super::member::{Member, Which};
 use super::spec::{Host, Image, Spec};
-use super::{connection, inspect, lock, own_image, watch};
+use super::{connection, create, inspect, lock, own_image, remove, watch};
 use crate::agent::protocol::{Attach, Http, Party, Probe, Reachable, Tcp};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// How long a packet may take before it counts as lost.
 const PACKET_WAIT_MS: u64 = 1_000;
@@ -43,6 +43,8 @@ pub(super) struct Inner {
     pub(super) owner: Owner,
     pub(super) keeper: Keeper,
     pub(super) gate: Gate,
+    /// Those who join the network now.
+    pub(super) joining: Semaphore,
     own_image: String,
     images: BTreeMap<String, Image>,
     host: Host,
@@ -69,6 +71,7 @@ impl Docker {
             owner: Owner::current()?,
             keeper: Keeper::default(),
             gate: Gate::default(),
+            joining: Semaphore::new(create::JOINING),
             own_image,
             images,
             host: Host::read(),
@@ -260,7 +263,7 @@ impl ready::Nodes for Inner {
     }
 
     async fn start(self: &Arc<Self>, node: usize) -> Result<()> {
-        Inner::start(self, node).await
+        self.start_prepared(node).await
     }
 
     fn ended(&self, node: usize) -> Option<Ended> {
@@ -268,8 +271,11 @@ impl ready::Nodes for Inner {
     }
 
     async fn look(self: &Arc<Self>, nodes: &[usize]) -> Result<()> {
-        for &node in nodes {
-            self.look_at(&self.member(node)).await?;
+        let running = remove::running(&self.docker, &self.cluster.name).await?;
+        for member in nodes.iter().map(|&node| self.member(node)) {
+            if member.ids().container.is_none_or(|id| !running.contains(&id)) {
+                self.look_at(&member).await?;
+            }
         }
         Ok(())
     }

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// How long the daemon may take to end a program that was killed.
 const DEAD_WITHIN: Duration = Duration::from_secs(30);
+/// How soon after its answer the daemon tells of what was started, if it does.
+const TOLD_WITHIN: Duration = Duration::from_millis(250);
 /// How often to look, should the daemon's events not come.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -34,14 +36,27 @@ impl Inner {
             self.restore_network(&member).await?;
             self.create_container(&member).await?;
         }
-        match self.start_container(&member).await {
+        self.begin_life(&member).await
+    }
+
+    /// Starts a node's program for the first time, as soon as the rest of it is there.
+    pub(super) async fn start_prepared(self: &Arc<Self>, node: usize) -> Result<()> {
+        let member = self.member(node);
+        member.prepared().await;
+        let _turn = member.turn.lock().await;
+        self.begin_life(&member).await
+    }
+
+    async fn begin_life(self: &Arc<Self>, member: &Arc<Member>) -> Result<()> {
+        let before = member.life(Life::number);
+        match self.start_container(member).await {
             // Its removal was not heard of yet.
             Err(refusal) if error::is_missing(&refusal) && !member.adopted => {
-                self.look_at(&member).await?;
-                self.create_container(&member).await?;
-                self.started(&member, self.start_container(&member).await).await
+                self.look_at(member).await?;
+                self.create_container(member).await?;
+                self.begun(member, before, self.start_container(member).await).await
             }
-            outcome => self.started(&member, outcome).await,
+            outcome => self.begun(member, before, outcome).await,
         }
     }
 
@@ -53,9 +68,12 @@ impl Inner {
         self.gate.pass(start).await.unwrap_or_else(|_| Err(missing()))
     }
 
-    async fn started(self: &Arc<Self>, member: &Arc<Member>, outcome: Result<(), Refusal>) -> Result<()> {
+    /// Waits until the life that a start began is known of: mostly it was told of before the daemon's answer.
+    async fn begun(self: &Arc<Self>, member: &Arc<Member>, before: u64, outcome: Result<(), Refusal>) -> Result<()> {
         outcome.or_cannot(|| format!("start node {}", member.name()))?;
-        self.look_at(member).await?;
+        if tokio::time::timeout(TOLD_WITHIN, member.begun_after(before)).await.is_err() {
+            self.look_at(member).await?;
+        }
         if member.adopted { self.await_rules(member).await } else { Ok(()) }
     }
 
