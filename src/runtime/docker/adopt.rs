@@ -2,7 +2,7 @@
 //! which their programs may talk before our rules are there. How long that was is told.
 
 use super::inspect::{self, Look, now_ns};
-use super::life::Life;
+use super::life::{Life, State};
 use super::member::{Member, Which};
 use super::runtime::Inner;
 use crate::cluster::{self, Mac, Node, Stop};
@@ -46,6 +46,10 @@ impl Inner {
             // What became of it before it was known as a member, nobody has told. Where a look fails, the daemon has
             // gone, and all is looked at once it is back.
             let _ = self.look_at(member).await;
+            if member.state() == State::Paused {
+                let (node, life) = (member.index, member.life(Life::number));
+                self.tell(Notice::Paused { node, life });
+            }
         }
         let nodes = members.iter().map(|member| member.node.clone()).collect();
         Ok(nodes)
