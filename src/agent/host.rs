@@ -99,7 +99,8 @@ pub(super) fn release(networks: &Networks) -> Vec<Error> {
 pub(super) async fn attach(networks: &Networks, request: &Attach) -> Result<Interfaces> {
     let began = Instant::now();
     loop {
-        let attached = try_attach(networks, request).map_err(|error| error.context(format!("node {}", request.node)))?;
+        let attached =
+            try_attach(networks, request).map_err(|error| error.context(format!("node {}", request.node)))?;
         match attached {
             Some(interfaces) => return Ok(interfaces),
             None if began.elapsed() > FREE_WITHIN => {

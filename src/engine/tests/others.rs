@@ -188,10 +188,10 @@ fn what_was_taken_in_goes_on_when_the_cluster_goes() {
 
 #[test]
 fn what_was_taken_in_and_cannot_go_on_is_told_as_left() {
-    let mut test = Test::beside("nodes: { n1: {}, x: {} }", 1);
+    let mut test = Test::beside("nodes: { n1: {}, n2: {}, x: {} }", 2);
     add(&mut test).unwrap();
     test.inject(Fault::Pause { nodes: names(&["x"]) }).unwrap();
-    test.refusing(Some(1));
+    test.refusing(Some(2));
     let error = now(test.controller.down()).unwrap_err();
     insta::assert_snapshot!(error, @"could not clean up: it refuses");
     assert_eq!(error.kind, ErrorKind::Cleanup);

@@ -66,7 +66,9 @@ impl Inner {
     async fn find(&self, containers: &[String]) -> Result<Vec<Look>> {
         let (mut looks, mut unknown, mut known) = (Vec::new(), Vec::new(), Vec::new());
         for name in containers {
-            match inspect::container(&self.docker, name).await? {
+            // Anything else would be part of another address of the daemon's.
+            let look = if can_be_called(name) { inspect::container(&self.docker, name).await? } else { None };
+            match look {
                 None => unknown.push(format!("`{name}`")),
                 Some(look) if self.is_taken(&look) => known.push(format!("`{name}`")),
                 Some(look) => looks.push(look),
@@ -190,6 +192,11 @@ impl Inner {
     }
 }
 
+/// Whether there can be a container of this name or id.
+fn can_be_called(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+}
+
 /// A container's name as a node's: what a node may not be called is replaced.
 fn valid(name: &str) -> String {
     let fitting = |c: char| if c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c) { c } else { '-' };
@@ -206,6 +213,11 @@ fn unique(name: &str, taken: impl Fn(&str) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_name_is_not_asked_for() {
+        assert!(can_be_called("a_b-1.c") && !["", "a/b", "../images", "a?b", "a b"].into_iter().any(can_be_called));
+    }
 
     #[test]
     fn a_container_is_a_node_of_its_name_unless_that_is_taken() {
