@@ -161,6 +161,7 @@ fn in_the_way(folder: &ClusterFolder) -> Result<Error> {
             Error::usage(format!("the cluster `{}` is already up", folder.name()))
                 .help("`blockade status` shows it, `blockade destroy` removes it; another one needs another --name")
         }
-        _ => folder.busy(),
+        // As wrong a moment later, when it is up.
+        _ => Error { kind: ErrorKind::Usage, ..folder.busy() },
     })
 }

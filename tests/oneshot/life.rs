@@ -102,7 +102,7 @@ fn an_up_that_is_interrupted_has_removed_everything_when_it_ends() {
         let up = place.command(&["-n", "c1", "up", "--runtime", "netns"]).stderr(std::process::Stdio::piped()).spawn();
         let up = up.unwrap();
         until(|| place.path().join(".blockade/clusters/c1/logs").exists());
-        let busy = place.blockade(&["-n", "c1", "up", "--runtime", "netns"]).with(3);
+        let busy = place.blockade(&["-n", "c1", "up", "--runtime", "netns"]).with(2);
         insta::allow_duplicates! { insta::assert_snapshot!(busy.stderr, @"
         error: the cluster `c1` is just being brought up or removed
         help: try again in a moment
