@@ -100,7 +100,9 @@ impl Controller {
         let own = self.cluster.nodes.iter().filter(|node| node.docker.adopted.is_none());
         let own: Vec<String> = own.map(|node| node.name.clone()).collect();
         let mut faults: Vec<Fault> = faults.into_iter().map(|active| active.fault).collect();
-        faults.iter_mut().for_each(|fault| fault.spare(&own));
+        for fault in &mut faults {
+            fault.spare(&own);
+        }
         merge(self.let_go(&faults.iter().collect::<Vec<_>>()).await.into_values())
     }
 
