@@ -1,6 +1,7 @@
 //! The agent of nodes that others made: containers of this host. It unshares nothing and starts nothing; it attaches to
 //! namespaces, and when its runner is gone, however that went, it takes every rule of ours out of them and ends.
 
+use super::claim::Claim;
 use super::namespace::NetNs;
 use super::network::{Network, Seen};
 use super::networks::Networks;
@@ -19,7 +20,13 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long another agent may take to let go of a namespace.
+const FREE_WITHIN: Duration = Duration::from_secs(2);
+/// How often to look whether it has.
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// A child of a runner that is root: ends with the socket, the lifeline, or SIGTERM. What a terminal or its end sends is
 /// the runner's business.
@@ -87,22 +94,41 @@ pub(super) fn release(networks: &Networks) -> Vec<Error> {
     errors
 }
 
-/// Opens the network namespace of a process, makes sure that it is the one meant, and puts the node's rules there.
-pub(super) fn attach(networks: &Networks, request: &Attach) -> Result<Interfaces> {
-    let named = |error: Error| error.context(format!("node {}", request.node));
-    let namespace = NetNs::of(request.pid).map_err(named)?;
-    check_owner(networks, &request.node, &namespace).map_err(named)?;
+/// Opens the network namespace of a process, makes sure that it is the one meant, and puts the node's rules there. One
+/// that another agent has is waited for, a moment long: that agent may be on its way out.
+pub(super) async fn attach(networks: &Networks, request: &Attach) -> Result<Interfaces> {
+    let began = Instant::now();
+    loop {
+        let attached =
+            try_attach(networks, request).map_err(|error| error.context(format!("node {}", request.node)))?;
+        match attached {
+            Some(interfaces) => return Ok(interfaces),
+            None if began.elapsed() > FREE_WITHIN => {
+                return Err(Error::usage(format!("node {}: another blockade has it already", request.node))
+                    .help("`blockade destroy` of that one lets go of it"));
+            }
+            None => tokio::time::sleep(INTERVAL).await,
+        }
+    }
+}
+
+/// Nothing where the namespace is another agent's.
+fn try_attach(networks: &Networks, request: &Attach) -> Result<Option<Interfaces>> {
+    let namespace = NetNs::of(request.pid)?;
+    check_owner(networks, &request.node, &namespace)?;
     let held = networks.network(&request.node).ok().filter(|held| held.namespace.is(&namespace));
     let (network, outcome) = match held {
         Some(network) => {
-            network.look().and_then(|_| check_addresses(request, &network.interfaces())).map_err(named)?;
+            network.look().and_then(|_| check_addresses(request, &network.interfaces()))?;
             let outcome = network.rules.enforce();
             (network, outcome)
         }
-        None => open(networks, request, namespace).map_err(named)?,
+        None => match open(networks, request, namespace)? {
+            Some(opened) => opened,
+            None => return Ok(None),
+        },
     };
-    outcome.map_err(named)?;
-    Ok(network.interfaces())
+    outcome.map(|()| Some(network.interfaces()))
 }
 
 /// Whose rules would be in the way, or be put where they do not belong.
@@ -118,24 +144,26 @@ fn check_owner(networks: &Networks, node: &str, namespace: &NetNs) -> Result<()>
     }
 }
 
-/// Sockets in a namespace that is new to us, and the rules that are wanted there. Where these fail, the network is ours
-/// all the same: somebody before us may have left some.
-fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result<(Rc<Network>, Result<()>)> {
+/// Sockets in a namespace that is new to us, and the rules that are wanted there; nothing where it is another agent's.
+/// Where the rules fail, the network is ours all the same: somebody before us may have left some.
+fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result<Option<(Rc<Network>, Result<()>)>> {
     let wanted = networks.wanted(&request.node);
-    let (links, seen, events, rules) = networks.home.visit(&namespace, || {
+    let opened = networks.home.visit(&namespace, || {
         let (mut links, events) = (Links::open()?, AddressEvents::open()?);
         let seen = Seen::look(&mut links)?.with_first(&request.expected);
         check_addresses(request, &seen.interfaces())?;
-        Ok((links, seen, events, Rules::of_another(wanted)?))
+        let Some(claim) = Claim::take()? else { return Ok(None) };
+        Ok(Some((links, seen, events, Rules::of_another(wanted)?, claim)))
     })?;
-    let network = Rc::new(Network::new(namespace, links, rules, seen));
+    let Some((links, seen, events, rules, claim)) = opened else { return Ok(None) };
+    let network = Rc::new(Network::new(namespace, links, rules, seen).claimed(claim));
     let outcome = network.rules.enforce();
     if let Some(former) = networks.insert(&request.node, network.clone(), events) {
         // Whoever still lives in it is no node any more.
         rules::remove([&former.rules]);
         close(vec![former]);
     }
-    Ok((network, outcome))
+    Ok(Some((network, outcome)))
 }
 
 fn check_addresses(request: &Attach, Interfaces { addresses, .. }: &Interfaces) -> Result<()> {

@@ -16,6 +16,7 @@
 //!            networks              namespaces, rules, addresses, probes
 //! ```
 
+mod claim;
 mod client;
 mod fabric;
 mod host;

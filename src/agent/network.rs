@@ -3,6 +3,7 @@
 //! A [`Network`] keeps its namespace alive for as long as somebody has it. Addresses and devices come and go without us:
 //! a [`Watch`] follows them, tells the runner, and puts the rules of a device that was replaced back in their place.
 
+use super::claim::Claim;
 use super::namespace::NetNs;
 use super::outbox::Outbox;
 use super::protocol::Notification;
@@ -25,6 +26,8 @@ pub(super) struct Network {
     pub(super) rules: Rules,
     links: RefCell<Links>,
     seen: RefCell<Seen>,
+    /// Of a namespace that is not of our making, where another agent might be at work.
+    claim: Option<Claim>,
 }
 
 /// What was found in a namespace, loopback left out.
@@ -73,11 +76,17 @@ impl AsFd for Network {
 
 impl Network {
     pub(super) fn new(namespace: NetNs, links: Links, rules: Rules, seen: Seen) -> Self {
-        Self { namespace, rules, links: links.into(), seen: seen.into() }
+        Self { namespace, rules, links: links.into(), seen: seen.into(), claim: None }
     }
 
-    /// All that keeps the namespace alive.
+    /// The same, and nobody else's.
+    pub(super) fn claimed(self, claim: Claim) -> Self {
+        Self { claim: Some(claim), ..self }
+    }
+
+    /// All that keeps the namespace alive. From here on it may be another agent's.
     pub(super) fn into_sockets(self) -> impl Send {
+        drop(self.claim);
         (self.namespace, self.links, self.rules.into_sockets())
     }
 

@@ -94,7 +94,7 @@ impl Agent {
             Request::Resume(request) => encode::<p::Resume>(self.resume(&request.node).await),
             Request::Exec(request) => encode::<p::Exec>(self.exec(request).await),
             Request::Teardown(request) => encode::<p::Teardown>(self.tear_down(request).await),
-            Request::Attach(request) => encode::<p::Attach>(self.attach(&request)),
+            Request::Attach(request) => encode::<p::Attach>(self.attach(&request).await),
             Request::Detach(request) => encode::<p::Detach>(self.detach(&request)),
             Request::KillTree(request) => encode::<p::KillTree>(self.kill_tree(request)),
             Request::ApplyPlans(request) => encode::<p::ApplyPlans>(Ok(self.networks.apply(request.plans))),
@@ -153,9 +153,9 @@ impl Agent {
         }
     }
 
-    fn attach(&self, request: &p::Attach) -> Answer<p::Attach> {
+    async fn attach(&self, request: &p::Attach) -> Answer<p::Attach> {
         self.is_host()?;
-        Ok(host::attach(&self.networks, request)?)
+        Ok(host::attach(&self.networks, request).await?)
     }
 
     fn detach(&self, request: &p::Detach) -> Answer<p::Detach> {

@@ -15,7 +15,7 @@ mod up;
 use super::place::Place;
 use crate::engine::{Command, Port, Reply};
 use crate::supervisor::{self, Connection};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use clap::{Args, Subcommand};
 use show::Shown;
 
@@ -107,7 +107,8 @@ async fn answer(command: OneShot, place: &Place, is_new: bool) -> Result<Shown> 
     };
     let remote = Remote(supervisor::connect(&place.folder()?, None).await?);
     match command {
-        OneShot::Up(up::Up { format, .. }) | OneShot::Status(format) => remote.status(format).await,
+        OneShot::Up(up::Up { format, .. }) => unless_interrupted(remote.status(format)).await,
+        OneShot::Status(format) => remote.status(format).await,
         OneShot::Destroy(_) | OneShot::Add(_) | OneShot::Events(_) => Ok(Shown::default()),
         OneShot::Partition(partition) => partition.run(&remote).await,
         OneShot::OneWay(one_way) => one_way.run(&remote).await,
@@ -130,6 +131,14 @@ async fn answer(command: OneShot, place: &Place, is_new: bool) -> Result<Shown> 
         OneShot::Fast(fast) => fast.run(&remote).await,
         OneShot::Logs(logs) => logs.run(&remote).await,
         OneShot::Exec(exec) => exec.run(&remote).await,
+    }
+}
+
+/// Gives up at Ctrl-C or SIGTERM, which do not end a process that has started a supervisor.
+async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        _ = supervisor::interrupted() => Err(Error::new(ErrorKind::Interrupted, "interrupted")),
     }
 }
 

@@ -9,7 +9,7 @@ use super::placing;
 use super::read::Reader;
 use super::spec::{NodeSpec, Spec};
 use super::texts::Texts;
-use super::{Variables, order};
+use super::{Variables, distinct, order};
 use crate::error::Result;
 use crate::script::quantity::Problem;
 use std::cell::RefCell;
@@ -46,6 +46,9 @@ pub(super) fn build(reader: &Reader<'_>, spec: &Spec, path: &Path, variables: &V
     reader.finish()?;
     let params = RefCell::default();
     let nodes = Texts::new(reader, &members, &addresses, variables, &params).nodes(&links);
+    if kind == RuntimeKind::Docker {
+        distinct::check(reader, variables.name, &members, &nodes);
+    }
     reader.finish()?;
     Ok(Cluster {
         name: variables.name.to_owned(),

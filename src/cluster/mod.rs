@@ -9,6 +9,7 @@
 
 mod addressing;
 mod build;
+mod distinct;
 mod expand;
 mod locate;
 mod model;

@@ -125,10 +125,7 @@ impl<'a> Texts<'a> {
     }
 
     fn docker(&self, member: &Member<'_>, spec: &DockerSpec) -> Docker {
-        let container_name = spec.container_name.as_ref().map(|name| {
-            let name = self.text(member, name, false);
-            member.copy.map_or(name.clone(), |copy| format!("{name}_{copy}"))
-        });
+        let container_name = spec.container_name.as_ref().map(|name| self.container_name(member, name));
         Docker {
             image: spec.image.clone(),
             container_name,
@@ -139,10 +136,23 @@ impl<'a> Texts<'a> {
                 .iter()
                 .map(|(host, container)| self.volume(member, host, container.as_ref()))
                 .collect(),
-            ports: spec.ports.clone(),
+            ports: spec.ports.iter().map(|port| port.value).collect(),
             expose: spec.expose.clone(),
             adopted: None,
         }
+    }
+
+    fn container_name(&self, member: &Member<'_>, text: &Placed<String>) -> String {
+        let name = self.text(member, text, false);
+        let name = member.copy.map_or(name.clone(), |copy| format!("{name}_{copy}"));
+        let fine = name.len() > 1
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        if !fine {
+            let help = "a name has at least two letters, digits, `_`, `.` and `-`, and begins with a letter or digit";
+            self.reader.report(&text.span, Problem::new(format!("no container can be called `{name}`"), help));
+        }
+        name
     }
 
     /// `host: container`, or Docker's own `host:container:options` in one text; one path alone stands for both.

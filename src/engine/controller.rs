@@ -118,15 +118,17 @@ impl Controller {
         self.recorder.record_engine(EventBody::ClusterUp { nodes, took_us: self.clock.now_us() - before })
     }
 
-    /// Removes the cluster, and with its namespaces every fault. Goes on after failures and reports all of them.
+    /// Removes the cluster, and with its namespaces every fault; what others started is left as it was before its
+    /// faults. Goes on after failures and reports all of them.
     pub async fn down(&mut self) -> Result<()> {
         self.removed = true;
         let before = self.clock.now_us();
         let mut troubles = Troubles::default();
-        let ids: Vec<FaultId> = std::mem::take(&mut self.faults).into_keys().collect();
+        let (ids, faults): (Vec<FaultId>, Vec<Active>) = std::mem::take(&mut self.faults).into_iter().unzip();
         for id in &ids {
             troubles.unrecorded(self.recorder.record(EventBody::FaultHeal { id: *id }));
         }
+        troubles.left(self.let_go_of_adopted(faults).await);
         let down = self.runtime.down().await;
         let left: Vec<String> = down.as_ref().err().into_iter().map(ToString::to_string).collect();
         let took_us = self.clock.now_us() - before;

@@ -26,6 +26,8 @@ struct Stubborn {
     stuck: Mutex<bool>,
     /// How many starts there were, ours or others'.
     lives: Mutex<Vec<u64>>,
+    /// Who was let go on, in that order.
+    resumed: Mutex<Vec<usize>>,
     /// What the next `adopt` takes in: the simulation knows them already.
     strangers: Mutex<Vec<cluster::Node>>,
     /// After each change: does a packet from the first node arrive at the third?
@@ -86,6 +88,7 @@ impl Runtime for Stubborn {
     }
 
     fn resume(&self, node: usize) -> Job<()> {
+        self.resumed.lock().unwrap().push(node);
         self.ask(node, self.sim.resume(node))
     }
 
@@ -192,6 +195,7 @@ impl Test {
             refusing: Mutex::default(),
             stuck: Mutex::default(),
             lives: Mutex::new(vec![0; cluster.nodes.len()]),
+            resumed: Mutex::default(),
             strangers: Mutex::new(strangers),
             seen: Mutex::default(),
         });

@@ -5,19 +5,21 @@
 //! is the lock, taken here, so that it is held without a gap.
 
 use super::audit::Entry;
-use super::folder::{Claim, ClusterFolder};
+use super::folder::{Claim, ClusterFolder, Reached};
 use super::protocol::line;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::runtime::{self, Options};
 use crate::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use tokio::io::AsyncBufReadExt;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What to bring up.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,7 +50,7 @@ pub(super) struct Order {
 ///
 /// Blocks until the nodes are ready. A cluster of this name that is up already is a usage error.
 pub fn start(folder: &ClusterFolder, launch: Launch) -> Result<()> {
-    let Some(claim) = folder.claim()? else { return Err(already_up(folder)) };
+    let Some(claim) = folder.claim()? else { return Err(in_the_way(folder)?) };
     // The docker runtime removes containers of the dead itself.
     if launch.kind != RuntimeKind::Docker && folder.state().is_some_and(|state| state.outlives()) {
         runtime::io_threads()?.block_on(runtime::remove_leftovers(folder.name()))?;
@@ -79,17 +81,57 @@ fn supervised(folder: &ClusterFolder, claim: Claim, launch: Launch) -> Result<()
     let mut child = spawn(theirs.into(), claim.0.into()).map_err(|error| cannot_start(&error))?;
     let data_dir = folder.path().ancestors().nth(2).unwrap_or(folder.path()).to_owned();
     let order = line(&Order { data_dir, launch })?;
-    let mut report = String::new();
-    let told = ours.write_all(order.as_bytes());
-    let heard = told.and_then(|()| BufReader::new(&ours).read_line(&mut report));
-    match serde_json::from_str(&report) {
+    let heard = ours.write_all(order.as_bytes()).and_then(|()| hear(ours));
+    let (report, is_revoked) = match heard {
+        Ok(heard) => heard,
+        Err(error) => return Err(crashed(&mut child, Some(error))),
+    };
+    match serde_json::from_str::<Result<()>>(&report) {
+        Ok(Ok(())) if is_revoked => {
+            Err(Error::new(ErrorKind::Interrupted, "interrupted when the cluster was up already")
+                .help("`blockade destroy` removes it"))
+        }
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
             let _its_end = child.wait();
-            Err(error)
+            Err(if is_revoked && error.kind == ErrorKind::Interrupted { revoked() } else { error })
         }
-        Err(_) => Err(crashed(&mut child, heard.err())),
+        Err(_) => Err(crashed(&mut child, None)),
     }
+}
+
+/// What the supervisor says of the cluster. Ctrl-C and SIGTERM revoke the order, which is told as well: the supervisor
+/// removes what there is, and that is waited for.
+fn hear(from: UnixStream) -> std::io::Result<(String, bool)> {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio.block_on(async {
+        from.set_nonblocking(true)?;
+        let (read, write) = tokio::net::UnixStream::from_std(from)?.into_split();
+        let mut lines = tokio::io::BufReader::new(read).lines();
+        let report = tokio::select! {
+            report = lines.next_line() => Some(report?),
+            interrupted = interrupted() => interrupted.map(|()| None)?,
+        };
+        if let Some(report) = report {
+            return Ok((report.unwrap_or_default(), false));
+        }
+        drop(write);
+        Ok((lines.next_line().await?.unwrap_or_default(), true))
+    })
+}
+
+/// Waits for Ctrl-C or SIGTERM, which end nothing by themselves any more once this was called.
+pub async fn interrupted() -> std::io::Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+fn revoked() -> Error {
+    Error::new(ErrorKind::Interrupted, "interrupted while the cluster was coming up")
 }
 
 fn spawn(stdin: OwnedFd, stdout: OwnedFd) -> std::io::Result<Child> {
@@ -112,7 +154,14 @@ fn crashed(child: &mut Child, error: Option<std::io::Error>) -> Error {
     Error::machine(format!("the supervisor ended before the cluster was up ({end}){cause}"))
 }
 
-fn already_up(folder: &ClusterFolder) -> Error {
-    Error::new(ErrorKind::Usage, format!("the cluster `{}` is already up", folder.name()))
-        .help("`blockade status` shows it, `blockade destroy` removes it; another one needs another --name")
+/// Whoever has the folder is up, or about to come or to go.
+fn in_the_way(folder: &ClusterFolder) -> Result<Error> {
+    Ok(match folder.reach()? {
+        Reached::Supervisor(_) if folder.state().is_some() => {
+            Error::usage(format!("the cluster `{}` is already up", folder.name()))
+                .help("`blockade status` shows it, `blockade destroy` removes it; another one needs another --name")
+        }
+        // As wrong a moment later, when it is up.
+        _ => Error { kind: ErrorKind::Usage, ..folder.busy() },
+    })
 }

@@ -20,7 +20,7 @@ mod state;
 pub use audit::{Audit, Entry, Status};
 pub use client::{Connection, Destroyed, Events, RemotePort, connect, destroy};
 pub use folder::ClusterFolder;
-pub use launch::{Launch, not_started, start};
+pub use launch::{Launch, interrupted, not_started, start};
 pub use protocol::Info;
 pub use serve::supervise;
 pub use state::State;

@@ -1,6 +1,7 @@
 //! `up`, `destroy`, and what is left when a supervisor does not come to its end.
 
 use super::up::{Up, is_gone, only_the_trail_is_left, place, until};
+use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn up_shows_the_nodes_and_destroy_leaves_nothing() {
@@ -91,6 +92,26 @@ fn an_up_that_is_killed_while_nodes_come_up_leaves_nothing() {
     up.kill().unwrap();
     up.wait().unwrap();
     until(|| !folder.exists());
+}
+
+#[test]
+fn an_up_that_is_interrupted_has_removed_everything_when_it_ends() {
+    let place = place();
+    place.write("blockade.yaml", "nodes:\n  n1: { command: sleep infinity, ready: { tcp: 1, within: 1h } }\n");
+    for signal in [Signal::INT, Signal::TERM] {
+        let up = place.command(&["-n", "c1", "up", "--runtime", "netns"]).stderr(std::process::Stdio::piped()).spawn();
+        let up = up.unwrap();
+        until(|| place.path().join(".blockade/clusters/c1/logs").exists());
+        let busy = place.blockade(&["-n", "c1", "up", "--runtime", "netns"]).with(2);
+        insta::allow_duplicates! { insta::assert_snapshot!(busy.stderr, @"
+        error: the cluster `c1` is just being brought up or removed
+        help: try again in a moment
+        "); }
+        kill_process(Pid::from_child(&up), signal).unwrap();
+        let up = super::common::ended(up.wait_with_output().unwrap()).with(130);
+        insta::allow_duplicates! { insta::assert_snapshot!(up.stderr, @"error: interrupted while the cluster was coming up"); }
+        only_the_trail_is_left(&place);
+    }
 }
 
 #[test]

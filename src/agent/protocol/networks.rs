@@ -96,8 +96,8 @@ pub struct Http {
 /// before is healed and released, unless it is the same one.
 ///
 /// # Errors
-/// The process has ended, is in the host's own network or in that of another node, or its network has none of the
-/// `expected` addresses: nothing was touched. Or the rules could not be put there: then the network is the node's
+/// The process has ended, is in the host's own network, in that of another node or of another blockade, or its network has
+/// none of the `expected` addresses: nothing was touched. Or the rules could not be put there: then the network is the node's
 /// nevertheless, and is healed at the end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Attach {

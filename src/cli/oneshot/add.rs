@@ -1,6 +1,6 @@
 //! `add`: containers that others started become nodes.
 
-use super::{Format, Remote, Shown, odd, show};
+use super::{Format, Remote, Shown, odd, show, unless_interrupted};
 use crate::Result;
 use crate::cli::place::Place;
 use crate::cluster::{Cluster, RuntimeKind};
@@ -25,6 +25,7 @@ impl Add {
     pub(super) async fn run(self, place: &Place, is_new: bool) -> Result<Shown> {
         let folder = place.folder()?;
         let shown = match supervisor::connect(&folder, None).await {
+            Ok(connection) if is_new => unless_interrupted(self.take_in(&Remote(connection))).await,
             Ok(connection) => self.take_in(&Remote(connection)).await,
             Err(error) => Err(error),
         };

@@ -1,6 +1,6 @@
 //! The keys of a node that only Docker knows: read and kept for its runtime.
 
-use super::parsed;
+use super::{image, parsed};
 use crate::cluster::model::{Forward, Port, Transport};
 use crate::cluster::read::{Fields, Reader};
 use crate::cluster::tree::{Kind, Placed, Yaml};
@@ -16,7 +16,7 @@ pub(in crate::cluster) struct DockerSpec {
     pub(in crate::cluster) cap_add: Vec<String>,
     /// Host and container; without a container, the host's text may hold both, split by `:`.
     pub(in crate::cluster) volumes: Vec<(Placed<String>, Option<Placed<String>>)>,
-    pub(in crate::cluster) ports: Vec<Forward>,
+    pub(in crate::cluster) ports: Vec<Placed<Forward>>,
     pub(in crate::cluster) expose: Vec<Port>,
 }
 
@@ -29,7 +29,10 @@ impl DockerSpec {
         let list = |key: &str| fields.get(key).and_then(|yaml| reader.list(yaml, &format!("`{key}`"))).unwrap_or(&[]);
         let address = |yaml| parsed(reader, yaml, "an address of `dns`", "10.9.0.2").map(|placed| placed.value);
         Self {
-            image: name("image").map(|image| image.value),
+            image: name("image").and_then(|name| {
+                reader.take(&name.span, image::check(&name.value))?;
+                Some(name.value)
+            }),
             container_name: name("container_name"),
             dns: list("dns").iter().filter_map(address).collect(),
             cap_add: list("cap_add").iter().filter_map(|yaml| capability(reader, yaml)).collect(),
@@ -59,10 +62,13 @@ fn volumes(reader: &Reader<'_>, yaml: &Yaml) -> Vec<(Placed<String>, Option<Plac
     entries.into_iter().filter_map(side).collect()
 }
 
-fn ports(reader: &Reader<'_>, yaml: &Yaml) -> Vec<Forward> {
+fn ports(reader: &Reader<'_>, yaml: &Yaml) -> Vec<Placed<Forward>> {
     if let Kind::List(items) = &yaml.kind {
         let texts = items.iter().filter_map(|item| reader.name(item, "a port"));
-        return texts.filter_map(|text| reader.take(&text.span, forward(&text.value))).collect();
+        let forward = |text: Placed<String>| {
+            Some(Placed { value: reader.take(&text.span, forward(&text.value))?, span: text.span })
+        };
+        return texts.filter_map(forward).collect();
     }
     let entries = reader.list_or_map(yaml, "`ports`");
     let pair = |(host, container): (Placed<String>, &Yaml)| {
@@ -71,7 +77,7 @@ fn ports(reader: &Reader<'_>, yaml: &Yaml) -> Vec<Forward> {
             _ => reader.name(container, "a port")?,
         };
         let (outer, inner) = (reader.take(&host.span, port(&host.value)), port(&container.value));
-        Some(join(outer?, reader.take(&container.span, inner)?))
+        Some(Placed { value: join(outer?, reader.take(&container.span, inner)?), span: host.span })
     };
     entries.into_iter().filter_map(pair).collect()
 }

@@ -3,6 +3,7 @@
 //! Pure. Values that later steps may still refuse keep their place in the file.
 
 mod docker;
+mod image;
 mod network;
 mod node;
 

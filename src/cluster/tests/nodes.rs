@@ -294,3 +294,88 @@ fn a_wrong_value_for_docker_says_what_to_write() {
     help: write it like `10.9.0.2`
     ");
 }
+
+#[test]
+fn an_image_that_no_registry_could_have_is_told_before_docker_is_asked() {
+    insta::assert_snapshot!(wrong_node("image: Redis:7"), @r"
+    error: no image can be called `Redis:7`
+     --> blockade.yaml:3:12
+      |
+    3 |     image: Redis:7
+      |            ^^^^^^^
+      |
+    help: write it in lower case; only a tag may hold capitals
+    ");
+    insta::assert_snapshot!(wrong_node("image: 'redis:7 '"), @r"
+    error: no image can be called `redis:7 `
+     --> blockade.yaml:3:12
+      |
+    3 |     image: 'redis:7 '
+      |            ^^^^^^^^^^
+      |
+    help: write it like `redis`, `redis:7` or `registry.example.org/team/redis:7`
+    ");
+}
+
+#[test]
+fn a_port_of_the_host_leads_to_one_container() {
+    insta::assert_snapshot!(wrong_node("image: x\nports: ['80:1', 80/udp, '80:2']"), @r"
+    error: port 80 of the host comes twice in `ports` of `n1`
+     --> blockade.yaml:4:29
+      |
+    4 |     ports: ['80:1', 80/udp, '80:2']
+      |                             ^^^^^^
+      |
+    help: it can lead to one port of a container only
+    ");
+    insta::assert_snapshot!(wrong_node("image: x\ncount: 3\nports: { 80: 1 }"), @r"
+    error: the copies of `n1` cannot share port 80 of the host
+     --> blockade.yaml:5:14
+      |
+    5 |     ports: { 80: 1 }
+      |              ^^
+      |
+    help: write them as nodes of their own, each with a port of its own
+    ");
+    insta::assert_snapshot!(wrong("nodes: { a: { image: x, ports: [80] }, b: { image: x, ports: [80] } }"), @r"
+    error: node `a` has port 80 of the host already
+     --> blockade.yaml:1:63
+      |
+    1 | nodes: { a: { image: x, ports: [80] }, b: { image: x, ports: [80] } }
+      |                                                               ^^
+      |
+    help: give another one: it can lead to one container only
+    ");
+    cluster("nodes: { a: { ports: [80] }, b: { ports: [80, 80] } }");
+}
+
+#[test]
+fn a_containers_name_is_one_that_docker_takes_and_nobody_elses() {
+    insta::assert_snapshot!(wrong_node("image: x\ncontainer_name: a b"), @r"
+    error: no container can be called `a b`
+     --> blockade.yaml:4:21
+      |
+    4 |     container_name: a b
+      |                     ^^^
+      |
+    help: a name has at least two letters, digits, `_`, `.` and `-`, and begins with a letter or digit
+    ");
+    insta::assert_snapshot!(wrong("nodes: { a: { image: x, container_name: db }, b: { image: x, container_name: db } }"), @r"
+    error: the containers of `a` and `b` have one name: db
+     --> blockade.yaml:1:78
+      |
+    1 | nodes: { a: { image: x, container_name: db }, b: { image: x, container_name: db } }
+      |                                                                              ^^
+      |
+    help: leave `container_name` out, or give another one
+    ");
+    insta::assert_snapshot!(wrong("nodes: { a: { image: x, container_name: test_b }, b: { image: x } }"), @r"
+    error: the containers of `a` and `b` have one name: test_b
+     --> blockade.yaml:1:41
+      |
+    1 | nodes: { a: { image: x, container_name: test_b }, b: { image: x } }
+      |                                         ^^^^^^
+      |
+    help: leave `container_name` out, or give another one
+    ");
+}

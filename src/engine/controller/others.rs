@@ -5,8 +5,10 @@
 //! longer true of it (invariant 9): it ends for this node, as `start`, `resume` and `restart` end it, and is not done
 //! again, since whoever undid it will have had a reason. Faults of the network are of our making alone and stand.
 
-use super::Controller;
+use super::jobs::merge;
+use super::{Active, Controller};
 use crate::engine::{EventBody, NodeAction, RunState};
+use crate::fault::Fault;
 use crate::{Error, Result};
 
 impl Controller {
@@ -91,6 +93,17 @@ impl Controller {
             message: format!("{} came in, but not under the faults: {}", names.join(", "), error.message),
             ..error
         })
+    }
+
+    /// Undoes what faults did to programs that others started: nodes of our own are removed, those go on.
+    pub(super) async fn let_go_of_adopted(&mut self, faults: Vec<Active>) -> Result<()> {
+        let own = self.cluster.nodes.iter().filter(|node| node.docker.adopted.is_none());
+        let own: Vec<String> = own.map(|node| node.name.clone()).collect();
+        let mut faults: Vec<Fault> = faults.into_iter().map(|active| active.fault).collect();
+        for fault in &mut faults {
+            fault.spare(&own);
+        }
+        merge(self.let_go(&faults.iter().collect::<Vec<_>>()).await.into_values())
     }
 
     fn name(&self, node: usize) -> String {

@@ -174,3 +174,25 @@ fn what_is_taken_in_and_cannot_be_cut_is_told_and_cut_with_the_next_change() {
     test.inject(partition(&[&["n1"]])).unwrap();
     assert!(!test.runtime.open(0, 2));
 }
+
+#[test]
+fn what_was_taken_in_goes_on_when_the_cluster_goes() {
+    let mut test = Test::beside("nodes: { n1: {}, x: {}, y: {}, z: {} }", 1);
+    add(&mut test).unwrap();
+    test.inject(Fault::Stop { nodes: names(&["n1", "x"]) }).unwrap();
+    test.inject(Fault::Pause { nodes: names(&["n1", "y"]) }).unwrap();
+    now(test.controller.down()).unwrap();
+    assert_eq!(*test.runtime.lives.lock().unwrap(), [1, 2, 1, 1]);
+    assert_eq!(*test.runtime.resumed.lock().unwrap(), [2]);
+}
+
+#[test]
+fn what_was_taken_in_and_cannot_go_on_is_told_as_left() {
+    let mut test = Test::beside("nodes: { n1: {}, n2: {}, x: {} }", 2);
+    add(&mut test).unwrap();
+    test.inject(Fault::Pause { nodes: names(&["x"]) }).unwrap();
+    test.refusing(Some(2));
+    let error = now(test.controller.down()).unwrap_err();
+    insta::assert_snapshot!(error, @"could not clean up: it refuses");
+    assert_eq!(error.kind, ErrorKind::Cleanup);
+}

@@ -2,7 +2,7 @@
 //! which their programs may talk before our rules are there. How long that was is told.
 
 use super::inspect::{self, Look, now_ns};
-use super::life::Life;
+use super::life::{Life, State};
 use super::member::{Member, Which};
 use super::runtime::Inner;
 use crate::cluster::{self, Mac, Node, Stop};
@@ -46,6 +46,10 @@ impl Inner {
             // What became of it before it was known as a member, nobody has told. Where a look fails, the daemon has
             // gone, and all is looked at once it is back.
             let _ = self.look_at(member).await;
+            if member.state() == State::Paused {
+                let (node, life) = (member.index, member.life(Life::number));
+                self.tell(Notice::Paused { node, life });
+            }
         }
         let nodes = members.iter().map(|member| member.node.clone()).collect();
         Ok(nodes)
@@ -62,7 +66,9 @@ impl Inner {
     async fn find(&self, containers: &[String]) -> Result<Vec<Look>> {
         let (mut looks, mut unknown, mut known) = (Vec::new(), Vec::new(), Vec::new());
         for name in containers {
-            match inspect::container(&self.docker, name).await? {
+            // Anything else would be part of another address of the daemon's.
+            let look = if can_be_called(name) { inspect::container(&self.docker, name).await? } else { None };
+            match look {
                 None => unknown.push(format!("`{name}`")),
                 Some(look) if self.is_taken(&look) => known.push(format!("`{name}`")),
                 Some(look) => looks.push(look),
@@ -186,6 +192,11 @@ impl Inner {
     }
 }
 
+/// Whether there can be a container of this name or id.
+fn can_be_called(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+}
+
 /// A container's name as a node's: what a node may not be called is replaced.
 fn valid(name: &str) -> String {
     let fitting = |c: char| if c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c) { c } else { '-' };
@@ -202,6 +213,11 @@ fn unique(name: &str, taken: impl Fn(&str) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_name_is_not_asked_for() {
+        assert!(can_be_called("a_b-1.c") && !["", "a/b", "../images", "a?b", "a b"].into_iter().any(can_be_called));
+    }
 
     #[test]
     fn a_container_is_a_node_of_its_name_unless_that_is_taken() {

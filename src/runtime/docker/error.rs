@@ -202,6 +202,9 @@ fn refused_value(says: &str) -> Option<Error> {
         ("invalid characters for a local volume name", "see `volumes`: a path on the host begins with `/` or `.`"),
         ("invalid volume specification", "see `volumes`"),
         ("invalid mode", "see `volumes`: after the second `:` stand options like `ro`"),
+        ("Duplicate mount point", "see `volumes`: a folder of the container can be mounted once"),
+        ("uids and gids must be in range", "see `user`"),
+        ("invalid reference format", "see `image`"),
     ];
     let (_, help) = keys.into_iter().find(|(words, _)| says.contains(words))?;
     Some(Error::usage(format!("Docker says: {says}")).help(help))
@@ -314,6 +317,8 @@ mod tests {
         insta::assert_snapshot!(told("invalid CapAdd: unknown capability: \"CAP_FOO\""), @r#"2: cannot start node n1: Docker says: invalid CapAdd: unknown capability: "CAP_FOO" (see `cap_add`)"#);
         insta::assert_snapshot!(told("create rel/x: \"rel/x\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path"), @r#"2: cannot start node n1: Docker says: create rel/x: "rel/x" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path (see `volumes`: a path on the host begins with `/` or `.`)"#);
         insta::assert_snapshot!(told("invalid volume specification: '/x:y': invalid mount config for type \"bind\": invalid mount path: 'y' mount path must be absolute"), @r#"2: cannot start node n1: Docker says: invalid volume specification: '/x:y': invalid mount config for type "bind": invalid mount path: 'y' mount path must be absolute (see `volumes`)"#);
+        insta::assert_snapshot!(told("Duplicate mount point: /x"), @"2: cannot start node n1: Docker says: Duplicate mount point: /x (see `volumes`: a folder of the container can be mounted once)");
+        insta::assert_snapshot!(told("uids and gids must be in range 0-2147483647"), @"2: cannot start node n1: Docker says: uids and gids must be in range 0-2147483647 (see `user`)");
         insta::assert_snapshot!(told("invalid mode: zz"), @"2: cannot start node n1: Docker says: invalid mode: zz (see `volumes`: after the second `:` stand options like `ro`)");
         insta::assert_snapshot!(told("failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting \"/etc/passwd\" to rootfs at \"/bin\": mount /etc/passwd:/bin (via /proc/self/fd/6), flags: 0x5000: not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type"), @"3: cannot start node n1: cannot mount /etc/passwd at /bin: one is a folder and the other one a file (see `volumes`)");
     }
