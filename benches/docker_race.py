@@ -33,6 +33,8 @@ PREFIX = f"blockade-race-{os.getpid()}"
 NODE_IMAGE = "blockade-race:node"
 # The image in which the Python tool runs iptables and tc; the name is fixed in its source.
 HELPER_IMAGE = "vimagick/iptables:latest"
+# What ours has, and the old tool has not: IPv6. Every container costs the daemon more on it.
+DUAL = {"EnableIPv6": True, "IPAM": {"Config": [{"Subnet": "10.231.77.0/24"}, {"Subnet": "fd00:b10c:f100::/64"}]}}
 # PID 1 obeys SIGTERM only where it handles it.
 COMMAND = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait; done"]
 # More calls at once make the daemon no faster.
@@ -228,7 +230,7 @@ class Floor:
     def up(self, nodes):
         self.nodes = nodes
         begun = time.monotonic()
-        api("POST", "/networks/create", {"Name": self.network})
+        api("POST", "/networks/create", {"Name": self.network, **(DUAL if self.holders else {})})
         self.parallel(self.start_node)
         return time.monotonic() - begun
 
