@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -22,6 +23,11 @@ use tokio::task::JoinSet;
 const SIDE_BY_SIDE: usize = 8;
 /// How many of them may leave the network at once, lest the daemon lose count (see [`network::remove`]).
 const LEAVING: usize = 2;
+/// How many programs are told to end at once, and how long each keeps the others waiting. Told all together they end all
+/// together, too, and the daemon, which has work with each end, gets to the first network only when it is done with the
+/// last program.
+const ENDING: usize = 4;
+const ENDING_FOR: Duration = Duration::from_millis(100);
 /// How long an owner may take to remove its cluster once it was asked to.
 const OWNER_ENDS_WITHIN: Duration = Duration::from_secs(60);
 /// How often to look whether it has.
@@ -81,7 +87,7 @@ impl Inner {
 
     /// Stops all nodes side by side, each with its grace, keeps their logs and removes them.
     async fn end_all(self: &Arc<Self>) -> Vec<Error> {
-        let places = Arc::new([Semaphore::new(SIDE_BY_SIDE), Semaphore::new(LEAVING)]);
+        let places = Arc::new([ENDING, SIDE_BY_SIDE, LEAVING].map(Semaphore::new));
         let mut tasks = JoinSet::new();
         for member in self.own_members() {
             let (inner, places) = (Arc::clone(self), Arc::clone(&places));
@@ -95,10 +101,17 @@ impl Inner {
         troubles
     }
 
-    async fn end_one(self: &Arc<Self>, member: &Arc<Member>, [places, leaving]: &[Semaphore; 2]) -> Vec<Error> {
+    async fn end_one(self: &Arc<Self>, member: &Arc<Member>, [ending, places, leaving]: &[Semaphore; 3]) -> Vec<Error> {
         let stopped = {
             let _turn = member.turn.lock().await;
-            self.stop_in_turn(member).await
+            let mut stopping = pin!(self.stop_in_turn(member));
+            let place = ending.acquire().await;
+            let soon = tokio::time::timeout(ENDING_FOR, &mut stopping).await;
+            drop(place);
+            match soon {
+                Ok(stopped) => stopped,
+                Err(_) => stopping.await,
+            }
         };
         let mut troubles: Vec<Error> = stopped.err().into_iter().collect();
         let place = places.acquire().await;
