@@ -65,6 +65,7 @@ pub mod fault;
 pub mod journal;
 pub mod kernel;
 pub mod plan;
+pub mod random;
 pub mod run;
 pub mod runtime;
 pub mod script;

@@ -4,12 +4,16 @@
 //! turns a set of faults into the effect on every directed link, and [`NodeState::fold`] into what each node's
 //! program should be doing.
 
+pub mod distribution;
 mod impairment;
 mod links;
+pub mod loss;
 mod matrix;
 
-pub use impairment::Impairment;
+pub use distribution::Distribution;
+pub use impairment::{Chance, Impairment, Jitter};
 pub use links::{Family, Filter, LinkSet, Party, Proto};
+pub use loss::Burst;
 pub use matrix::{Cell, Cut, Effect, Matrix, Member};
 
 use crate::signal::Signal;

@@ -10,8 +10,10 @@ mod interpret;
 mod layout;
 mod packed;
 mod ruleset;
+mod shaped;
 pub mod table;
 
 pub use build::rulesets;
 pub use diff::{Act, Change, Transaction, diff};
 pub use ruleset::{Addresses, Interfaces, Refusal, Ruleset, WorldCut};
+pub use shaped::{Shaped, ShapedLink};

@@ -3,9 +3,9 @@
 //! Every function that waits does so through [`Host::wait`], which is also where Ctrl-C and the run's deadline end a
 //! script; nothing else may block.
 
-use super::random::Stream;
 use crate::cluster::Cluster;
 use crate::engine::{Clock, Command, EventBody, Job, Port, Recorder, Reply, at_once};
+use crate::random::Stream;
 use crate::{Error, ErrorKind, Result};
 use rhai::Dynamic;
 use std::cell::{Cell, RefCell};

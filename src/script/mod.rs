@@ -13,7 +13,7 @@ mod drive;
 mod engine;
 mod host;
 pub mod quantity;
-pub mod random;
+mod shaping;
 mod table;
 mod values;
 

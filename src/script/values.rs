@@ -3,7 +3,7 @@
 use super::host::Host;
 use super::quantity::{self, Problem, Raw};
 use crate::cluster::select;
-use crate::fault::{Family, Filter, Impairment, LinkSet, Party, Proto};
+use crate::fault::{Family, Filter, LinkSet, Party, Proto};
 use crate::{Error, Result};
 use rhai::{Array, Dynamic, FLOAT, INT, ImmutableString, Map};
 
@@ -238,57 +238,4 @@ pub(super) fn known_keys(map: &Map, known: &[&str]) -> Result<()> {
 pub(super) fn count(value: &Dynamic, what: &str) -> Result<usize> {
     let number: INT = value.as_int().map_err(|_| expected(what, value))?;
     usize::try_from(number).map_err(|_| Error::usage(format!("{what} cannot be negative: {number}")))
-}
-
-/// What each shaping function may be told.
-fn shaping_keys(verb: &str) -> &'static [&'static str] {
-    match verb {
-        "slow" => &["delay", "jitter", "correlation", "distribution"],
-        "flaky" => &["loss", "correlation", "model", "p", "r", "h", "k"],
-        "duplicate" => &["duplicate", "correlation"],
-        "corrupt" => &["corrupt", "correlation"],
-        "reorder" => &["reorder", "correlation", "gap"],
-        "throttle" => &["rate"],
-        _ => &["delay", "jitter", "loss", "duplicate", "corrupt", "reorder", "rate"],
-    }
-}
-
-/// Refuses a word that is not one of these.
-fn one_of(map: &Map, key: &str, words: &[&str]) -> Result<()> {
-    let Some(value) = map.get(key) else { return Ok(()) };
-    let word = text(value, &format!("text for {key}"))?;
-    if words.contains(&word.as_str()) {
-        return Ok(());
-    }
-    Err(Error::usage(format!("unknown {key} `{word}`")).help(format!("one of {}", words.join(", "))))
-}
-
-/// An impairment from what a shaping function was told.
-pub(super) fn impairment(verb: &str, map: &Map) -> Result<Impairment> {
-    known_keys(map, shaping_keys(verb))?;
-    one_of(map, "distribution", &["uniform", "normal", "pareto", "paretonormal"])?;
-    one_of(map, "model", &["gemodel", "4state"])?;
-    let time = |key: &str| map.get(key).map_or(Ok(0), duration_us);
-    let chance = |key: &str| map.get(key).map_or(Ok(0.0), probability);
-    for key in ["correlation", "p", "r", "h", "k"] {
-        chance(key)?;
-    }
-    let impairment = Impairment {
-        delay_us: time("delay")?,
-        jitter_us: time("jitter")?,
-        loss: chance("loss")?,
-        duplicate: chance("duplicate")?,
-        corrupt: chance("corrupt")?,
-        reorder: chance("reorder")?,
-        rate_bits: map.get("rate").map(rate_bits).transpose()?,
-    };
-    if impairment.rate_bits == Some(0) {
-        return Err(Error::usage("a rate of 0 lets nothing through").help("to cut the links use block()"));
-    }
-    if impairment.jitter_us > impairment.delay_us {
-        return Err(
-            Error::usage("the jitter is larger than the delay").help("a packet cannot arrive before it was sent")
-        );
-    }
-    Ok(impairment)
 }

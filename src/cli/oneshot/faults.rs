@@ -6,9 +6,9 @@ use crate::cli::setup;
 use crate::cluster::Cluster;
 use crate::doctor;
 use crate::engine::{Command, FaultInfo, Reply, Selection};
-use crate::fault::{Fault, FaultId, Impairment, LinkSet, Party};
+use crate::fault::{Chance, Distribution, Fault, FaultId, Impairment, Jitter, LinkSet, Party};
+use crate::random::Stream;
 use crate::script::quantity::Problem;
-use crate::script::random::Stream;
 use crate::signal::Signal;
 use crate::{Error, Result};
 use clap::Args;
@@ -167,11 +167,15 @@ impl Halt {
 
 fn usual(verb: &str) -> Impairment {
     match verb {
-        "slow" => Impairment { delay_us: 75_000, jitter_us: 100_000, ..Impairment::NONE },
+        "slow" => Impairment {
+            delay_us: 75_000,
+            jitter: vec![Jitter { us: 100_000, distribution: Distribution::Normal, correlation: 0.0 }],
+            ..Impairment::NONE
+        },
         "flaky" => Impairment { loss: 0.3, ..Impairment::NONE },
-        "duplicate" => Impairment { duplicate: 0.05, ..Impairment::NONE },
-        "corrupt" => Impairment { corrupt: 0.05, ..Impairment::NONE },
-        "reorder" => Impairment { reorder: 0.25, ..Impairment::NONE },
+        "duplicate" => Impairment { duplicate: Chance::independent(0.05), ..Impairment::NONE },
+        "corrupt" => Impairment { corrupt: Chance::independent(0.05), ..Impairment::NONE },
+        "reorder" => Impairment { reorder: Chance::independent(0.25), ..Impairment::NONE },
         _ => Impairment { rate_bits: Some(1_000_000), ..Impairment::NONE },
     }
 }

@@ -3,7 +3,7 @@
 use crate::cli::setup;
 use crate::cluster::{Cluster, select_all};
 use crate::fault::Party;
-use crate::script::random::Stream;
+use crate::random::Stream;
 use crate::{Error, Result};
 use clap::Args;
 

@@ -1,10 +1,11 @@
 //! Faults and their handles.
 
 use super::super::host::Host;
+use super::super::shaping::{VERBS, impairment};
 use super::super::values;
 use super::{Scripted, at_call, odd_reply};
 use crate::engine::{Command, FaultInfo, Reply, Selection};
-use crate::fault::{Fault, FaultId, Impairment, LinkSet, Party};
+use crate::fault::{Fault, FaultId, LinkSet, Party};
 use crate::signal::Signal;
 use crate::{Error, Result};
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
@@ -107,42 +108,16 @@ fn halts(engine: &mut Engine, host: &Rc<Host>) {
     });
 }
 
-/// Registers one shaping function; `key` is what its second argument means if it is not a map.
-fn shape(engine: &mut Engine, host: &Rc<Host>, verb: &'static str, key: &'static str) {
-    let host = Rc::clone(host);
-    engine.register_fn(verb, move |links: Dynamic, how: Dynamic| -> Scripted<Handle> {
-        let fault = || -> Result<Fault> {
-            let impairment = impairment(verb, key, &how)?;
-            Ok(Fault::Degrade { verb: verb.to_owned(), links: host.links(&links)?, impairment })
-        };
-        at_call(fault().and_then(|fault| inject(&host, fault)))
-    });
-}
-
-fn impairment(verb: &str, key: &str, how: &Dynamic) -> Result<Impairment> {
-    let map = match how.read_lock::<Map>() {
-        Some(map) => map.clone(),
-        None if key.is_empty() => return Err(values::expected("a map like #{ delay: \"50ms\", loss: 0.1 }", how)),
-        None => Map::from([(key.into(), how.clone())]),
-    };
-    if map.is_empty() {
-        return Err(Error::usage(format!("{verb}() was told nothing to do"))
-            .help("give it at least one of delay, loss, rate, …"));
-    }
-    values::impairment(verb, &map)
-}
-
 fn shaping(engine: &mut Engine, host: &Rc<Host>) {
-    for (verb, key) in [
-        ("slow", "delay"),
-        ("flaky", "loss"),
-        ("duplicate", "duplicate"),
-        ("corrupt", "corrupt"),
-        ("reorder", "reorder"),
-        ("throttle", "rate"),
-        ("degrade", ""),
-    ] {
-        shape(engine, host, verb, key);
+    for verb in VERBS {
+        let host = Rc::clone(host);
+        engine.register_fn(verb.name, move |links: Dynamic, how: Dynamic| -> Scripted<Handle> {
+            let fault = || -> Result<Fault> {
+                let impairment = impairment(verb, &how)?;
+                Ok(Fault::Degrade { verb: verb.name.to_owned(), links: host.links(&links)?, impairment })
+            };
+            at_call(fault().and_then(|fault| inject(&host, fault)))
+        });
     }
 }
 
