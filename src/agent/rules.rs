@@ -222,11 +222,11 @@ mod tests {
     use super::*;
     use crate::fault::Filter;
     use crate::kernel::testing::{Namespace, v4};
-    use crate::plan::Refusal;
+    use crate::plan::Treatment;
 
     fn dropping(nodes: &[usize]) -> Ruleset {
         let mut ruleset = Ruleset::default();
-        ruleset.refused.entry((Filter::ANY, Refusal::Drop)).or_default().extend(nodes.iter().map(|&node| v4(node)));
+        ruleset.treated.entry((Filter::ANY, Treatment::Drop)).or_default().extend(nodes.iter().map(|&node| v4(node)));
         ruleset
     }
 

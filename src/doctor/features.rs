@@ -8,7 +8,7 @@ use crate::kernel::link::{Change, Device, End, LOOPBACK, Links};
 use crate::kernel::message::{Messages, Writer};
 use crate::kernel::netlink::{Protocol, Socket};
 use crate::kernel::nft::Nft;
-use crate::plan::{Addresses, Refusal, Ruleset, diff};
+use crate::plan::{Addresses, Leaving, Ruleset, Treatment, diff};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 
@@ -42,25 +42,25 @@ pub(super) fn links() -> Result<()> {
 
 /// Drops by source address: what every partition is made of.
 pub(super) fn drops() -> Result<()> {
-    enforce(&refusing(Refusal::Drop))
+    enforce(&refusing(Treatment::Drop))
 }
 
 /// Refusals with an answer.
 pub(super) fn rejects() -> Result<()> {
-    enforce(&refusing(Refusal::Reject))
+    enforce(&refusing(Treatment::Reject))
 }
 
 /// Drops of what leaves for the world.
 pub(super) fn egress() -> Result<()> {
     let devices = [ETH0.name.to_owned()].into();
     let mut ruleset = Ruleset { nodes: peers(), devices, ..Ruleset::default() };
-    ruleset.world.to_world.insert(Filter::ANY);
+    ruleset.world.to_world.insert((Filter::ANY, Leaving::Drop));
     enforce(&ruleset)
 }
 
-fn refusing(refusal: Refusal) -> Ruleset {
+fn refusing(refusal: Treatment) -> Ruleset {
     let mut ruleset = Ruleset::default();
-    ruleset.refused.insert((Filter::ANY, refusal), peers());
+    ruleset.treated.insert((Filter::ANY, refusal), peers());
     ruleset
 }
 

@@ -5,6 +5,7 @@
 
 mod encode;
 mod expression;
+mod queue;
 #[cfg(test)]
 mod packets;
 mod state;

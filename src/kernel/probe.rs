@@ -254,7 +254,7 @@ mod tests {
     use crate::fault::Filter;
     use crate::kernel::nft::Nft;
     use crate::kernel::testing::{Cluster, Namespace, WORLD, v4, v6};
-    use crate::plan::{Refusal, Ruleset, diff};
+    use crate::plan::{Treatment, Ruleset, diff};
 
     /// Long enough for any machine that is only slow.
     const LONG: Duration = Duration::from_secs(20);
@@ -273,9 +273,9 @@ mod tests {
         })
     }
 
-    fn refuse(node: &Namespace, refusal: Refusal, addresses: &[IpAddr]) -> Nft {
+    fn refuse(node: &Namespace, refusal: Treatment, addresses: &[IpAddr]) -> Nft {
         let mut ruleset = Ruleset::default();
-        ruleset.refused.entry((Filter::ANY, refusal)).or_default().extend(addresses.iter().copied());
+        ruleset.treated.entry((Filter::ANY, refusal)).or_default().extend(addresses.iter().copied());
         let mut nft = node.inside(Nft::open).unwrap();
         nft.apply(&diff(&Ruleset::default(), &ruleset)).unwrap();
         nft
@@ -299,7 +299,7 @@ mod tests {
     fn a_one_way_cut_is_seen_by_the_one_way_probe_in_its_direction_and_by_every_round_trip() {
         let Some(cluster) = Cluster::new(2) else { return };
         run(async {
-            let _nft = refuse(&cluster.nodes[1], Refusal::Drop, &[v4(0)]);
+            let _nft = refuse(&cluster.nodes[1], Treatment::Drop, &[v4(0)]);
             let ends = [0, 1].map(|n| endpoint(&cluster.nodes[n], v4(n)));
             assert_eq!(reachable(&ends[0], &ends[1], SHORT).await.unwrap(), Outcome::Lost);
             assert!(reachable(&ends[1], &ends[0], LONG).await.unwrap().arrived());
@@ -312,7 +312,7 @@ mod tests {
     fn a_reject_is_seen_at_once_in_both_directions() {
         let Some(cluster) = Cluster::new(2) else { return };
         run(async {
-            let _nft = refuse(&cluster.nodes[1], Refusal::Reject, &[v4(0)]);
+            let _nft = refuse(&cluster.nodes[1], Treatment::Reject, &[v4(0)]);
             let ends = [0, 1].map(|n| endpoint(&cluster.nodes[n], v4(n)));
             // Were it not seen at once, the outcome would be `Lost`.
             assert_eq!(reachable(&ends[0], &ends[1], LONG).await.unwrap(), Outcome::Refused);
@@ -326,7 +326,7 @@ mod tests {
     fn other_packets_are_not_taken_for_the_probe() {
         let Some(cluster) = Cluster::new(2) else { return };
         run(async {
-            let _nft = refuse(&cluster.nodes[1], Refusal::Drop, &[v4(0)]);
+            let _nft = refuse(&cluster.nodes[1], Treatment::Drop, &[v4(0)]);
             let ends = [0, 1].map(|n| endpoint(&cluster.nodes[n], v4(n)));
             let to = ends[1].0.local_addr().unwrap();
             let noise = cluster.fabric.inside(|| std::net::UdpSocket::bind((WORLD, 0)).unwrap());

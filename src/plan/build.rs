@@ -1,6 +1,6 @@
 //! The matrix and the nodes' addresses in, a ruleset for each node out.
 
-use super::{Addresses, Interfaces, Refusal, Ruleset};
+use super::{Addresses, Interfaces, Treatment, Ruleset};
 use crate::fault::{Cut, Matrix};
 
 /// The ruleset of every node, `nodes` being their interfaces in the matrix's order of nodes: the receiver refuses, in prerouting; towards the world the sender does, at egress.
@@ -11,8 +11,8 @@ pub fn rulesets(matrix: &Matrix, nodes: &[Interfaces]) -> Vec<Ruleset> {
         for (filter, effect) in cell {
             let refusal = match effect.cut {
                 Cut::Open => continue,
-                Cut::Reject => Refusal::Reject,
-                Cut::Drop => Refusal::Drop,
+                Cut::Reject => Treatment::Reject,
+                Cut::Drop => Treatment::Drop,
             };
             if target == world {
                 rulesets[source].world.to_world.insert(*filter);
@@ -20,7 +20,7 @@ pub fn rulesets(matrix: &Matrix, nodes: &[Interfaces]) -> Vec<Ruleset> {
                 rulesets[target].world.from_world.insert((*filter, refusal));
             } else {
                 rulesets[target]
-                    .refused
+                    .treated
                     .entry((*filter, refusal))
                     .or_default()
                     .extend(nodes[source].addresses.iter().copied());
@@ -134,7 +134,7 @@ mod tests {
     impl Ruleset {
         /// ICMP with a port does not exist, so a filter that asks for it needs no rule.
         fn selects_anything(&self) -> bool {
-            let arriving = self.refused.keys().chain(&self.world.from_world).map(|(filter, _)| filter);
+            let arriving = self.treated.keys().chain(&self.world.from_world).map(|(filter, _)| filter);
             let mut all = arriving.chain(&self.world.to_world);
             all.any(|filter| filter.proto != Some(Proto::Icmp) || filter.port.is_none())
         }

@@ -9,10 +9,10 @@
 //! Chains come and go whole and are never edited, for the same reason: which rules a packet meets and which elements a
 //! set has are read at different moments.
 
-use super::ruleset::Ruleset;
-use super::table::{Elements, Hook, Role, Rule, Set, SetType, TABLE, Table, TableFamily, Tables};
+use super::ruleset::{ClassId, Ruleset};
+use super::table::{Classes, Elements, Hook, Role, Rule, Set, SetType, TABLE, Table, TableFamily, Tables};
 use crate::fault::Family;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -53,8 +53,12 @@ pub enum Act {
     AddRule(String, Rule),
     /// Elements are added to a set.
     AddElements(String, Vec<IpAddr>),
-    /// Elements are taken from a set.
+    /// Elements are taken from a set, or from a map.
     DeleteElements(String, Vec<IpAddr>),
+    /// An empty map from addresses to classes is made. It goes as a set goes.
+    AddMap(String, Family),
+    /// Addresses get their class in a map.
+    AddMapped(String, Vec<(IpAddr, ClassId)>),
 }
 
 /// The transactions that lead from one ruleset to the other: none where they are equal, two at most.
@@ -121,6 +125,11 @@ impl Steps {
                 self.elements(family, name, set, next);
             }
         }
+        for (name, map) in &old.maps {
+            if let Some(next) = new.maps.get(name) {
+                self.map(family, name, &map.elements, &next.elements);
+            }
+        }
         if vanishes {
             self.shrink.push(at(Act::DeleteTable));
         }
@@ -132,6 +141,10 @@ impl Steps {
             self.grow.push(at(Act::AddSet(name.clone(), set.family, set.size)));
             push_elements(&mut self.grow, family, Act::AddElements, name, set.elements.iter().copied().collect());
             self.grown.add(set);
+        }
+        for (name, map) in new.maps.iter().filter(|(name, _)| !old.maps.contains_key(*name)) {
+            self.grow.push(at(Act::AddMap(name.clone(), map.family)));
+            self.map(family, name, &BTreeMap::new(), &map.elements);
         }
         for (name, chain) in new.chains.iter().filter(|(name, _)| !old.chains.contains_key(*name)) {
             self.grown.strangers.extend(asks_for_strangers(new, &chain.rules).then_some(family));
@@ -150,6 +163,36 @@ impl Steps {
             self.shrunk.add(set);
             self.shrink.extend((!vanishes).then(|| at(Act::DeleteSet(name.clone()))));
         }
+        for (name, map) in old.maps.iter().filter(|(name, _)| !new.maps.contains_key(*name)) {
+            self.shrunk.addresses.extend(map.elements.keys());
+            self.shrink.extend((!vanishes).then(|| at(Act::DeleteSet(name.clone()))));
+        }
+    }
+
+    /// An address that changes its class does so within one transaction: whoever looks it up finds the one or the other.
+    fn map(
+        &mut self,
+        table: TableFamily,
+        name: &str,
+        old: &BTreeMap<IpAddr, ClassId>,
+        new: &BTreeMap<IpAddr, ClassId>,
+    ) {
+        let differs = |from: &BTreeMap<IpAddr, ClassId>, to: &BTreeMap<IpAddr, ClassId>| {
+            let differing = from.iter().filter(|(address, class)| to.get(address).is_some_and(|other| other != *class));
+            differing.map(|(address, _)| *address).collect::<Vec<_>>()
+        };
+        let missing = |from: &BTreeMap<IpAddr, ClassId>, to: &BTreeMap<IpAddr, ClassId>| {
+            from.keys().filter(|address| !to.contains_key(address)).copied().collect::<Vec<_>>()
+        };
+        let (changed, added, removed) = (differs(old, new), missing(new, old), missing(old, new));
+        self.grown.addresses.extend(&added);
+        self.shrunk.addresses.extend(&removed);
+        let classes = changed.iter().chain(&added).map(|address| (*address, new[address])).collect::<Vec<_>>();
+        push_elements(&mut self.grow, table, Act::DeleteElements, name, changed);
+        if !classes.is_empty() {
+            self.grow.push(Change { table, act: Act::AddMapped(name.to_owned(), classes) });
+        }
+        push_elements(&mut self.shrink, table, Act::DeleteElements, name, removed);
     }
 
     /// An address in a set of refused ones is refused; one in a set of known ones is not refused as a stranger.
@@ -223,6 +266,11 @@ impl fmt::Display for Change {
             Act::DeleteChain(chain) => write!(f, "delete chain {at} {chain}"),
             Act::AddRule(chain, rule) => write!(f, "add rule {at} {chain} {rule}"),
             Act::AddElements(set, elements) => write!(f, "add element {at} {set} {}", Elements(elements)),
+            Act::AddMap(map, family) => write!(f, "add map {at} {map} {{ type {} : classid; }}", SetType(*family)),
+            Act::AddMapped(map, elements) => {
+                let elements: BTreeMap<_, _> = elements.iter().copied().collect();
+                write!(f, "add element {at} {map} {}", Classes(&elements))
+            }
             Act::DeleteElements(set, elements) => write!(f, "delete element {at} {set} {}", Elements(elements)),
         }
     }
@@ -230,7 +278,7 @@ impl fmt::Display for Change {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Refusal::{self, Drop, Reject};
+    use super::super::Treatment::{self, Drop, Reject};
     use super::super::WorldCut;
     use super::super::interpret::{Packet, apply, moments, refuses, ruleset};
     use super::*;
@@ -273,11 +321,11 @@ mod tests {
         }
     }
 
-    fn refusing(refused: &[(Filter, Refusal, &[&str])]) -> Ruleset {
+    fn refusing(treated: &[(Filter, Treatment, &[&str])]) -> Ruleset {
         let mut ruleset = Ruleset::default();
-        for (filter, refusal, addresses) in refused {
+        for (filter, refusal, addresses) in treated {
             let addresses = addresses.iter().map(|address| address.parse::<IpAddr>().unwrap());
-            ruleset.refused.entry((*filter, *refusal)).or_default().extend(addresses);
+            ruleset.treated.entry((*filter, *refusal)).or_default().extend(addresses);
         }
         ruleset
     }

@@ -1,7 +1,7 @@
 //! A model of the kernel for tests: it runs packets through tables as values, even while these change.
 
 use super::diff::{Act, Transaction};
-use super::ruleset::{Refusal, Ruleset, WorldCut};
+use super::ruleset::{Treatment, Ruleset, WorldCut};
 use super::table::{Chain, End, Hook, Match, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
 use crate::fault::{Family, Filter, Proto};
 use proptest::collection::{btree_map, btree_set};
@@ -189,8 +189,8 @@ pub(crate) fn filter() -> impl Strategy<Value = Filter> {
     ]
 }
 
-pub(crate) fn refusal() -> impl Strategy<Value = Refusal> {
-    select(vec![Refusal::Drop, Refusal::Reject])
+pub(crate) fn refusal() -> impl Strategy<Value = Treatment> {
+    select(vec![Treatment::Drop, Treatment::Reject])
 }
 
 /// Any ruleset over a few addresses and ports, even one that no matrix gives.
@@ -202,15 +202,15 @@ pub(crate) fn ruleset() -> impl Strategy<Value = Ruleset> {
             addresses
         })
     };
-    let refused = btree_map((filter(), refusal()), some(), 0..3);
+    let treated = btree_map((filter(), refusal()), some(), 0..3);
     let world = (btree_set((filter(), refusal()), 0..3), btree_set(filter(), 0..3))
         .prop_map(|(from_world, to_world)| WorldCut { from_world, to_world });
     let world = prop_oneof![Just(WorldCut::default()), world];
     let devices = subsequence(DEVICES.to_vec(), 0..=2);
-    (refused, world, some(), devices).prop_map(|(refused, world, nodes, devices)| {
+    (treated, world, some(), devices).prop_map(|(treated, world, nodes, devices)| {
         if world.is_empty() {
-            return Ruleset { refused, ..Ruleset::default() };
+            return Ruleset { treated, ..Ruleset::default() };
         }
-        Ruleset { refused, world, nodes, devices: devices.into_iter().map(String::from).collect() }
+        Ruleset { treated, world, nodes, devices: devices.into_iter().map(String::from).collect() }
     })
 }

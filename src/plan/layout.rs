@@ -1,8 +1,12 @@
-//! From a ruleset to nftables tables: one chain for each refusal, sets for its addresses.
+//! From a ruleset to nftables tables: one chain for each treatment, sets for its addresses.
 //!
 //! The receiver refuses, on arrival and before connection tracking, so that the sender sees silence and established
 //! connections stop too. Sources are unicast addresses, so multicast and broadcast of a cut node are refused with the
 //! rest. Towards the world there is no receiver of ours: there the sender drops, below its IP layer.
+//!
+//! What is to be impaired meets, after all that refuses, a loss by chance or a queue of the user-space shaper; and where
+//! the sender's tree of classes does the work, a map from addresses to classes on leaving. The shaper's own packets are
+//! marked, so that none meets it twice.
 //!
 //! Neighbour discovery is always let through: without it a healed link would lag, and the sender of a cut one would see
 //! an error instead of silence. IPv4 packets do not pay for it. (ARP meets no rule at all.)
@@ -10,8 +14,10 @@
 //! A set's size in the kernel is fixed when the set is made. So few addresses and many lie in differently named sets,
 //! with differently named chains: that is one refusal taking another's place, which `diff` does without a gap.
 
-use super::ruleset::{Addresses, Refusal, Ruleset};
-use super::table::{Chain, End, Hook, Match, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
+use super::ruleset::{Addresses, Lane, Leaving, Ruleset, Treatment};
+use super::table::{
+    Chain, ClassMap, End, Hook, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict,
+};
 use crate::fault::{Family, Filter, Proto};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,49 +29,111 @@ impl Ruleset {
     /// The tables that say so. No table is empty.
     #[must_use]
     pub fn tables(&self) -> Tables {
-        let tables = [(TableFamily::Inet, self.arrival()), (TableFamily::Netdev, self.departure())];
+        let mut inet = self.arrival();
+        self.sorting(&mut inet);
+        self.leaving(&mut inet);
+        let tables = [(TableFamily::Inet, inet), (TableFamily::Netdev, self.departure())];
         tables.into_iter().filter(|(_, table)| !table.chains.is_empty()).collect()
     }
 
     fn arrival(&self) -> Table {
         let mut table = Table::default();
-        for ((filter, refusal), addresses) in &self.refused {
-            let kind = format!("{refusal}{}", size_class(addresses));
+        for ((filter, treatment), addresses) in &self.treated {
+            let kind = format!("{treatment}{}", size_class(addresses));
             let sources = |family| Match::In(End::Source, set_name(&kind, family, *filter));
-            let rules = refusing(*filter, *refusal, sources);
+            let rules = rules(*filter, treatment.answers(), sources, |proto| treatment.verdict(proto));
             if !rules.is_empty() {
-                table.chains.insert(name(&kind, *filter), Chain { hook: refusal.hook(), rules });
+                let rules = treatment.exempt().into_iter().chain(rules).collect();
+                table.chains.insert(name(&kind, *filter), Chain { hook: treatment.hook(), rules });
                 add_sets(&mut table, &kind, *filter, Role::Refused, addresses);
             }
         }
-        let class = size_class(&self.nodes);
-        let nodes = format!("{NODES}{class}");
-        for (filter, refusal) in &self.world.from_world {
+        let nodes = self.known();
+        for (filter, treatment) in &self.world.from_world {
             let strangers = |family| Match::NotIn(End::Source, set_name(&nodes, family, Filter::ANY));
-            let rules = refusing(*filter, *refusal, strangers);
+            let rules = rules(*filter, treatment.answers(), strangers, |proto| treatment.verdict(proto));
             if !rules.is_empty() {
-                let own = accept(None, Match::Loopback);
-                let rules = std::iter::once(own).chain(rules).collect();
-                let chain = Chain { hook: refusal.hook(), rules };
-                table.chains.insert(name(&format!("world_{refusal}{class}"), *filter), chain);
+                let exempt = treatment.exempt();
+                let own = exempt.is_empty().then(|| accept(None, Match::Loopback));
+                let rules = own.into_iter().chain(exempt).chain(rules).collect();
+                let kind = format!("world_{treatment}{}", size_class(&self.nodes));
+                table.chains.insert(name(&kind, *filter), Chain { hook: treatment.hook(), rules });
                 add_sets(&mut table, &nodes, Filter::ANY, Role::Known, &self.nodes);
             }
         }
         table
     }
 
+    /// Packets to nodes and to the world find their class.
+    fn sorting(&self, table: &mut Table) {
+        for (filter, classes) in &self.classed {
+            let mut rules = discovery(*filter);
+            for family in filter.families() {
+                let map = set_name(CLASSED, family, *filter);
+                let class = |(_, matches)| Rule { family: Some(family), matches, verdict: Verdict::ClassIn(map.clone()) };
+                rules.extend(selecting(*filter, false).into_iter().map(class));
+                let elements = classes.iter().filter(|(address, _)| address.is_ipv4() == (family == Family::Ipv4));
+                let elements = elements.map(|(address, class)| (*address, *class)).collect();
+                table.maps.insert(map, ClassMap { family, elements });
+            }
+            table.chains.insert(name(CLASSED, *filter), Chain { hook: filter.sorting(), rules });
+        }
+        for (filter, leaving) in &self.world.to_world {
+            if let Leaving::Class(class) = leaving {
+                let verdict = || Verdict::Class(*class);
+                self.outward(table, *filter, &format!("world_{CLASSED}_{class}"), filter.sorting(), &[], verdict);
+            }
+        }
+    }
+
+    /// Packets to the world go to the user-space shaper.
+    fn leaving(&self, table: &mut Table) {
+        let exempt = [accept(None, Match::ToLoopback), accept(None, Match::Shaped)];
+        for (filter, _) in self.world.to_world.iter().filter(|(_, leaving)| *leaving == Leaving::Queue) {
+            let verdict = || Verdict::Queue(Queue::Leaving);
+            self.outward(table, *filter, "world_leaving", Hook::LeavingShaped, &exempt, verdict);
+        }
+    }
+
+    fn outward(
+        &self,
+        table: &mut Table,
+        filter: Filter,
+        kind: &str,
+        hook: Hook,
+        exempt: &[Rule],
+        verdict: impl Fn() -> Verdict,
+    ) {
+        let nodes = self.known();
+        let strangers = |family| Match::NotIn(End::Destination, set_name(&nodes, family, Filter::ANY));
+        let rules = rules(filter, false, strangers, |_| verdict());
+        if rules.is_empty() {
+            return;
+        }
+        // The Ethernet header, which tells a broadcast, is not there yet.
+        let exempt = exempt.iter().cloned().chain(to_many(filter, false));
+        let rules = exempt.chain(rules).collect();
+        table.chains.insert(name(&format!("{kind}{}", size_class(&self.nodes)), filter), Chain { hook, rules });
+        add_sets(table, &nodes, Filter::ANY, Role::Known, &self.nodes);
+    }
+
     fn departure(&self) -> Table {
         let mut table = Table::default();
         let class = size_class(&self.nodes);
-        let nodes = format!("{NODES}{class}");
-        for filter in &self.world.to_world {
+        let nodes = self.known();
+        for (filter, leaving) in &self.world.to_world {
+            let treatment = match leaving {
+                Leaving::Drop => Treatment::Drop,
+                Leaving::Lose(share) => Treatment::Lose(*share),
+                Leaving::Class(_) | Leaving::Queue => continue,
+            };
             let strangers = |family| Match::NotIn(End::Destination, set_name(&nodes, family, Filter::ANY));
-            let mut rules = refusing(*filter, Refusal::Drop, strangers);
+            let mut rules = rules(*filter, false, strangers, |proto| treatment.verdict(proto));
             if rules.is_empty() || self.devices.is_empty() {
                 continue;
             }
-            rules.splice(0..0, to_many(*filter));
-            let kind = name(&format!("world_{}{class}", Refusal::Drop), *filter);
+            rules.splice(0..0, to_many(*filter, true));
+            let kind = name(&format!("world_{treatment}{class}"), *filter);
             for device in &self.devices {
                 let chain = Chain { hook: Hook::Departure(device.clone()), rules: rules.clone() };
                 table.chains.insert(format!("{kind}_by_{}", Spelled(device)), chain);
@@ -73,6 +141,11 @@ impl Ruleset {
             add_sets(&mut table, &nodes, Filter::ANY, Role::Known, &self.nodes);
         }
         table
+    }
+
+    /// The name of the sets of all nodes' addresses.
+    fn known(&self) -> String {
+        format!("{NODES}{}", size_class(&self.nodes))
     }
 }
 
@@ -92,6 +165,8 @@ impl fmt::Display for Spelled<'_> {
 
 /// The sets of all nodes' addresses.
 const NODES: &str = "nodes";
+/// The maps from addresses to classes.
+const CLASSED: &str = "classed";
 
 /// So many addresses of a family are few.
 const FEW: usize = 256;
@@ -107,12 +182,19 @@ fn is_few(addresses: &Addresses) -> bool {
     addresses.v4.len().max(addresses.v6.len()) <= FEW
 }
 
-impl Refusal {
+impl Treatment {
     fn hook(self) -> Hook {
         match self {
             Self::Drop => Hook::Arrival,
             Self::Reject => Hook::ArrivalLater,
+            Self::Lose(_) => Hook::ArrivalLossy,
+            Self::Queue(_) => Hook::ArrivalShaped,
         }
+    }
+
+    /// Whether TCP gets another answer than the rest.
+    fn answers(self) -> bool {
+        self == Self::Reject
     }
 
     fn verdict(self, proto: Option<Proto>) -> Verdict {
@@ -120,17 +202,31 @@ impl Refusal {
             (Self::Drop, _) => Verdict::Drop,
             (Self::Reject, Some(Proto::Tcp)) => Verdict::ResetTcp,
             (Self::Reject, _) => Verdict::PortUnreachable,
+            (Self::Lose(share), _) => Verdict::Lose(share),
+            (Self::Queue(Lane::Whole), _) => Verdict::Queue(Queue::Whole),
+            (Self::Queue(Lane::Single), _) => Verdict::Queue(Queue::Single),
+        }
+    }
+
+    /// What the shaper has seen to, and what it sends itself, by loopback, is not handed to it again.
+    fn exempt(self) -> Vec<Rule> {
+        match self {
+            Self::Queue(_) => vec![accept(None, Match::Loopback), accept(None, Match::Shaped)],
+            _ => Vec::new(),
         }
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Treatment {
     /// As part of a name. (`drop` and `reject` are words that nft does not take as names.)
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Drop => "dropped",
-            Self::Reject => "rejected",
-        })
+        match self {
+            Self::Drop => f.write_str("dropped"),
+            Self::Reject => f.write_str("rejected"),
+            Self::Lose(share) => write!(f, "lossy_{}", share.0),
+            Self::Queue(Lane::Whole) => f.write_str("shaped"),
+            Self::Queue(Lane::Single) => f.write_str("shaped_singly"),
+        }
     }
 }
 
@@ -161,23 +257,37 @@ fn add_sets(table: &mut Table, kind: &str, filter: Filter, role: Role, addresses
     }
 }
 
-/// The rules that refuse what the filter selects, from or to the addresses that `whose` matches.
-fn refusing(filter: Filter, refusal: Refusal, whose: impl Fn(Family) -> Match) -> Vec<Rule> {
+/// The rules that do something to what the filter selects, from or to the addresses that `whose` matches; `apart`: TCP
+/// gets a rule of its own.
+fn rules(
+    filter: Filter,
+    apart: bool,
+    whose: impl Fn(Family) -> Match,
+    verdict: impl Fn(Option<Proto>) -> Verdict,
+) -> Vec<Rule> {
     let mut rules = Vec::new();
     for family in filter.families() {
-        if family == Family::Ipv6 && filter.port.is_none() && matches!(filter.proto, None | Some(Proto::Icmp)) {
-            rules.push(accept(Some(family), Match::NeighbourDiscovery));
+        if family == Family::Ipv6 {
+            rules.extend(discovery(filter));
         }
-        for (proto, mut matches) in selecting(filter, refusal) {
+        for (proto, mut matches) in selecting(filter, apart) {
             matches.push(whose(family));
-            rules.push(Rule { family: Some(family), matches, verdict: refusal.verdict(proto) });
+            rules.push(Rule { family: Some(family), matches, verdict: verdict(proto) });
         }
     }
     rules
 }
 
+/// Neighbour discovery is let through wherever the filter would select it.
+fn discovery(filter: Filter) -> Vec<Rule> {
+    let selects = filter.families().contains(&Family::Ipv6)
+        && filter.port.is_none()
+        && matches!(filter.proto, None | Some(Proto::Icmp));
+    if selects { vec![accept(Some(Family::Ipv6), Match::NeighbourDiscovery)] } else { Vec::new() }
+}
+
 /// What a packet must satisfy, one entry for each rule that it takes, and the protocol that is certain then.
-fn selecting(filter: Filter, refusal: Refusal) -> Vec<(Option<Proto>, Vec<Match>)> {
+fn selecting(filter: Filter, apart: bool) -> Vec<(Option<Proto>, Vec<Match>)> {
     let port =
         |proto, port| [End::Source, End::Destination].map(|end| (Some(proto), vec![Match::Port(proto, end, port)]));
     match (filter.proto, filter.port) {
@@ -186,17 +296,15 @@ fn selecting(filter: Filter, refusal: Refusal) -> Vec<(Option<Proto>, Vec<Match>
         (Some(proto), Some(number)) => port(proto, number).into(),
         (None, Some(number)) => [Proto::Tcp, Proto::Udp].into_iter().flat_map(|proto| port(proto, number)).collect(),
         (Some(proto), None) => vec![(Some(proto), vec![Match::Proto(proto)])],
-        (None, None) if refusal == Refusal::Reject => {
-            vec![(Some(Proto::Tcp), vec![Match::Proto(Proto::Tcp)]), (None, Vec::new())]
-        }
+        (None, None) if apart => vec![(Some(Proto::Tcp), vec![Match::Proto(Proto::Tcp)]), (None, Vec::new())],
         (None, None) => vec![(None, Vec::new())],
     }
 }
 
 /// What goes to many goes to nodes too, so it is no matter of the world alone: let through.
-fn to_many(filter: Filter) -> Vec<Rule> {
+fn to_many(filter: Filter, ethernet: bool) -> Vec<Rule> {
     let multicast = filter.families().into_iter().map(|family| accept(Some(family), Match::Multicast));
-    multicast.chain([accept(None, Match::Broadcast)]).collect()
+    multicast.chain(ethernet.then(|| accept(None, Match::Broadcast))).collect()
 }
 
 fn accept(family: Option<Family>, one: Match) -> Rule {
@@ -204,6 +312,12 @@ fn accept(family: Option<Family>, one: Match) -> Rule {
 }
 
 impl Filter {
+    /// Of several filters that select a packet, the one that asks most sorts it last, and so for good.
+    fn sorting(self) -> Hook {
+        let asks = [self.proto.is_some(), self.port.is_some(), self.family.is_some()];
+        Hook::Sorting(asks.into_iter().filter(|asks| *asks).count() as u8)
+    }
+
     /// The families whose packets it may select.
     fn families(self) -> Vec<Family> {
         FAMILIES.into_iter().filter(|family| self.family.is_none_or(|only| only == *family)).collect()

@@ -15,5 +15,7 @@ pub mod table;
 
 pub use build::rulesets;
 pub use diff::{Act, Change, Transaction, diff};
-pub use ruleset::{Addresses, Interfaces, Refusal, Ruleset, WorldCut};
+pub use ruleset::{
+    Addresses, Billionths, ClassId, Interfaces, Lane, Leaving, Ruleset, Treatment, WorldCut,
+};
 pub use shaped::{Shaped, ShapedLink};

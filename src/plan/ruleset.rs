@@ -53,23 +53,69 @@ pub struct Interfaces {
     pub devices: Vec<String>,
 }
 
-/// What becomes of a refused packet.
+/// What becomes of a packet that arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Refusal {
+pub enum Treatment {
     /// Silence.
     Drop,
     /// TCP reset, else ICMP port unreachable.
     Reject,
+    /// Silence with this probability, whatever became of other packets.
+    Lose(Billionths),
+    /// The user-space shaper decides.
+    Queue(Lane),
 }
 
-/// Refusals between the node and what is not a node.
+/// A probability as the kernel holds it: so many in 1,000,000,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Billionths(pub u32);
+
+impl Billionths {
+    /// All of them.
+    pub const ONE: u32 = 1_000_000_000;
+
+    /// The nearest to a probability from 0 to 1.
+    #[must_use]
+    pub fn of(p: f64) -> Self {
+        Self((p.clamp(0.0, 1.0) * f64::from(Self::ONE)).round() as u32)
+    }
+}
+
+/// How packets go to the user-space shaper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// As they are: large ones that the kernel would cut up later stay whole, which is fast.
+    Whole,
+    /// Cut up, for what must be decided for each packet that a wire would carry.
+    Single,
+}
+
+/// What becomes of a packet that goes to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leaving {
+    /// Silence, at netdev egress.
+    Drop,
+    /// Silence with this probability, at netdev egress.
+    Lose(Billionths),
+    /// It is sent through this class of the device's tree.
+    Class(ClassId),
+    /// The user-space shaper decides.
+    Queue,
+}
+
+/// A class of a device's tree, its minor number: from 1 on.
+pub type ClassId = u16;
+
+/// What happens between the node and what is not a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorldCut {
-    /// Which packets that come from outside are refused, and how.
-    pub from_world: BTreeSet<(Filter, Refusal)>,
-    /// Which packets that go outside are dropped (always silently, at netdev egress).
-    pub to_world: BTreeSet<Filter>,
+    /// To which packets that come from outside.
+    pub from_world: BTreeSet<(Filter, Treatment)>,
+    /// To which packets that go outside.
+    pub to_world: BTreeSet<(Filter, Leaving)>,
 }
 
 /// All that one node's namespace must hold. The default holds nothing: no table at all.
@@ -77,10 +123,14 @@ pub struct WorldCut {
 /// Refused sources lie in sets, so that the ruleset grows with the cut and a look-up stays constant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ruleset {
-    /// Whose packets are refused, by filter and kind of refusal. No entry is empty.
+    /// Whose packets are treated on arrival, by filter and treatment. No entry is empty.
     #[serde(with = "as_list")]
-    pub refused: BTreeMap<(Filter, Refusal), Addresses>,
-    /// Refusals towards and from the world.
+    pub treated: BTreeMap<(Filter, Treatment), Addresses>,
+    /// Through which class packets to these addresses leave, by filter. Of several filters that select a packet the
+    /// one that asks most decides. No entry is empty.
+    #[serde(with = "as_list")]
+    pub classed: BTreeMap<Filter, BTreeMap<IpAddr, ClassId>>,
+    /// What happens towards and from the world.
     pub world: WorldCut,
     /// Every address of every node, this one's own included: what is not the world. Filled only where `world` is not
     /// empty, so that a new node changes no ruleset that does not need it.
@@ -91,22 +141,25 @@ pub struct Ruleset {
 
 /// JSON has no maps with composite keys: a list of pairs instead.
 mod as_list {
-    use super::{Addresses, BTreeMap, Deserialize, Filter, Refusal};
+    use super::{BTreeMap, Deserialize};
     use serde::{Deserializer, Serialize, Serializer};
 
-    type Refused = BTreeMap<(Filter, Refusal), Addresses>;
-
-    pub(super) fn serialize<S: Serializer>(map: &Refused, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         map.iter().collect::<Vec<_>>().serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Refused, D::Error> {
+    pub(super) fn deserialize<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<K, V>, D::Error> {
         Ok(Vec::deserialize(deserializer)?.into_iter().collect())
     }
 }
 
 impl WorldCut {
-    /// Whether nothing is refused.
+    /// Whether nothing happens.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.from_world.is_empty() && self.to_world.is_empty()
@@ -117,6 +170,6 @@ impl Ruleset {
     /// Whether the namespace holds nothing of ours.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.refused.is_empty() && self.world.is_empty()
+        self.treated.is_empty() && self.classed.is_empty() && self.world.is_empty()
     }
 }

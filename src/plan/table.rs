@@ -3,6 +3,7 @@
 //! Pure. One truth for three readers: people and snapshots read the text, `diff` compares the values, and
 //! `kernel::nft` encodes them for the kernel.
 
+use super::ruleset::{Billionths, ClassId};
 use crate::fault::{Family, Proto};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,6 +11,35 @@ use std::net::IpAddr;
 
 /// The name of all our tables. Nothing else is ever touched.
 pub const TABLE: &str = "blockade";
+
+/// The major number of our trees' handles: `b10c:`. A program's own SO_PRIORITY never looks like it.
+pub const MAJOR: u16 = 0xb10c;
+
+/// What the user-space shaper has seen to: its packets are not handed to it again.
+pub const SHAPED: u32 = 0xb10c;
+
+/// The queues of the user-space shaper, in each namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Queue {
+    /// Arriving, large packets whole.
+    Whole,
+    /// Arriving, large packets cut up.
+    Single,
+    /// Leaving for the world, cut up.
+    Leaving,
+}
+
+impl Queue {
+    /// Its number, of which others in the namespace are unlikely to have thought.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Whole => 47_360,
+            Self::Single => 47_361,
+            Self::Leaving => 47_362,
+        }
+    }
+}
 
 /// Which of nftables' families a table of ours belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +55,8 @@ pub enum TableFamily {
 pub struct Table {
     /// Its sets, by name.
     pub sets: BTreeMap<String, Set>,
+    /// Its maps from addresses to classes, by name.
+    pub maps: BTreeMap<String, ClassMap>,
     /// Its chains, by name.
     pub chains: BTreeMap<String, Chain>,
 }
@@ -44,6 +76,15 @@ pub struct Set {
     pub size: Option<u32>,
     /// The addresses.
     pub elements: BTreeSet<IpAddr>,
+}
+
+/// A named map: through which class packets to an address leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassMap {
+    /// The addresses' family.
+    pub family: Family,
+    /// The classes.
+    pub elements: BTreeMap<IpAddr, ClassId>,
 }
 
 /// What it means for an address to be in a set.
@@ -72,6 +113,14 @@ pub enum Hook {
     Arrival,
     /// The same, right after everything that drops: a drop wins over a reject.
     ArrivalLater,
+    /// The same, after everything that refuses: what loses some.
+    ArrivalLossy,
+    /// The same, last: what goes to the user-space shaper.
+    ArrivalShaped,
+    /// On leaving, whatever the device: what is sorted into classes. Of several the one with the highest number decides.
+    Sorting(u8),
+    /// On leaving, last: what goes to the user-space shaper.
+    LeavingShaped,
     /// On leaving by this device, below the IP layer: the program sees silence, whereas in `output` it would see `EPERM`.
     Departure(String),
 }
@@ -101,6 +150,10 @@ pub enum End {
 pub enum Match {
     /// The packet came by the loopback interface.
     Loopback,
+    /// It leaves by the loopback interface.
+    ToLoopback,
+    /// The user-space shaper has seen to it.
+    Shaped,
     /// It belongs to IPv6 neighbour discovery (router and neighbour messages, redirects).
     NeighbourDiscovery,
     /// It goes to a multicast address, or, in IPv4, to 255.255.255.255.
@@ -118,7 +171,7 @@ pub enum Match {
 }
 
 /// What becomes of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// This chain is done with it.
     Accept,
@@ -128,6 +181,14 @@ pub enum Verdict {
     ResetTcp,
     /// ICMP or ICMPv6 "port unreachable" answers it.
     PortUnreachable,
+    /// With this probability it vanishes.
+    Lose(Billionths),
+    /// A program of user space decides; where none listens, it passes.
+    Queue(Queue),
+    /// It leaves through this class.
+    Class(ClassId),
+    /// It leaves through the class that a map has for where it goes; where the map has none, as if there were no rule.
+    ClassIn(String),
 }
 
 impl fmt::Display for TableFamily {
@@ -148,6 +209,13 @@ impl fmt::Display for Table {
             set.size.iter().try_for_each(|size| writeln!(f, "        size {size}"))?;
             if !set.elements.is_empty() {
                 writeln!(f, "        elements = {}", Elements(&set.elements))?;
+            }
+            writeln!(f, "    }}\n")?;
+        }
+        for (name, map) in &self.maps {
+            writeln!(f, "    map {name} {{\n        type {} : classid", SetType(map.family))?;
+            if !map.elements.is_empty() {
+                writeln!(f, "        elements = {}", Classes(&map.elements))?;
             }
             writeln!(f, "    }}\n")?;
         }
@@ -183,11 +251,27 @@ impl<'a, T: IntoIterator<Item = &'a IpAddr> + Copy> fmt::Display for Elements<T>
     }
 }
 
+/// A map's elements, in nft's syntax.
+pub(crate) struct Classes<T>(pub(crate) T);
+
+impl<'a, T: IntoIterator<Item = (&'a IpAddr, &'a ClassId)> + Copy> fmt::Display for Classes<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let elements: Vec<_> =
+            self.0.into_iter().map(|(address, class)| format!("{address} : {MAJOR:x}:{class:x}")).collect();
+        write!(f, "{{ {} }}", elements.join(", "))
+    }
+}
+
 impl fmt::Display for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Arrival => f.write_str("type filter hook prerouting priority raw; policy accept;"),
             Self::ArrivalLater => f.write_str("type filter hook prerouting priority raw + 1; policy accept;"),
+            Self::ArrivalLossy => f.write_str("type filter hook prerouting priority raw + 2; policy accept;"),
+            Self::ArrivalShaped => f.write_str("type filter hook prerouting priority raw + 3; policy accept;"),
+            Self::Sorting(0) => f.write_str("type filter hook postrouting priority filter; policy accept;"),
+            Self::Sorting(rank) => write!(f, "type filter hook postrouting priority filter + {rank}; policy accept;"),
+            Self::LeavingShaped => f.write_str("type filter hook postrouting priority 300; policy accept;"),
             Self::Departure(device) => {
                 write!(f, "type filter hook egress device \"{device}\" priority filter; policy accept;")
             }
@@ -201,11 +285,18 @@ impl fmt::Display for Rule {
             self.write_match(f, one)?;
             f.write_str(" ")?;
         }
-        write!(f, "{}", self.verdict)
+        match &self.verdict {
+            Verdict::ClassIn(map) => write!(f, "meta priority set {} daddr map @{map}", self.ip()),
+            verdict => write!(f, "{verdict}"),
+        }
     }
 }
 
 impl Rule {
+    fn ip(&self) -> &'static str {
+        if self.family == Some(Family::Ipv6) { "ip6" } else { "ip" }
+    }
+
     /// The sets it looks up.
     pub fn sets(&self) -> impl Iterator<Item = &str> {
         self.matches.iter().filter_map(|one| match one {
@@ -216,9 +307,11 @@ impl Rule {
 
     fn write_match(&self, f: &mut fmt::Formatter<'_>, one: &Match) -> fmt::Result {
         let v6 = self.family == Some(Family::Ipv6);
-        let ip = if v6 { "ip6" } else { "ip" };
+        let ip = self.ip();
         match one {
             Match::Loopback => f.write_str("iif \"lo\""),
+            Match::ToLoopback => f.write_str("oif \"lo\""),
+            Match::Shaped => write!(f, "meta mark {SHAPED:#010x}"),
             Match::NeighbourDiscovery => f.write_str("icmpv6 type 133-137"),
             Match::Multicast => write!(f, "{ip} daddr {}", if v6 { "ff00::/8" } else { "224.0.0.0/3" }),
             Match::Broadcast => f.write_str("ether daddr ff:ff:ff:ff:ff:ff"),
@@ -250,11 +343,15 @@ fn protocol_name(proto: Proto, v6: bool) -> &'static str {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Accept => "accept",
-            Self::Drop => "drop",
-            Self::ResetTcp => "reject with tcp reset",
-            Self::PortUnreachable => "reject with icmpx port-unreachable",
-        })
+        match self {
+            Self::Accept => f.write_str("accept"),
+            Self::Drop => f.write_str("drop"),
+            Self::ResetTcp => f.write_str("reject with tcp reset"),
+            Self::PortUnreachable => f.write_str("reject with icmpx port-unreachable"),
+            Self::Lose(share) => write!(f, "numgen random mod {} < {} drop", Billionths::ONE, share.0),
+            Self::Queue(queue) => write!(f, "queue flags bypass to {}", queue.number()),
+            Self::Class(class) => write!(f, "meta priority set {MAJOR:x}:{class:x}"),
+            Self::ClassIn(map) => write!(f, "meta priority set ip daddr map @{map}"),
+        }
     }
 }

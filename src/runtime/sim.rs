@@ -61,7 +61,7 @@ impl Sim {
         let ruleset = |node: usize| &nodes[node].ruleset;
         match (source, target) {
             (Place::Node(source), Place::Node(target)) => self.address(source).is_none_or(|address| {
-                let mut refused = ruleset(target).refused.iter();
+                let mut refused = ruleset(target).treated.iter();
                 !refused.any(|((filter, _), sources)| covers(*filter, address) && sources.contains(address))
             }),
             (Place::World, Place::Node(target)) => self.address(target).is_none_or(|address| {

@@ -4,7 +4,7 @@ use crate::skip::skip;
 use crate::support::*;
 use blockade::agent::protocol::*;
 use blockade::fault::Filter;
-use blockade::plan::{Refusal, Ruleset};
+use blockade::plan::{Treatment, Ruleset};
 
 fn node(name: &str) -> Party {
     Party::Node(name.into())
@@ -25,7 +25,7 @@ impl Cluster {
     async fn refuse(&self, target: &str, sources: &[usize]) -> Applied {
         let mut ruleset = Ruleset::default();
         for source in sources {
-            let refused = ruleset.refused.entry((Filter::default(), Refusal::Drop)).or_default();
+            let refused = ruleset.treated.entry((Filter::default(), Treatment::Drop)).or_default();
             refused.extend(self.addresses[*source].iter().copied());
         }
         self.agent.call(ApplyPlans { plans: vec![(target.into(), ruleset)] }).await.unwrap()
@@ -96,7 +96,7 @@ async fn a_cut_holds_over_a_restart_of_the_node_and_ends_when_it_is_healed() {
 async fn a_node_that_is_not_there_does_not_keep_the_others_from_their_rules() {
     let cluster = cluster!(2);
     let mut cut = Ruleset::default();
-    cut.refused.entry((Filter::default(), Refusal::Drop)).or_default().extend(cluster.addresses[0].iter().copied());
+    cut.treated.entry((Filter::default(), Treatment::Drop)).or_default().extend(cluster.addresses[0].iter().copied());
     let plans = vec![("n9".into(), cut.clone()), ("n2".into(), cut)];
     let applied = cluster.agent.call(ApplyPlans { plans }).await.unwrap();
     let failures: Vec<_> = applied.failures.iter().map(|(node, error)| format!("{node}: {error}")).collect();

@@ -3,7 +3,7 @@
 use crate::support::*;
 use blockade::agent::protocol::*;
 use blockade::fault::Filter;
-use blockade::plan::{Refusal, Ruleset};
+use blockade::plan::{Treatment, Ruleset};
 use std::time::Instant;
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn rounds(nodes: u8) {
             let addresses = others.flat_map(|other| cluster.addresses[other].iter().copied());
             let addresses: Vec<_> = addresses.collect();
             if cut {
-                ruleset.refused.entry((Filter::default(), Refusal::Drop)).or_default().extend(addresses);
+                ruleset.treated.entry((Filter::default(), Treatment::Drop)).or_default().extend(addresses);
             }
             ruleset
         };

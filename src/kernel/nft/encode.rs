@@ -1,11 +1,11 @@
 //! A transaction's changes as a batch of nfnetlink messages. Pure.
 
-use super::expression::{ITEM, rule_expressions};
+use super::expression::{ITEM, handle, rule_expressions};
 use super::family_number;
 use crate::fault::Family;
 use crate::kernel::message::{ATTRIBUTE_ROOM, Messages, Writer};
 use crate::plan::table::{Hook, Rule, TABLE, TableFamily};
-use crate::plan::{Act, Change};
+use crate::plan::{Act, Change, ClassId};
 use std::net::IpAddr;
 
 // <linux/netfilter/nf_tables.h>: attributes, which libc leaves out.
@@ -26,6 +26,8 @@ const SET_NAME: u16 = 2;
 const SET_FLAGS: u16 = 3;
 const SET_KEY_TYPE: u16 = 4;
 const SET_KEY_LENGTH: u16 = 5;
+const SET_DATA_TYPE: u16 = 6;
+const SET_DATA_LENGTH: u16 = 7;
 const SET_DESCRIPTION: u16 = 9;
 const DESCRIPTION_SIZE: u16 = 1;
 const SET_ID: u16 = 10;
@@ -33,14 +35,21 @@ pub(super) const ELEMENTS_TABLE: u16 = 1;
 pub(super) const ELEMENTS_SET: u16 = 2;
 pub(super) const ELEMENTS: u16 = 3;
 pub(super) const ELEMENT_KEY: u16 = 1;
+pub(super) const ELEMENT_DATA: u16 = 2;
 pub(super) const DATA_VALUE: u16 = 1;
 
 /// What nft calls the types of keys.
 const TYPE_IPV4_ADDR: u32 = 7;
 const TYPE_IPV6_ADDR: u32 = 8;
+const TYPE_CLASSID: u32 = 23;
+
+/// After source NAT.
+const LAST: i32 = 300;
 
 /// An IPv6 element with the three attributes around it.
 const ELEMENT_SIZE: usize = 3 * 4 + 16;
+/// The same of a map, whose data has two more attributes.
+const MAPPED_SIZE: usize = ELEMENT_SIZE + 2 * 4 + 4;
 /// So many elements fit into one attribute.
 const ELEMENTS_IN_ONE: usize = ATTRIBUTE_ROOM / ELEMENT_SIZE;
 
@@ -67,6 +76,8 @@ fn encode(messages: &mut Messages, change: &Change, id: u32) {
         Act::AddTable => add_table(messages, table),
         Act::DeleteTable => delete(messages, table, libc::NFT_MSG_DELTABLE, |m| m.text(TABLE_NAME, TABLE)),
         Act::AddSet(set, family, size) => add_set(messages, table, set, *family, *size, id),
+        Act::AddMap(map, family) => add_map(messages, table, map, *family, id),
+        Act::AddMapped(map, classes) => add_mapped(messages, table, map, classes),
         Act::DeleteSet(set) => delete(messages, table, libc::NFT_MSG_DELSET, |m| {
             m.text(SET_TABLE, TABLE);
             m.text(SET_NAME, set);
@@ -111,6 +122,22 @@ fn add_table(messages: &mut Messages, table: TableFamily) {
 
 /// `add set inet blockade dropped4 { type ipv4_addr; size 512; }`
 fn add_set(messages: &mut Messages, table: TableFamily, set: &str, family: Family, size: Option<u32>, id: u32) {
+    new_set(messages, table, set, family, id, |m| {
+        m.be32(SET_FLAGS, 0);
+        if let Some(size) = size {
+            m.nest(SET_DESCRIPTION, |m| m.be32(DESCRIPTION_SIZE, size));
+        }
+    });
+}
+
+fn new_set(
+    messages: &mut Messages,
+    table: TableFamily,
+    set: &str,
+    family: Family,
+    id: u32,
+    more: impl FnOnce(&mut Writer<'_>),
+) {
     let (key_type, length) = match family {
         Family::Ipv4 => (TYPE_IPV4_ADDR, 4),
         Family::Ipv6 => (TYPE_IPV6_ADDR, 16),
@@ -119,15 +146,40 @@ fn add_set(messages: &mut Messages, table: TableFamily, set: &str, family: Famil
         header(m, table);
         m.text(SET_TABLE, TABLE);
         m.text(SET_NAME, set);
-        m.be32(SET_FLAGS, 0);
         m.be32(SET_KEY_TYPE, key_type);
         m.be32(SET_KEY_LENGTH, length);
-        if let Some(size) = size {
-            m.nest(SET_DESCRIPTION, |m| m.be32(DESCRIPTION_SIZE, size));
-        }
+        more(m);
         // Unique within the batch. Rules name the set, but the kernel insists.
         m.be32(SET_ID, id);
     });
+}
+
+/// `add map inet blockade classed4 { type ipv4_addr : classid; }`
+fn add_map(messages: &mut Messages, table: TableFamily, map: &str, family: Family, id: u32) {
+    new_set(messages, table, map, family, id, |m| {
+        m.be32(SET_FLAGS, libc::NFT_SET_MAP as u32);
+        m.be32(SET_DATA_TYPE, TYPE_CLASSID);
+        m.be32(SET_DATA_LENGTH, 4);
+    });
+}
+
+/// `add element inet blockade classed4 { 10.0.0.2 : b10c:1, 10.0.0.3 : b10c:2 }`
+fn add_mapped(messages: &mut Messages, table: TableFamily, map: &str, classes: &[(IpAddr, ClassId)]) {
+    for some in classes.chunks(ATTRIBUTE_ROOM / MAPPED_SIZE) {
+        messages.push(kind(libc::NFT_MSG_NEWSETELEM), libc::NLM_F_CREATE, |m| {
+            header(m, table);
+            m.text(ELEMENTS_TABLE, TABLE);
+            m.text(ELEMENTS_SET, map);
+            m.nest(ELEMENTS, |m| {
+                for (address, class) in some {
+                    m.nest(ITEM, |m| {
+                        m.nest(ELEMENT_KEY, |m| m.address(DATA_VALUE, *address));
+                        m.nest(ELEMENT_DATA, |m| m.bytes(DATA_VALUE, &handle(*class).to_ne_bytes()));
+                    });
+                }
+            });
+        });
+    }
 }
 
 /// `add chain inet blockade dropped { type filter hook prerouting priority raw; policy accept; }`
@@ -135,6 +187,10 @@ fn add_chain(messages: &mut Messages, table: TableFamily, chain: &str, hook: &Ho
     let (number, priority) = match hook {
         Hook::Arrival => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW),
         Hook::ArrivalLater => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW + 1),
+        Hook::ArrivalLossy => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW + 2),
+        Hook::ArrivalShaped => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW + 3),
+        Hook::Sorting(rank) => (libc::NF_INET_POST_ROUTING, libc::NF_IP_PRI_FILTER + i32::from(*rank)),
+        Hook::LeavingShaped => (libc::NF_INET_POST_ROUTING, LAST),
         Hook::Departure(_) => (libc::NF_NETDEV_EGRESS, libc::NF_IP_PRI_FILTER),
     };
     messages.push(kind(libc::NFT_MSG_NEWCHAIN), libc::NLM_F_CREATE | libc::NLM_F_EXCL, |m| {

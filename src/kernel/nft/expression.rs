@@ -2,7 +2,8 @@
 
 use crate::fault::{Family, Proto};
 use crate::kernel::message::Writer;
-use crate::plan::table::{End, Match, Rule, TableFamily, Verdict};
+use crate::plan::table::{End, MAJOR, Match, Rule, SHAPED, TableFamily, Verdict};
+use crate::plan::{Billionths, ClassId};
 
 /// An item of a list.
 pub(super) const ITEM: u16 = 1;
@@ -15,6 +16,18 @@ const DATA_VERDICT: u16 = 2;
 const VERDICT_CODE: u16 = 1;
 const META_REGISTER: u16 = 1;
 const META_KEY: u16 = 2;
+const META_SOURCE: u16 = 3;
+const NUMGEN_REGISTER: u16 = 1;
+const NUMGEN_MODULUS: u16 = 2;
+const NUMGEN_TYPE: u16 = 3;
+const NUMGEN_OFFSET: u16 = 4;
+const NUMGEN_RANDOM: u32 = 1;
+const BYTEORDER_SOURCE: u16 = 1;
+const BYTEORDER_TARGET: u16 = 2;
+const BYTEORDER_OPERATION: u16 = 3;
+const BYTEORDER_LENGTH: u16 = 4;
+const BYTEORDER_SIZE: u16 = 5;
+const BYTEORDER_HOST_TO_NETWORK: u32 = 1;
 const PAYLOAD_REGISTER: u16 = 1;
 const PAYLOAD_BASE: u16 = 2;
 const PAYLOAD_OFFSET: u16 = 3;
@@ -29,6 +42,7 @@ const BITWISE_MASK: u16 = 4;
 const BITWISE_XOR: u16 = 5;
 const LOOKUP_SET: u16 = 1;
 const LOOKUP_REGISTER: u16 = 2;
+const LOOKUP_RESULT: u16 = 3;
 const LOOKUP_FLAGS: u16 = 5;
 const LOOKUP_INVERTED: u32 = 1;
 const IMMEDIATE_REGISTER: u16 = 1;
@@ -55,7 +69,7 @@ pub(super) fn rule_expressions(m: &mut Writer<'_>, table: TableFamily, rule: &Ru
     for one in &rule.matches {
         match_expressions(m, rule.family, one);
     }
-    verdict(m, rule.verdict);
+    verdict(m, rule.family, &rule.verdict);
 }
 
 /// `meta nfproto ipv4`; in a netdev table `meta protocol ip`
@@ -74,7 +88,9 @@ fn ether_type_is(m: &mut Writer<'_>, kind: i32) {
 
 fn match_expressions(m: &mut Writer<'_>, family: Option<Family>, one: &Match) {
     match one {
-        Match::Loopback => loopback(m),
+        Match::Loopback => loopback(m, libc::NFT_META_IIF),
+        Match::ToLoopback => loopback(m, libc::NFT_META_OIF),
+        Match::Shaped => meta_is(m, libc::NFT_META_MARK, &SHAPED.to_ne_bytes()),
         Match::NeighbourDiscovery => neighbour_discovery(m),
         Match::Multicast => multicast(m, family),
         Match::Broadcast => broadcast(m),
@@ -88,9 +104,9 @@ fn match_expressions(m: &mut Writer<'_>, family: Option<Family>, one: &Match) {
     }
 }
 
-/// `iif "lo"`
-fn loopback(m: &mut Writer<'_>) {
-    meta_is(m, libc::NFT_META_IIF, &LOOPBACK_INDEX.to_ne_bytes());
+/// `iif "lo"`, `oif "lo"`
+fn loopback(m: &mut Writer<'_>, end: i32) {
+    meta_is(m, end, &LOOPBACK_INDEX.to_ne_bytes());
 }
 
 /// `icmpv6 type 133-137`
@@ -142,14 +158,18 @@ fn port_is(m: &mut Writer<'_>, end: End, port: u16) {
 
 /// `ip saddr @dropped4`, `ip6 daddr != @nodes6`
 fn lookup(m: &mut Writer<'_>, family: Option<Family>, end: End, set: &str, flags: u32) {
-    let family = family.unwrap_or(Family::Ipv4);
-    let length = if family == Family::Ipv4 { 4 } else { 16 };
-    payload(m, libc::NFT_PAYLOAD_NETWORK_HEADER, address_offset(family, end), length);
+    load_address(m, family, end);
     expression(m, "lookup", |m| {
         m.text(LOOKUP_SET, set);
         m.be32(LOOKUP_REGISTER, REGISTER);
         m.be32(LOOKUP_FLAGS, flags);
     });
+}
+
+fn load_address(m: &mut Writer<'_>, family: Option<Family>, end: End) {
+    let family = family.unwrap_or(Family::Ipv4);
+    let length = if family == Family::Ipv4 { 4 } else { 16 };
+    payload(m, libc::NFT_PAYLOAD_NETWORK_HEADER, address_offset(family, end), length);
 }
 
 /// Where the addresses stand in an IP header.
@@ -163,7 +183,7 @@ fn address_offset(family: Family, end: End) -> u32 {
 }
 
 /// `accept`, `drop`, `reject with tcp reset`, `reject with icmpx port-unreachable`
-fn verdict(m: &mut Writer<'_>, verdict: Verdict) {
+fn verdict(m: &mut Writer<'_>, family: Option<Family>, verdict: &Verdict) {
     match verdict {
         Verdict::Accept => immediate(m, libc::NF_ACCEPT),
         Verdict::Drop => immediate(m, libc::NF_DROP),
@@ -172,7 +192,59 @@ fn verdict(m: &mut Writer<'_>, verdict: Verdict) {
             m.be32(REJECT_TYPE, REJECT_ICMPX);
             m.u8(REJECT_CODE, ICMPX_PORT_UNREACHABLE);
         }),
+        Verdict::Lose(share) => {
+            below(m, *share);
+            immediate(m, libc::NF_DROP);
+        }
+        Verdict::Queue(queue) => super::queue::target(m, queue.number()),
+        Verdict::Class(class) => {
+            expression(m, "immediate", |m| {
+                m.be32(IMMEDIATE_REGISTER, REGISTER);
+                m.nest(IMMEDIATE_DATA, |m| m.bytes(DATA_VALUE, &handle(*class).to_ne_bytes()));
+            });
+            set_priority(m);
+        }
+        Verdict::ClassIn(map) => {
+            load_address(m, family, End::Destination);
+            expression(m, "lookup", |m| {
+                m.text(LOOKUP_SET, map);
+                m.be32(LOOKUP_REGISTER, REGISTER);
+                m.be32(LOOKUP_RESULT, REGISTER);
+            });
+            set_priority(m);
+        }
     }
+}
+
+/// A class as the kernel numbers it: `b10c:7`.
+pub(super) fn handle(class: ClassId) -> u32 {
+    u32::from(MAJOR) << 16 | u32::from(class)
+}
+
+/// `meta priority set …` what the register holds.
+fn set_priority(m: &mut Writer<'_>) {
+    expression(m, "meta", |m| {
+        m.be32(META_KEY, libc::NFT_META_PRIORITY as u32);
+        m.be32(META_SOURCE, REGISTER);
+    });
+}
+
+/// `numgen random mod 1000000000 < 300000000`: numbers are compared byte by byte, so in network order.
+fn below(m: &mut Writer<'_>, share: Billionths) {
+    expression(m, "numgen", |m| {
+        m.be32(NUMGEN_REGISTER, REGISTER);
+        m.be32(NUMGEN_MODULUS, Billionths::ONE);
+        m.be32(NUMGEN_TYPE, NUMGEN_RANDOM);
+        m.be32(NUMGEN_OFFSET, 0);
+    });
+    expression(m, "byteorder", |m| {
+        m.be32(BYTEORDER_SOURCE, REGISTER);
+        m.be32(BYTEORDER_TARGET, REGISTER);
+        m.be32(BYTEORDER_OPERATION, BYTEORDER_HOST_TO_NETWORK);
+        m.be32(BYTEORDER_LENGTH, 4);
+        m.be32(BYTEORDER_SIZE, 4);
+    });
+    compare(m, libc::NFT_CMP_LT, &share.0.to_be_bytes());
 }
 
 fn immediate(m: &mut Writer<'_>, code: i32) {
@@ -217,7 +289,7 @@ fn mask(m: &mut Writer<'_>, mask: &[u8]) {
     });
 }
 
-fn expression(m: &mut Writer<'_>, name: &str, data: impl FnOnce(&mut Writer<'_>)) {
+pub(super) fn expression(m: &mut Writer<'_>, name: &str, data: impl FnOnce(&mut Writer<'_>)) {
     m.nest(ITEM, |m| {
         m.text(EXPRESSION_NAME, name);
         m.nest(EXPRESSION_DATA, data);

@@ -4,12 +4,12 @@ use super::tests::{Programmed, filter, refusing, world_cut};
 use super::*;
 use crate::fault::{Filter, Proto};
 use crate::kernel::testing::{Cluster, WORLD, local, other, udp, v4, v6};
-use crate::plan::{Refusal, Ruleset, diff};
+use crate::plan::{Treatment, Ruleset, diff};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Sends to `target` and, after it, from an address that is never refused: what has not arrived before the second
+/// Sends to `target` and, after it, from an address that is never treated: what has not arrived before the second
 /// will not arrive.
 fn arrives(source: &UdpSocket, witness: &UdpSocket, target: &UdpSocket) -> bool {
     let to = target.local_addr().unwrap();
@@ -36,12 +36,12 @@ fn what_a_refused_node_sends_does_not_arrive_and_all_else_does() {
     let from = [cluster.udp(0, v4(0)), cluster.udp(2, v4(2)), cluster.fabric.inside(|| udp(WORLD.parse().unwrap()))];
     let arriving = || from.iter().map(|source| arrives(source, &witness, &target)).collect::<Vec<_>>();
     assert_eq!(arriving(), [true, true, true]);
-    node.become_(refusing(Filter::ANY, Refusal::Drop, &[v4(0)]));
+    node.become_(refusing(Filter::ANY, Treatment::Drop, &[v4(0)]));
     assert_eq!(arriving(), [false, true, true]);
-    node.become_(refusing(filter(Some(Proto::Tcp), None), Refusal::Drop, &[v4(0)]));
+    node.become_(refusing(filter(Some(Proto::Tcp), None), Treatment::Drop, &[v4(0)]));
     assert_eq!(arriving(), [true, true, true]);
     let port = target.local_addr().unwrap().port();
-    node.become_(refusing(filter(None, Some(port)), Refusal::Drop, &[v4(2)]));
+    node.become_(refusing(filter(None, Some(port)), Treatment::Drop, &[v4(2)]));
     assert_eq!(arriving(), [true, false, true]);
     let all_nodes = [v4(0), other(0), v4(1), v4(2)];
     node.become_(world_cut(&all_nodes));
@@ -54,7 +54,7 @@ fn what_a_refused_node_sends_does_not_arrive_and_all_else_does() {
 fn ipv6_is_refused_on_every_address_and_neighbours_still_find_each_other() {
     let Some(cluster) = Cluster::new(2) else { return };
     let mut node = Programmed::new(&cluster.nodes[1]);
-    node.become_(refusing(Filter::ANY, Refusal::Drop, &[v6(0), local(0)]));
+    node.become_(refusing(Filter::ANY, Treatment::Drop, &[v6(0), local(0)]));
     for address in [v6, local] {
         let (source, target) = (cluster.udp(0, address(0)), cluster.udp(1, address(1)));
         let to = target.local_addr().unwrap();
@@ -71,7 +71,7 @@ fn ipv6_is_refused_on_every_address_and_neighbours_still_find_each_other() {
         node.become_(Ruleset::default());
         source.send_to(b"healed", to).unwrap();
         assert_eq!(target.recv(&mut [0; 8]).unwrap(), 6);
-        node.become_(refusing(Filter::ANY, Refusal::Drop, &[v6(0), local(0)]));
+        node.become_(refusing(Filter::ANY, Treatment::Drop, &[v6(0), local(0)]));
     }
 }
 
@@ -87,7 +87,7 @@ fn an_established_connection_falls_silent_and_comes_back() {
     let Some(cluster) = Cluster::new(2) else { return };
     let (mut client, mut server) = connection(&cluster);
     let mut node = Programmed::new(&cluster.nodes[1]);
-    node.become_(refusing(Filter::ANY, Refusal::Drop, &[v4(0)]));
+    node.become_(refusing(Filter::ANY, Treatment::Drop, &[v4(0)]));
     client.write_all(b"lost").unwrap();
     // A segment on loopback veths arrives before the next line runs, or within the second that is waited.
     server.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
@@ -107,7 +107,7 @@ fn a_reject_answers_tcp_with_a_reset_and_udp_with_unreachable() {
     for address in [v4, v6] {
         let listener = cluster.nodes[1].inside(|| TcpListener::bind((address(1), 0)).unwrap());
         let at = listener.local_addr().unwrap();
-        node.become_(refusing(Filter::ANY, Refusal::Reject, &[address(0)]));
+        node.become_(refusing(Filter::ANY, Treatment::Reject, &[address(0)]));
         let refused = cluster.nodes[0].inside(|| TcpStream::connect(at).unwrap_err());
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         let source = cluster.udp(0, address(0));
@@ -154,16 +154,16 @@ fn no_packet_crosses_a_standing_cut_while_it_is_applied_again_extended_and_shrun
     let mut nodes = [0, 1].map(|n| Programmed::new(&cluster.nodes[n]));
     let standing = |n: usize| [v4(1 - n), v6(1 - n)];
     let cut = |n: usize, round: usize| {
-        let mut ruleset = refusing(Filter::ANY, Refusal::Drop, &standing(n));
+        let mut ruleset = refusing(Filter::ANY, Treatment::Drop, &standing(n));
         let extra: Vec<_> = (0..round % 7).map(|x| IpAddr::from([10, 8, x as u8, (round % 250) as u8])).collect();
         match round % 4 {
             0 => {}
-            1 => ruleset.refused.entry((Filter::ANY, Refusal::Drop)).or_default().extend(extra),
+            1 => ruleset.treated.entry((Filter::ANY, Treatment::Drop)).or_default().extend(extra),
             2 => {
-                let twice = refusing(filter(None, Some(7)), Refusal::Reject, &standing(n));
-                ruleset.refused.extend(twice.refused);
+                let twice = refusing(filter(None, Some(7)), Treatment::Reject, &standing(n));
+                ruleset.treated.extend(twice.treated);
             }
-            _ if round % 40 == 3 => ruleset = refusing(Filter::ANY, Refusal::Reject, &standing(n)),
+            _ if round % 40 == 3 => ruleset = refusing(Filter::ANY, Treatment::Reject, &standing(n)),
             // Not `to_world`: the flood must reach the other node.
             _ => ruleset.world.from_world = world_cut(&[]).world.from_world,
         }

@@ -1,15 +1,15 @@
 //! What the kernel holds of ours, read back: did a fault that was asked for really happen, and is it still there?
 
 use super::encode::{
-    CHAIN_NAME, CHAIN_TABLE, DATA_VALUE, ELEMENT_KEY, ELEMENTS, ELEMENTS_SET, ELEMENTS_TABLE, TABLE_NAME, header, kind,
+    CHAIN_NAME, CHAIN_TABLE, DATA_VALUE, ELEMENT_DATA, ELEMENT_KEY, ELEMENTS, ELEMENTS_SET, ELEMENTS_TABLE, TABLE_NAME, header, kind,
 };
-use super::expression::ITEM;
+use super::expression::{ITEM, handle};
 use super::{Nft, family_number};
 use crate::error::Result;
-use crate::kernel::message::{Messages, Writer, address, attribute, attributes, text};
+use crate::kernel::message::{Messages, Writer, address, attribute, attributes, text, u32_at};
 use crate::plan::Ruleset;
-use crate::plan::table::{Set, TABLE, Table, TableFamily};
-use std::collections::BTreeSet;
+use crate::plan::table::{ClassMap, Set, TABLE, Table, TableFamily};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// The size of `struct nfgenmsg`.
@@ -59,20 +59,34 @@ impl Nft {
                 return Ok(false);
             }
         }
+        for (name, map) in &table.maps {
+            if !self.holds_map(family, name, map)? {
+                return Ok(false);
+            }
+        }
         Ok(true)
     }
 
     fn holds_set(&mut self, family: TableFamily, name: &str, set: &Set) -> Result<bool> {
         let mut found = BTreeSet::new();
+        self.elements(family, name, |attributes| found.extend(decode_elements(attributes).map(|(address, _)| address)))?;
+        Ok(found == set.elements)
+    }
+
+    fn holds_map(&mut self, family: TableFamily, name: &str, map: &ClassMap) -> Result<bool> {
+        let mut found = BTreeMap::new();
+        self.elements(family, name, |attributes| found.extend(decode_elements(attributes)))?;
+        let wanted = map.elements.iter().map(|(address, class)| (*address, Some(handle(*class)))).collect();
+        Ok(found == wanted)
+    }
+
+    fn elements(&mut self, family: TableFamily, name: &str, each: impl FnMut(&[u8])) -> Result<()> {
         let ask = |m: &mut Writer<'_>| {
             m.text(ELEMENTS_TABLE, TABLE);
             m.text(ELEMENTS_SET, name);
         };
         let says = format!("list set {family} {TABLE} {name}");
-        self.list(libc::NFT_MSG_GETSETELEM, family, &says, ask, |attributes| {
-            found.extend(decode_elements(attributes));
-        })?;
-        Ok(found == set.elements)
+        self.list(libc::NFT_MSG_GETSETELEM, family, &says, ask, each)
     }
 
     fn chains(&mut self, family: TableFamily) -> Result<BTreeSet<String>> {
@@ -114,10 +128,12 @@ impl Nft {
     }
 }
 
-fn decode_elements(message: &[u8]) -> impl Iterator<Item = IpAddr> {
+/// Addresses, and in a map the handles of their classes.
+fn decode_elements(message: &[u8]) -> impl Iterator<Item = (IpAddr, Option<u32>)> {
     let items = attributes(attribute(message, ELEMENTS).unwrap_or_default());
     items.filter(|(kind, _)| *kind == ITEM).filter_map(|(_, item)| {
         let key = attribute(item, ELEMENT_KEY)?;
-        address(attribute(key, DATA_VALUE)?)
+        let data = attribute(item, ELEMENT_DATA).and_then(|data| u32_at(attribute(data, DATA_VALUE)?, 0));
+        Some((address(attribute(key, DATA_VALUE)?)?, data))
     })
 }

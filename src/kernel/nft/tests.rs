@@ -3,7 +3,7 @@
 use super::*;
 use crate::fault::{Family, Filter, Proto};
 use crate::kernel::testing::{Cluster, Namespace, local, v4, v6};
-use crate::plan::{Refusal, Ruleset, WorldCut, diff};
+use crate::plan::{Treatment, Ruleset, WorldCut, diff};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::process::Command;
@@ -12,14 +12,14 @@ pub(super) fn filter(proto: Option<Proto>, port: Option<u16>) -> Filter {
     Filter { proto, port, family: None }
 }
 
-pub(super) fn refusing(filter: Filter, refusal: Refusal, addresses: &[IpAddr]) -> Ruleset {
+pub(super) fn refusing(filter: Filter, refusal: Treatment, addresses: &[IpAddr]) -> Ruleset {
     let mut ruleset = Ruleset::default();
-    ruleset.refused.entry((filter, refusal)).or_default().extend(addresses.iter().copied());
+    ruleset.treated.entry((filter, refusal)).or_default().extend(addresses.iter().copied());
     ruleset
 }
 
 pub(super) fn world_cut(nodes: &[IpAddr]) -> Ruleset {
-    let world = WorldCut { from_world: [(Filter::ANY, Refusal::Drop)].into(), to_world: [Filter::ANY].into() };
+    let world = WorldCut { from_world: [(Filter::ANY, Treatment::Drop)].into(), to_world: [Filter::ANY].into() };
     let mut ruleset = Ruleset { world, devices: ["eth0".to_owned()].into(), ..Ruleset::default() };
     ruleset.nodes.extend(nodes.iter().copied());
     ruleset
@@ -66,19 +66,19 @@ fn samples() -> Vec<Ruleset> {
     let mut mixed = world_cut(&[v4(0), v4(1), v6(1), local(1)]);
     let only_v6 = Filter { family: Some(Family::Ipv6), ..filter(Some(Proto::Udp), None) };
     for (filter, refusal) in [
-        (filter(Some(Proto::Icmp), None), Refusal::Drop),
-        (filter(None, Some(53)), Refusal::Reject),
-        (filter(Some(Proto::Tcp), Some(80)), Refusal::Drop),
-        (only_v6, Refusal::Reject),
+        (filter(Some(Proto::Icmp), None), Treatment::Drop),
+        (filter(None, Some(53)), Treatment::Reject),
+        (filter(Some(Proto::Tcp), Some(80)), Treatment::Drop),
+        (only_v6, Treatment::Reject),
     ] {
-        mixed.refused.entry((filter, refusal)).or_default().extend([v4(1), v6(1)]);
+        mixed.treated.entry((filter, refusal)).or_default().extend([v4(1), v6(1)]);
         mixed.world.from_world.insert((filter, refusal));
         mixed.world.to_world.insert(filter);
     }
     vec![
-        refusing(Filter::ANY, Refusal::Drop, &[v4(1), v6(1), local(1)]),
-        refusing(Filter::ANY, Refusal::Drop, &[v4(2), v6(1)]),
-        refusing(Filter::ANY, Refusal::Reject, &[v4(2), v6(2)]),
+        refusing(Filter::ANY, Treatment::Drop, &[v4(1), v6(1), local(1)]),
+        refusing(Filter::ANY, Treatment::Drop, &[v4(2), v6(1)]),
+        refusing(Filter::ANY, Treatment::Reject, &[v4(2), v6(2)]),
         mixed,
         world_cut(&[v4(1), v4(2), v6(2)]),
         Ruleset::default(),
@@ -111,12 +111,12 @@ fn more_elements_than_one_attribute_holds_are_split() {
             [IpAddr::from([10, 1, high, low]), IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, n])]
         })
         .collect();
-    let full = refusing(Filter::ANY, Refusal::Drop, &many);
+    let full = refusing(Filter::ANY, Treatment::Drop, &many);
     node.become_(full.clone());
     assert!(node.nft.holds(&full).unwrap());
     // Half of them; then few, in another kind of set; then as many others in one transaction; then many again.
     for rest in [&many[5_000..], &many[..512], &many[512..1_024], &many[..600]] {
-        let rest = refusing(Filter::ANY, Refusal::Drop, rest);
+        let rest = refusing(Filter::ANY, Treatment::Drop, rest);
         node.become_(rest.clone());
         assert!(node.nft.holds(&rest).unwrap());
     }
@@ -126,7 +126,7 @@ fn more_elements_than_one_attribute_holds_are_split() {
 fn a_refused_change_is_named_in_nfts_words_and_nothing_of_its_transaction_is_made() {
     let Some(namespace) = Namespace::new() else { return };
     let mut nft = namespace.inside(Nft::open).unwrap();
-    let ruleset = refusing(Filter::ANY, Refusal::Drop, &[v4(1)]);
+    let ruleset = refusing(Filter::ANY, Treatment::Drop, &[v4(1)]);
     nft.apply(&diff(&Ruleset::default(), &ruleset)).unwrap();
     let twice = nft.apply(&diff(&Ruleset::default(), &ruleset)).unwrap_err();
     insta::assert_snapshot!(twice, @r"
@@ -134,7 +134,7 @@ fn a_refused_change_is_named_in_nfts_words_and_nothing_of_its_transaction_is_mad
     ");
     assert!(nft.holds(&ruleset).unwrap());
     // The second of two changes fails: a rule whose set is not there.
-    let both = &diff(&ruleset, &refusing(Filter::ANY, Refusal::Reject, &[v4(2)]))[0];
+    let both = &diff(&ruleset, &refusing(Filter::ANY, Treatment::Reject, &[v4(2)]))[0];
     let is_set = |change: &Change| matches!(change.act, Act::AddSet(..) | Act::AddElements(..));
     let changes = both.changes.iter().filter(|change| !is_set(change)).cloned().collect();
     let no_set = nft.apply(&[Transaction { after_grace: false, changes }]).unwrap_err();
@@ -160,7 +160,7 @@ fn many_namespaces_go_step_by_step_and_one_that_fails_does_not_hold_up_the_other
     let Some((one, two)) = Namespace::two() else { return };
     let [mut one, mut two] = [one, two].map(|namespace| namespace.inside(Nft::open).unwrap());
     let (drop, reject) =
-        (refusing(Filter::ANY, Refusal::Drop, &[v4(1)]), refusing(Filter::ANY, Refusal::Reject, &[v4(1)]));
+        (refusing(Filter::ANY, Treatment::Drop, &[v4(1)]), refusing(Filter::ANY, Treatment::Reject, &[v4(1)]));
     one.apply(&diff(&Ruleset::default(), &drop)).unwrap();
     let trade = diff(&drop, &reject);
     assert_eq!(trade.len(), 2);
@@ -175,7 +175,7 @@ fn many_namespaces_go_step_by_step_and_one_that_fails_does_not_hold_up_the_other
 fn half_half_of_fifty_nodes() {
     let addresses = |node: usize| [v4(node), v6(node)];
     let cut = |from: std::ops::Range<usize>| {
-        refusing(Filter::ANY, Refusal::Drop, &from.flat_map(addresses).collect::<Vec<_>>())
+        refusing(Filter::ANY, Treatment::Drop, &from.flat_map(addresses).collect::<Vec<_>>())
     };
     let (_namespaces, mut nodes): (Vec<_>, Vec<_>) = (0..50)
         .map(|_| {
@@ -184,7 +184,7 @@ fn half_half_of_fifty_nodes() {
             (namespace, nft)
         })
         .unzip();
-    let idle = refusing(Filter::ANY, Refusal::Drop, &["10.8.8.8".parse().unwrap()]);
+    let idle = refusing(Filter::ANY, Treatment::Drop, &["10.8.8.8".parse().unwrap()]);
     for round in 0..6 {
         let cuts: Vec<_> = (0..50).map(|n| if n < 25 { cut(25..50) } else { cut(0..25) }).collect();
         let timed = |what: &str, nodes: &mut Vec<Nft>, plan: &dyn Fn(usize) -> (Ruleset, Ruleset)| {

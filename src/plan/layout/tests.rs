@@ -9,11 +9,11 @@ use proptest::strategy::ValueTree;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-fn ruleset_of(refused: &[(Filter, Refusal, &[&str])]) -> Ruleset {
+fn ruleset_of(treated: &[(Filter, Treatment, &[&str])]) -> Ruleset {
     let mut ruleset = Ruleset::default();
-    for (filter, refusal, addresses) in refused {
+    for (filter, refusal, addresses) in treated {
         let addresses = addresses.iter().map(|address| address.parse::<IpAddr>().unwrap());
-        ruleset.refused.entry((*filter, *refusal)).or_default().extend(addresses);
+        ruleset.treated.entry((*filter, *refusal)).or_default().extend(addresses);
     }
     ruleset
 }
@@ -26,7 +26,7 @@ const OTHER_HALF: &[&str] = &["10.0.0.10", "10.0.0.9", "fd00::9", "fe80::42:aff:
 
 #[test]
 fn half_of_a_partition() {
-    let half = ruleset_of(&[(Filter::ANY, Refusal::Drop, OTHER_HALF)]);
+    let half = ruleset_of(&[(Filter::ANY, Treatment::Drop, OTHER_HALF)]);
     assert_snapshot!(checked(&half), @r"
     table inet blockade {
         set dropped4 {
@@ -53,7 +53,7 @@ fn half_of_a_partition() {
 
 #[test]
 fn the_deaf_end_of_a_one_way_link() {
-    let one = ruleset_of(&[(Filter::ANY, Refusal::Drop, &["10.0.0.2"])]);
+    let one = ruleset_of(&[(Filter::ANY, Treatment::Drop, &["10.0.0.2"])]);
     assert_snapshot!(checked(&one), @r"
     table inet blockade {
         set dropped4 {
@@ -79,7 +79,7 @@ fn the_deaf_end_of_a_one_way_link() {
 
 #[test]
 fn a_reject() {
-    let reject = ruleset_of(&[(Filter::ANY, Refusal::Reject, &["10.0.0.2", "fd00::2"])]);
+    let reject = ruleset_of(&[(Filter::ANY, Treatment::Reject, &["10.0.0.2", "fd00::2"])]);
     assert_snapshot!(checked(&reject), @r"
     table inet blockade {
         set rejected4 {
@@ -109,10 +109,10 @@ fn a_reject() {
 #[test]
 fn filters() {
     let filtered = ruleset_of(&[
-        (filter(Some(Proto::Icmp), None, None), Refusal::Drop, &["10.0.0.2", "fd00::2"]),
-        (filter(None, Some(53), Some(Family::Ipv4)), Refusal::Drop, &["10.0.0.3"]),
-        (filter(Some(Proto::Tcp), Some(6379), Some(Family::Ipv6)), Refusal::Reject, &["fd00::3"]),
-        (filter(Some(Proto::Udp), None, Some(Family::Ipv6)), Refusal::Reject, &["fd00::4"]),
+        (filter(Some(Proto::Icmp), None, None), Treatment::Drop, &["10.0.0.2", "fd00::2"]),
+        (filter(None, Some(53), Some(Family::Ipv4)), Treatment::Drop, &["10.0.0.3"]),
+        (filter(Some(Proto::Tcp), Some(6379), Some(Family::Ipv6)), Treatment::Reject, &["fd00::3"]),
+        (filter(Some(Proto::Udp), None, Some(Family::Ipv6)), Treatment::Reject, &["fd00::4"]),
     ]);
     assert_snapshot!(checked(&filtered), @r"
     table inet blockade {
@@ -177,7 +177,7 @@ fn filters() {
 
 #[test]
 fn the_world_cut_off_both_ways() {
-    let world = WorldCut { from_world: [(Filter::ANY, Refusal::Drop)].into(), to_world: [Filter::ANY].into() };
+    let world = WorldCut { from_world: [(Filter::ANY, Treatment::Drop)].into(), to_world: [Filter::ANY].into() };
     let devices = DEVICES.map(String::from).into();
     let mut isolated = Ruleset { world, devices, ..Ruleset::default() };
     isolated.nodes.extend(OTHER_HALF.iter().map(|text| text.parse::<IpAddr>().unwrap()));
