@@ -8,6 +8,7 @@ mod expression;
 mod queue;
 #[cfg(test)]
 mod packets;
+mod queue;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,11 @@ mod tests;
 use super::message::Messages;
 use super::netlink::{Protocol, Socket};
 use crate::error::Result;
-use crate::plan::{Act, Change, Ruleset, Transaction, diff, table::TableFamily};
+use crate::plan::{
+    Act, Change, Ruleset, Transaction, diff,
+    table::{TableFamily, Verdict},
+};
+pub use queue::QueueBy;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -66,7 +71,14 @@ impl Nft {
         if transaction.changes.is_empty() {
             return Vec::new();
         }
-        encode::batch(&mut self.messages, &transaction.changes)
+        let queues = transaction.changes.iter().any(|change| match &change.act {
+            Act::AddRule(_, rule) => matches!(rule.verdict, Verdict::Queue(_)),
+            _ => false,
+        });
+        // Where the kernel takes neither way, its own refusal says so.
+        let by = if queues { self.known_queue_by().unwrap_or(QueueBy::Target) } else { QueueBy::Target };
+        self.messages.clear();
+        encode::batch(&mut self.messages, &transaction.changes, by)
     }
 
     /// Sends the batch that was encoded last.

@@ -1,7 +1,7 @@
 //! A transaction's changes as a batch of nfnetlink messages. Pure.
 
 use super::expression::{ITEM, handle, rule_expressions};
-use super::family_number;
+use super::{QueueBy, family_number};
 use crate::fault::Family;
 use crate::kernel::message::{ATTRIBUTE_ROOM, Messages, Writer};
 use crate::plan::table::{Hook, Rule, TABLE, TableFamily};
@@ -18,9 +18,9 @@ const CHAIN_TYPE: u16 = 7;
 const HOOK_NUMBER: u16 = 1;
 const HOOK_PRIORITY: u16 = 2;
 const HOOK_DEVICE: u16 = 3;
-const RULE_TABLE: u16 = 1;
-const RULE_CHAIN: u16 = 2;
-const RULE_EXPRESSIONS: u16 = 4;
+pub(super) const RULE_TABLE: u16 = 1;
+pub(super) const RULE_CHAIN: u16 = 2;
+pub(super) const RULE_EXPRESSIONS: u16 = 4;
 const SET_TABLE: u16 = 1;
 const SET_NAME: u16 = 2;
 const SET_FLAGS: u16 = 3;
@@ -55,22 +55,22 @@ const ELEMENTS_IN_ONE: usize = ATTRIBUTE_ROOM / ELEMENT_SIZE;
 
 /// Appends a batch: its begin, a message or more for each change, its end. Returns for each message the change it
 /// belongs to.
-pub(super) fn batch(messages: &mut Messages, changes: &[Change]) -> Vec<Option<usize>> {
+pub(super) fn batch(messages: &mut Messages, changes: &[Change], by: QueueBy) -> Vec<Option<usize>> {
     bound(messages, libc::NFNL_MSG_BATCH_BEGIN);
     let mut origins = vec![None];
     for (position, change) in changes.iter().enumerate() {
-        encode(messages, change, position as u32 + 1);
+        encode(messages, change, position as u32 + 1, by);
         origins.resize(messages.len(), Some(position));
     }
     bound(messages, libc::NFNL_MSG_BATCH_END);
     origins
 }
 
-fn bound(messages: &mut Messages, kind: i32) {
+pub(super) fn bound(messages: &mut Messages, kind: i32) {
     messages.push(kind as u16, 0, |m| m.raw(&[libc::AF_UNSPEC as u8, 0, 0, libc::NFNL_SUBSYS_NFTABLES as u8]));
 }
 
-fn encode(messages: &mut Messages, change: &Change, id: u32) {
+fn encode(messages: &mut Messages, change: &Change, id: u32, by: QueueBy) {
     let table = change.table;
     match &change.act {
         Act::AddTable => add_table(messages, table),
@@ -87,7 +87,7 @@ fn encode(messages: &mut Messages, change: &Change, id: u32) {
             m.text(CHAIN_TABLE, TABLE);
             m.text(CHAIN_NAME, chain);
         }),
-        Act::AddRule(chain, rule) => add_rule(messages, table, chain, rule),
+        Act::AddRule(chain, rule) => add_rule(messages, table, chain, rule, by),
         Act::AddElements(set, all) => elements(messages, table, libc::NFT_MSG_NEWSETELEM, set, all),
         Act::DeleteElements(set, all) => elements(messages, table, libc::NFT_MSG_DELSETELEM, set, all),
     }
@@ -210,12 +210,12 @@ fn add_chain(messages: &mut Messages, table: TableFamily, chain: &str, hook: &Ho
 }
 
 /// `add rule inet blockade dropped ip saddr @dropped4 drop`
-fn add_rule(messages: &mut Messages, table: TableFamily, chain: &str, rule: &Rule) {
+fn add_rule(messages: &mut Messages, table: TableFamily, chain: &str, rule: &Rule, by: QueueBy) {
     messages.push(kind(libc::NFT_MSG_NEWRULE), libc::NLM_F_CREATE | libc::NLM_F_APPEND, |m| {
         header(m, table);
         m.text(RULE_TABLE, TABLE);
         m.text(RULE_CHAIN, chain);
-        m.nest(RULE_EXPRESSIONS, |m| rule_expressions(m, table, rule));
+        m.nest(RULE_EXPRESSIONS, |m| rule_expressions(m, table, rule, by));
     });
 }
 
