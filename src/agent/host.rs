@@ -9,6 +9,7 @@ use super::outbox::Outbox;
 use super::protocol::{Attach, Hello};
 use super::rules::{self, Rules};
 use super::serve::{self, Agent};
+use super::trees::Trees;
 use super::{readable, sys};
 use crate::error::{Error, Result};
 use crate::kernel::address::AddressEvents;
@@ -86,12 +87,21 @@ fn run<E: Future<Output = ()>>(stream: UnixStream, end: impl FnOnce() -> std::io
 /// Takes every rule of ours out of every namespace and lets go of it. One that fails does not keep the others.
 pub(super) fn release(networks: &Networks) -> Vec<Error> {
     let all = networks.all();
-    let outcomes = rules::remove(all.iter().map(|(_, network)| &network.rules));
+    let former: Vec<_> = all.iter().map(|(_, network)| network.clone()).collect();
+    let outcomes = heal(&former);
+    drop(former);
     networks.clear();
     let failed = all.iter().zip(outcomes).filter_map(|((node, _), outcome)| Some((node, outcome.err()?)));
     let errors = failed.map(|(node, error)| error.context(format!("node {node}"))).collect();
     close(all.into_iter().map(|(_, network)| network).collect());
     errors
+}
+
+/// Takes all that is ours out of these networks: first what sorts packets, then what they are sorted into.
+fn heal(all: &[Rc<Network>]) -> Vec<Result<()>> {
+    let outcomes = rules::remove(all.iter().map(|network| &network.rules));
+    let trees = all.iter().map(|network| network.trees.remove(&network.devices()));
+    outcomes.into_iter().zip(trees).map(|(rules, trees)| rules.and(trees)).collect()
 }
 
 /// Opens the network namespace of a process, makes sure that it is the one meant, and puts the node's rules there. One
@@ -120,7 +130,7 @@ fn try_attach(networks: &Networks, request: &Attach) -> Result<Option<Interfaces
     let (network, outcome) = match held {
         Some(network) => {
             network.look().and_then(|_| check_addresses(request, &network.interfaces()))?;
-            let outcome = network.rules.enforce();
+            let outcome = network.enforce();
             (network, outcome)
         }
         None => match open(networks, request, namespace)? {
@@ -153,14 +163,14 @@ fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result<Optio
         let seen = Seen::look(&mut links)?.with_first(&request.expected);
         check_addresses(request, &seen.interfaces())?;
         let Some(claim) = Claim::take()? else { return Ok(None) };
-        Ok(Some((links, seen, events, Rules::of_another(wanted)?, claim)))
+        Ok(Some((links, seen, events, Rules::of_another(wanted.rules)?, Trees::of_another(wanted.tree)?, claim)))
     })?;
-    let Some((links, seen, events, rules, claim)) = opened else { return Ok(None) };
-    let network = Rc::new(Network::new(namespace, links, rules, seen).claimed(claim));
-    let outcome = network.rules.enforce();
+    let Some((links, seen, events, rules, trees, claim)) = opened else { return Ok(None) };
+    let network = Rc::new(Network::new(namespace, links, rules, trees, seen).claimed(claim));
+    let outcome = network.enforce();
     if let Some(former) = networks.insert(&request.node, network.clone(), events) {
         // Whoever still lives in it is no node any more.
-        rules::remove([&former.rules]);
+        drop(heal(std::slice::from_ref(&former)));
         close(vec![former]);
     }
     Ok(Some((network, outcome)))
@@ -184,7 +194,7 @@ fn check_addresses(request: &Attach, Interfaces { addresses, .. }: &Interfaces) 
 /// Takes our rules out of a node's namespace and lets go of it.
 pub(super) fn detach(networks: &Networks, node: &str) -> Result<()> {
     let Some(former) = networks.remove(node) else { return Ok(()) };
-    let outcome = rules::remove([&former.rules]).pop().unwrap_or(Ok(()));
+    let outcome = heal(std::slice::from_ref(&former)).pop().unwrap_or(Ok(()));
     close(vec![former]);
     outcome.map_err(|error| error.context(format!("node {node}")))
 }

@@ -31,6 +31,7 @@ mod rules;
 mod serve;
 mod sys;
 mod tree;
+mod trees;
 
 use crate::error::{Error, Result};
 pub use client::{Agent, Notifications, helper_arguments};

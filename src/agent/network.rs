@@ -9,6 +9,7 @@ use super::outbox::Outbox;
 use super::protocol::Notification;
 use super::readable::readable;
 use super::rules::Rules;
+use super::trees::Trees;
 use crate::error::Result;
 use crate::kernel::address::{AddressEvents, Interface, InterfaceAddress};
 use crate::kernel::link::{LOOPBACK, Links};
@@ -24,6 +25,7 @@ use tokio::task::{JoinHandle, spawn_local};
 pub(super) struct Network {
     pub(super) namespace: NetNs,
     pub(super) rules: Rules,
+    pub(super) trees: Trees,
     links: RefCell<Links>,
     seen: RefCell<Seen>,
     /// Of a namespace that is not of our making, where another agent might be at work.
@@ -75,8 +77,8 @@ impl AsFd for Network {
 }
 
 impl Network {
-    pub(super) fn new(namespace: NetNs, links: Links, rules: Rules, seen: Seen) -> Self {
-        Self { namespace, rules, links: links.into(), seen: seen.into(), claim: None }
+    pub(super) fn new(namespace: NetNs, links: Links, rules: Rules, trees: Trees, seen: Seen) -> Self {
+        Self { namespace, rules, trees, links: links.into(), seen: seen.into(), claim: None }
     }
 
     /// The same, and nobody else's.
@@ -87,7 +89,18 @@ impl Network {
     /// All that keeps the namespace alive. From here on it may be another agent's.
     pub(super) fn into_sockets(self) -> impl Send {
         drop(self.claim);
-        (self.namespace, self.links, self.rules.into_sockets())
+        (self.namespace, self.links, self.rules.into_sockets(), self.trees.into_sockets())
+    }
+
+    /// Its devices but loopback.
+    pub(super) fn devices(&self) -> Vec<Interface> {
+        self.seen.borrow().devices.clone()
+    }
+
+    /// Makes sure that the kernel holds what is wanted, whatever somebody has done to it meanwhile.
+    pub(super) fn enforce(&self) -> Result<()> {
+        let trees = self.trees.enforce(&self.devices());
+        self.rules.enforce().and(trees)
     }
 
     /// Its addresses and devices.
@@ -108,7 +121,7 @@ impl Network {
         if now.devices != before.devices {
             // With a device went its chains, and one of the same name may have taken its place. Where this fails, the
             // next ruleset starts over from what the kernel has.
-            let _ = self.rules.enforce();
+            let _ = self.enforce();
         }
         Ok(now.interfaces() != before.interfaces())
     }

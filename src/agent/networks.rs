@@ -8,8 +8,9 @@ use super::protocol::{Applied, Failure, Party, Probe, Probed, Reachable};
 use super::rules;
 use crate::error::{Error, Result};
 use crate::kernel::address::AddressEvents;
+use crate::kernel::features;
 use crate::kernel::probe::{self, Connecting, Endpoint};
-use crate::plan::Ruleset;
+use crate::plan::{Means, Plan, Ruleset, Tree};
 use ipnet::IpNet;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::spawn_local;
 
 /// All networks that the agent has a hand in.
 pub(super) struct Networks {
@@ -24,7 +26,20 @@ pub(super) struct Networks {
     outbox: Outbox,
     members: RefCell<BTreeMap<String, Member>>,
     /// What each node was last to hold, for the next namespace it gets; none where nodes keep theirs for ever.
-    wanted: Option<RefCell<BTreeMap<String, Arc<Ruleset>>>>,
+    wanted: Option<RefCell<BTreeMap<String, Wanted>>>,
+}
+
+/// What a network is to hold, in the parts that different hands bring about.
+#[derive(Clone, Default)]
+pub(super) struct Wanted {
+    pub(super) rules: Arc<Ruleset>,
+    pub(super) tree: Arc<Tree>,
+}
+
+impl From<Plan> for Wanted {
+    fn from(Plan { ruleset, tree, shaped: _ }: Plan) -> Self {
+        Self { rules: Arc::new(ruleset), tree: Arc::new(tree) }
+    }
 }
 
 /// A network and who looks after it.
@@ -65,7 +80,7 @@ impl Networks {
     }
 
     /// What the node was last to hold.
-    pub(super) fn wanted(&self, node: &str) -> Arc<Ruleset> {
+    pub(super) fn wanted(&self, node: &str) -> Wanted {
         let remembered = self.wanted.as_ref().and_then(|wanted| wanted.borrow().get(node).cloned());
         remembered.unwrap_or_default()
     }
@@ -78,24 +93,33 @@ impl Networks {
         })
     }
 
-    /// Brings namespaces to these rulesets.
-    pub(super) fn apply(&self, plans: Vec<(String, Ruleset)>) -> Applied {
+    /// Brings namespaces to these plans: first what packets are to be sorted into, then the rules.
+    pub(super) fn apply(self: &Rc<Self>, plans: Vec<(String, Plan)>) -> Applied {
         let (mut found, mut failures) = (Vec::new(), Vec::new());
-        for (node, ruleset) in plans {
-            let ruleset = Arc::new(ruleset);
-            if let Some(wanted) = &self.wanted {
-                wanted.borrow_mut().insert(node.clone(), ruleset.clone());
+        for (node, plan) in plans {
+            let wanted = Wanted::from(plan);
+            if let Some(remembered) = &self.wanted {
+                remembered.borrow_mut().insert(node.clone(), wanted.clone());
             }
-            match self.members.borrow().get(&node) {
-                Some(member) => found.push((node, member.network.clone(), ruleset)),
+            match self.members.borrow().get(&node).map(|member| member.network.clone()) {
+                Some(network) => match network.trees.grow(&network.devices(), &wanted.tree) {
+                    Ok(()) => found.push((node, network, wanted)),
+                    Err(error) => failures.push((node, error)),
+                },
                 None if self.wanted.is_none() => failures.push((node.clone(), unknown(&node))),
                 None => {}
             }
         }
-        let steps = found.iter().map(|(node, network, ruleset)| (node.clone(), &network.rules, ruleset.clone()));
+        let steps = found.iter().map(|(node, network, wanted)| (node.clone(), &network.rules, wanted.rules.clone()));
         let mut applied = rules::apply(steps.collect());
         applied.failures.extend(failures);
+        found.into_iter().for_each(|(_, network, _)| prune_in_time(&network));
         applied
+    }
+
+    /// What can impair links on this machine.
+    pub(super) fn means(&self) -> Result<Means> {
+        self.home.create(|| Ok(features::means())).map(|(_its_end, means)| means)
     }
 
     /// Whether somebody accepts a connection at the node's own address.
@@ -162,6 +186,22 @@ impl Networks {
             None => Endpoint::open(address),
         }
     }
+}
+
+/// Sees to it that classes which nothing is sorted into any more go when they have run empty.
+fn prune_in_time(network: &Rc<Network>) {
+    let Some(mut due) = network.trees.retire(&network.devices()) else { return };
+    let network = Rc::downgrade(network);
+    spawn_local(async move {
+        loop {
+            tokio::time::sleep_until(due.into()).await;
+            let Some(network) = network.upgrade() else { return };
+            match network.trees.prune(&network.devices()) {
+                Some(next) => due = next,
+                None => return,
+            }
+        }
+    });
 }
 
 /// Our own address on the way to one of the node's, and that one.

@@ -98,6 +98,7 @@ impl Agent {
             Request::Detach(request) => encode::<p::Detach>(self.detach(&request)),
             Request::KillTree(request) => encode::<p::KillTree>(self.kill_tree(request)),
             Request::ApplyPlans(request) => encode::<p::ApplyPlans>(Ok(self.networks.apply(request.plans))),
+            Request::FindMeans(_) => encode::<p::FindMeans>(self.networks.means().map_err(Failure::from)),
             Request::Probe(request) => encode::<p::Probe>(self.networks.probe(&request).await),
             Request::Reachable(request) => encode::<p::Reachable>(self.networks.reachable(&request).await),
             Request::Tcp(request) => encode::<p::Tcp>(self.tcp(&request).await),

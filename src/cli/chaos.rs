@@ -6,7 +6,7 @@ use super::setup::{self, Setup};
 use super::timeline::{JsonLines, Timeline};
 use crate::cluster::Cluster;
 use crate::doctor;
-use crate::engine::{Output, shaping};
+use crate::engine::Output;
 use crate::journal::RunFolder;
 use crate::run::{self, Attached};
 use crate::script::Script;
@@ -80,7 +80,7 @@ impl Event {
     fn works(self) -> Result<()> {
         match self {
             Self::Partition | Self::Stop => Ok(()),
-            Self::Flaky | Self::Slow | Self::Duplicate => shaping(&self.name().to_lowercase()),
+            Self::Flaky | Self::Slow | Self::Duplicate => doctor::can_shape(),
         }
     }
 }
@@ -133,7 +133,7 @@ impl Args {
     /// The events that were named, which must work here; else all that do.
     fn events(&self) -> Result<Vec<Event>> {
         if !self.events.is_empty() {
-            self.events.iter().try_for_each(|event| event.works()).map_err(doctor::with_what_shaping_lacks)?;
+            self.events.iter().try_for_each(|event| event.works())?;
             return Ok(self.events.clone());
         }
         let (works, lacks): (Vec<Event>, Vec<Event>) =

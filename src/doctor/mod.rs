@@ -3,7 +3,6 @@
 //! Tried in namespaces made for it, in a process of its own that takes them along when it ends: the host is only
 //! read ([`Machine`]). The judgement ([`Report`]) is pure.
 
-mod features;
 mod machine;
 mod mend;
 mod probe;
@@ -20,12 +19,24 @@ use crate::{Error, ErrorKind, Result};
 #[must_use]
 pub fn with_what_shaping_lacks(refusal: Error) -> Error {
     let lacking = match refusal.kind {
-        ErrorKind::Machine => examine().ok().and_then(|report| report.lacking(report::NETEM.name)),
+        ErrorKind::Machine => can_shape().err().and_then(|error| error.help),
         _ => None,
     };
     let Some(lacking) = lacking else { return refusal };
     let help = refusal.help.clone().map(|help| help + "; ").unwrap_or_default();
     refusal.help(help + lacking.as_str())
+}
+
+/// Whether links can be impaired here at all; else what this machine lacks, in the report's words.
+pub fn can_shape() -> Result<()> {
+    let report = examine()?;
+    let lacks = |features: &[&str]| features.iter().find_map(|name| report.lacking(name));
+    match (lacks(&[report::NETEM.name, report::HTB.name]), lacks(&[report::QUEUE.name])) {
+        (Some(netem), Some(queue)) => {
+            Err(Error::machine("links cannot be impaired here").help(format!("{netem}; or {queue}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Looks at this machine. Takes some milliseconds.

@@ -3,8 +3,8 @@
 //! It is this binary again (`blockade probe`), since entering a user namespace takes a process without threads. What
 //! it found goes to its standard output.
 
-use super::features;
 use crate::agent::{mounts, within};
+use crate::kernel::features;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
@@ -27,6 +27,8 @@ pub struct Facts {
     pub rejects: Trial,
     /// nftables: drops at netdev egress.
     pub egress: Trial,
+    /// nftables: losses by chance.
+    pub chance: Trial,
     /// The queueing discipline netem.
     pub netem: Trial,
     /// The queueing discipline HTB.
@@ -64,6 +66,7 @@ fn inside() -> Facts {
         drops: Some(features::drops()),
         rejects: Some(features::rejects()),
         egress: on_links(features::egress),
+        chance: Some(features::chance()),
         netem: on_links(features::netem),
         htb: on_links(features::htb),
         tbf: on_links(features::tbf),

@@ -84,6 +84,14 @@ const EGRESS: Feature = Feature {
     module: None,
     option: "CONFIG_NETFILTER_EGRESS, from Linux 5.16 on",
 };
+const CHANCE: Feature = Feature {
+    name: "nftables (numgen)",
+    essential: false,
+    used_for: "flaky, where sch_netem is missing",
+    lost: "cheap losses on kernels without sch_netem; the user-space shaper takes its place",
+    module: Some("nft_numgen"),
+    option: "CONFIG_NFT_NUMGEN",
+};
 pub(super) const NETEM: Feature = Feature {
     name: "sch_netem",
     essential: false,
@@ -92,7 +100,7 @@ pub(super) const NETEM: Feature = Feature {
     module: Some("sch_netem"),
     option: "CONFIG_NET_SCH_NETEM",
 };
-const HTB: Feature = Feature {
+pub(super) const HTB: Feature = Feature {
     name: "sch_htb",
     essential: false,
     used_for: "throttle, and delays that differ from link to link",
@@ -108,13 +116,13 @@ const TBF: Feature = Feature {
     module: Some("sch_tbf"),
     option: "CONFIG_NET_SCH_TBF",
 };
-const QUEUE: Feature = Feature {
+pub(super) const QUEUE: Feature = Feature {
     name: "nfnetlink_queue",
     essential: false,
-    used_for: "delay, loss and the like in user space, where sch_netem is missing",
-    lost: "slow, flaky and the like on kernels without sch_netem",
-    module: Some("nfnetlink_queue"),
-    option: "CONFIG_NETFILTER_NETLINK_QUEUE",
+    used_for: "the user-space shaper: what comes from the world, what netem does inexactly, and all of it without sch_netem",
+    lost: "slow and the like on links from the world, and everywhere on kernels without sch_netem",
+    module: Some("-a nfnetlink_queue xt_NFQUEUE nft_queue"),
+    option: "CONFIG_NETFILTER_NETLINK_QUEUE, and CONFIG_NETFILTER_XT_TARGET_NFQUEUE or CONFIG_NFT_QUEUE",
 };
 
 impl Report {
@@ -126,6 +134,7 @@ impl Report {
             (DROPS, &facts.drops),
             (REJECTS, &facts.rejects),
             (EGRESS, &facts.egress),
+            (CHANCE, &facts.chance),
             (NETEM, &facts.netem),
             (HTB, &facts.htb),
             (TBF, &facts.tbf),
@@ -298,6 +307,7 @@ mod tests {
     fn all() -> Facts {
         let yes = || Some(Ok(()));
         Facts {
+            chance: Some(Ok(())),
             namespaces: yes(),
             proc: yes(),
             links: yes(),

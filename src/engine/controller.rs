@@ -12,10 +12,9 @@ use super::command::RunState;
 use super::{Clock, Command, EventBody, FaultInfo, Job, Recorder, Reply, status};
 use crate::cluster::Cluster;
 use crate::fault::{Fault, FaultId, Matrix, Member, Party};
-use crate::plan::{Interfaces, Ruleset};
+use crate::plan::{Interfaces, Plan, Planner, Shaper};
 use crate::runtime::{LogPieces, Notice, Place, Runtime};
 use crate::{Error, ErrorKind, Result};
-pub use faults::shaping;
 use jobs::{Troubles, then};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,7 +47,12 @@ pub struct Controller {
     faults: BTreeMap<FaultId, Active>,
     next: u64,
     /// What each namespace holds, where that is known for sure.
-    applied: Vec<Option<Ruleset>>,
+    applied: Vec<Option<Plan>>,
+    planner: Planner,
+    /// Whether the planner knows by what means links can be impaired here.
+    knows_means: bool,
+    /// What is to do it alone.
+    only: Option<Shaper>,
     nodes: Vec<RunState>,
     /// Nodes whose program was told to end by a fault that is over, and has not ended yet.
     dying: BTreeSet<usize>,
@@ -92,7 +96,10 @@ impl Controller {
             interfaces,
             faults: BTreeMap::new(),
             next: 1,
-            applied: vec![Some(Ruleset::default()); size],
+            applied: vec![Some(Plan::default()); size],
+            planner: Planner::default(),
+            knows_means: false,
+            only: None,
             nodes: vec![RunState::Down; size],
             dying: BTreeSet::new(),
             lives: vec![0; size],
@@ -100,6 +107,14 @@ impl Controller {
             hurry: Hurry::default(),
             removed: false,
         }
+    }
+
+    /// The same, its links impaired by decisions from this seed, and if so asked, by one shaper alone.
+    #[must_use]
+    pub fn shaping(mut self, seed: u64, only: Option<Shaper>) -> Self {
+        self.planner.seed = seed;
+        self.only = only;
+        self
     }
 
     /// The way to give up a change that takes too long.

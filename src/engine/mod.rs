@@ -18,7 +18,7 @@ pub use clock::Clock;
 pub use command::{
     Command, Ended, Exec, ExecOutput, FaultInfo, NodeAction, NodeStatus, ProbeReply, Reply, RunState, Selection,
 };
-pub use controller::{Controller, Hurry, Owner, shaping};
+pub use controller::{Controller, Hurry, Owner};
 pub use event::{Event, EventBody};
 pub use port::{LocalPort, Port, seize};
 pub use recorder::{Output, Recorder};

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::cluster::{self, Nowhere, Variables};
 use crate::fault::{Fault, FaultId, LinkSet, Party};
-use crate::plan::{Interfaces, Ruleset};
+use crate::plan::{Interfaces, Plan};
 use crate::runtime::sim::Sim;
 use crate::runtime::{Applied, Notice, Place, Runtime};
 use crate::signal::Signal;
@@ -58,7 +58,11 @@ impl Runtime for Stubborn {
         self.sim.down()
     }
 
-    fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Job<Applied> {
+    fn means(&self) -> Job<crate::plan::Means> {
+        ready(Ok(crate::plan::Means::ALL))
+    }
+
+    fn apply(&self, rulesets: Vec<(usize, Plan)>) -> Job<Applied> {
         let refusing = *self.refusing.lock().unwrap();
         let (refused, taken): (Vec<_>, Vec<_>) = rulesets.into_iter().partition(|(node, _)| Some(*node) == refusing);
         let applied = self.sim.apply(taken);

@@ -75,6 +75,12 @@ impl Matrix {
         }
     }
 
+    /// What a row or column is called.
+    #[must_use]
+    pub fn name(&self, position: usize) -> &str {
+        self.names.get(position).map_or("world", String::as_str)
+    }
+
     /// What happens on the link from `source` to `target`; `None` where it is whole.
     #[must_use]
     pub fn cell(&self, source: usize, target: usize) -> Option<&Cell> {

@@ -5,7 +5,6 @@
 
 mod encode;
 mod expression;
-mod queue;
 #[cfg(test)]
 mod packets;
 mod queue;

@@ -254,7 +254,7 @@ mod tests {
     use crate::fault::Filter;
     use crate::kernel::nft::Nft;
     use crate::kernel::testing::{Cluster, Namespace, WORLD, v4, v6};
-    use crate::plan::{Treatment, Ruleset, diff};
+    use crate::plan::{Ruleset, Treatment, diff};
 
     /// Long enough for any machine that is only slow.
     const LONG: Duration = Duration::from_secs(20);

@@ -1,40 +1,203 @@
-//! The matrix and the nodes' addresses in, a ruleset for each node out.
+//! The matrix and the nodes' addresses in, a plan for each node out.
 
-use super::{Addresses, Interfaces, Treatment, Ruleset};
-use crate::fault::{Cut, Matrix};
+use super::means::{Ends, Means, Way};
+use super::tree::{Class, ClassIds, Key, Tree};
+use super::{Addresses, Billionths, Interfaces, Lane, Leaving, Ruleset, Shaped, ShapedLink, Treatment};
+use crate::Result;
+use crate::fault::{Cell, Cut, Filter, Impairment, Matrix};
+use crate::random::Stream;
+use serde::{Deserialize, Serialize};
 
-/// The ruleset of every node, `nodes` being their interfaces in the matrix's order of nodes: the receiver refuses, in prerouting; towards the world the sender does, at egress.
-pub fn rulesets(matrix: &Matrix, nodes: &[Interfaces]) -> Vec<Ruleset> {
-    let world = matrix.world();
-    let mut rulesets = vec![Ruleset::default(); nodes.len()];
-    for ((source, target), cell) in matrix.cells() {
+/// All that one node's namespace must hold. The default holds nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its nftables tables.
+    pub ruleset: Ruleset,
+    /// The classes of its devices.
+    #[serde(default, skip_serializing_if = "Tree::is_empty")]
+    pub tree: Tree,
+    /// What the user-space shaper does to its packets.
+    #[serde(default, skip_serializing_if = "Shaped::is_empty")]
+    pub shaped: Shaped,
+}
+
+impl Plan {
+    /// Whether it holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ruleset.is_empty() && self.tree.is_empty() && self.shaped.is_empty()
+    }
+}
+
+impl From<Ruleset> for Plan {
+    fn from(ruleset: Ruleset) -> Self {
+        Self { ruleset, ..Self::default() }
+    }
+}
+
+/// What plans depend on beside the matrix, and remember from one to the next.
+#[derive(Clone, Debug, Default)]
+pub struct Planner {
+    /// What can shape links here.
+    pub means: Means,
+    /// From which the shaper's and netem's decisions come.
+    pub seed: u64,
+    ids: Vec<ClassIds>,
+}
+
+impl Planner {
+    /// With these means and this seed.
+    #[must_use]
+    pub fn new(means: Means, seed: u64) -> Self {
+        Self { means, seed, ids: Vec::new() }
+    }
+
+    /// The plan of every node, `nodes` being their interfaces in the matrix's order of nodes: the receiver refuses, in
+    /// prerouting; towards the world the sender does, at egress. Where links are impaired, [`Means`] says.
+    ///
+    /// # Errors
+    /// What this machine lacks to impair one of the links. Nothing is remembered then.
+    pub fn plans(&mut self, matrix: &Matrix, nodes: &[Interfaces]) -> Result<Vec<Plan>> {
+        let mut draft = Draft { matrix, nodes, plans: vec![Plan::default(); nodes.len()], keys: Vec::new() };
+        for ((source, target), cell) in matrix.cells() {
+            draft.refuse(source, target, cell);
+            let ends = Ends { source: source != matrix.world(), target: target != matrix.world() };
+            draft.impair(source, target, self.means.way(cell, ends)?);
+        }
+        self.ids.resize_with(nodes.len(), ClassIds::default);
+        Ok(draft.finish(&mut self.ids, self.seed))
+    }
+}
+
+/// A link's packets of one kind, and what they meet in a class.
+struct Sorted {
+    source: usize,
+    target: usize,
+    filter: Filter,
+    impairment: Impairment,
+}
+
+struct Draft<'a> {
+    matrix: &'a Matrix,
+    nodes: &'a [Interfaces],
+    plans: Vec<Plan>,
+    keys: Vec<Sorted>,
+}
+
+impl Draft<'_> {
+    fn refuse(&mut self, source: usize, target: usize, cell: &Cell) {
         for (filter, effect) in cell {
-            let refusal = match effect.cut {
-                Cut::Open => continue,
-                Cut::Reject => Treatment::Reject,
-                Cut::Drop => Treatment::Drop,
-            };
-            if target == world {
-                rulesets[source].world.to_world.insert(*filter);
-            } else if source == world {
-                rulesets[target].world.from_world.insert((*filter, refusal));
-            } else {
-                rulesets[target]
-                    .treated
-                    .entry((*filter, refusal))
-                    .or_default()
-                    .extend(nodes[source].addresses.iter().copied());
+            match effect.cut {
+                Cut::Open => {}
+                Cut::Drop if target == self.matrix.world() => self.leaving(source, *filter, Leaving::Drop),
+                // There is nobody outside who could answer for us.
+                Cut::Reject if target == self.matrix.world() => self.leaving(source, *filter, Leaving::Drop),
+                Cut::Drop => self.arriving(source, target, *filter, Treatment::Drop),
+                Cut::Reject => self.arriving(source, target, *filter, Treatment::Reject),
             }
         }
     }
-    for (ruleset, node) in rulesets.iter_mut().zip(nodes).filter(|(ruleset, _)| !ruleset.world.is_empty()) {
-        ruleset.nodes = all(nodes);
-        ruleset.devices = node.devices.iter().cloned().collect();
+
+    fn impair(&mut self, source: usize, target: usize, way: Way) {
+        for (filter, loss) in &way.chances {
+            let share = Billionths::of(*loss);
+            if target == self.matrix.world() {
+                self.leaving(source, *filter, Leaving::Lose(share));
+            } else {
+                self.arriving(source, target, *filter, Treatment::Lose(share));
+            }
+        }
+        self.shape(source, target, &way);
+        let sorted = way.classes.into_iter().map(|(filter, impairment)| Sorted { source, target, filter, impairment });
+        self.keys.extend(sorted);
     }
-    rulesets
+
+    /// One rule hands a link's packets to the shaper, which knows the filters: two would hand some over twice.
+    fn shape(&mut self, source: usize, target: usize, way: &Way) {
+        let Some(first) = way.shaped.keys().next() else { return };
+        let filter = if way.shaped.len() == 1 { *first } else { Filter::ANY };
+        let world = self.matrix.world();
+        let is_from_world = source == world;
+        let link = ShapedLink {
+            name: format!("{} → {}", self.matrix.name(source), self.matrix.name(target)),
+            sources: (!is_from_world && target != world).then(|| addresses(&self.nodes[source..=source])),
+            effects: way.shaped.iter().map(|(filter, impairment)| (*filter, impairment.clone())).collect(),
+        };
+        if target == world {
+            self.plans[source].shaped.leaving = Some(link);
+            self.leaving(source, filter, Leaving::Queue);
+        } else {
+            let lane = if way.shaped.values().all(may_stay_whole) { Lane::Whole } else { Lane::Single };
+            self.plans[target].shaped.arriving.push(link);
+            self.arriving(source, target, filter, Treatment::Queue(lane));
+        }
+    }
+
+    fn leaving(&mut self, source: usize, filter: Filter, leaving: Leaving) {
+        self.plans[source].ruleset.world.to_world.insert((filter, leaving));
+    }
+
+    fn arriving(&mut self, source: usize, target: usize, filter: Filter, treatment: Treatment) {
+        let ruleset = &mut self.plans[target].ruleset;
+        if source == self.matrix.world() {
+            ruleset.world.from_world.insert((filter, treatment));
+        } else {
+            let addresses = self.nodes[source].addresses.iter().copied();
+            ruleset.treated.entry((filter, treatment)).or_default().extend(addresses);
+        }
+    }
+
+    /// Numbers the classes, which takes all of a node's at once.
+    fn finish(mut self, ids: &mut [ClassIds], seed: u64) -> Vec<Plan> {
+        let sorted = std::mem::take(&mut self.keys);
+        for (node, ids) in ids.iter_mut().enumerate() {
+            let own: Vec<&Sorted> = sorted.iter().filter(|sorted| sorted.source == node).collect();
+            let numbers = ids.of(own.iter().map(|sorted| sorted.key()).collect());
+            for (sorted, id) in own.into_iter().zip(numbers) {
+                self.class(sorted, id, seed);
+            }
+        }
+        for (plan, node) in self.plans.iter_mut().zip(self.nodes) {
+            if !plan.ruleset.world.is_empty() {
+                plan.ruleset.nodes = addresses(self.nodes);
+                plan.ruleset.devices = node.devices.iter().cloned().collect();
+            }
+        }
+        self.plans
+    }
+
+    fn class(&mut self, sorted: &Sorted, id: super::ClassId, seed: u64) {
+        let label = format!("{} class {id}", self.matrix.name(sorted.source));
+        let class = Class { impairment: sorted.impairment.clone(), seed: Stream::root(seed).split(&label).bits() };
+        self.plans[sorted.source].tree.classes.insert(id, class);
+        if sorted.target == self.matrix.world() {
+            self.leaving(sorted.source, sorted.filter, Leaving::Class(id));
+        } else {
+            let reached = self.nodes[sorted.target].addresses.iter().map(|address| (*address, id));
+            self.plans[sorted.source].ruleset.classed.entry(sorted.filter).or_default().extend(reached);
+        }
+    }
 }
 
-fn all(nodes: &[Interfaces]) -> Addresses {
+impl Sorted {
+    fn key(&self) -> Key {
+        let link = self.impairment.rate_bits.map(|_| self.target);
+        Key { impairment: self.impairment.clone(), link }
+    }
+}
+
+/// Whether large packets may stay whole: nothing is decided for each packet that a wire would carry.
+fn may_stay_whole(impairment: &Impairment) -> bool {
+    let only_holds = Impairment {
+        delay_us: impairment.delay_us,
+        jitter: impairment.jitter.clone(),
+        rate_bits: impairment.rate_bits,
+        ..Impairment::NONE
+    };
+    only_holds == *impairment
+}
+
+fn addresses(nodes: &[Interfaces]) -> Addresses {
     let mut all = Addresses::default();
     all.extend(nodes.iter().flat_map(|node| &node.addresses).copied());
     all
@@ -109,7 +272,8 @@ mod tests {
         fn the_rulesets_refuse_exactly_what_the_matrix_says(faults in vec(fault(), 0..4)) {
             let members = NODES.map(|name| Member { name: name.into(), ..Member::default() });
             let matrix = Matrix::fold(&members, &faults);
-            let rulesets = rulesets(&matrix, &nodes());
+            let plans = Planner::new(Means::ALL, 0).plans(&matrix, &nodes()).unwrap();
+            let rulesets: Vec<Ruleset> = plans.into_iter().map(|plan| plan.ruleset).collect();
             let mut parties: Vec<Vec<IpAddr>> = nodes().into_iter().map(|node| node.addresses).collect();
             parties.push(["10.0.0.1", "192.0.2.1", "fd00::1"].map(|text| text.parse().unwrap()).into());
             for (target, ruleset) in rulesets.iter().enumerate() {
@@ -135,7 +299,7 @@ mod tests {
         /// ICMP with a port does not exist, so a filter that asks for it needs no rule.
         fn selects_anything(&self) -> bool {
             let arriving = self.treated.keys().chain(&self.world.from_world).map(|(filter, _)| filter);
-            let mut all = arriving.chain(&self.world.to_world);
+            let mut all = arriving.chain(self.world.to_world.iter().map(|(filter, _)| filter));
             all.any(|filter| filter.proto != Some(Proto::Icmp) || filter.port.is_none())
         }
     }

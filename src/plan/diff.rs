@@ -83,9 +83,8 @@ pub fn diff(old: &Ruleset, new: &Ruleset) -> Vec<Transaction> {
 /// The addresses that are nodes' wherever anything asks: no refusal of strangers ever meets them.
 /// `None`: nothing asks.
 fn known(before: &Tables, after: &Tables) -> Option<BTreeSet<IpAddr>> {
-    let asked = [before, after].into_iter().filter_map(|tables| {
-        let sets = tables.get(&TableFamily::Inet)?.sets.values();
-        let known: Vec<_> = sets.filter(|set| set.role == Role::Known).collect();
+    let asked = [before, after].into_iter().flat_map(|tables| tables.values()).filter_map(|table| {
+        let known: Vec<_> = table.sets.values().filter(|set| set.role == Role::Known).collect();
         (!known.is_empty()).then(|| known.iter().flat_map(|set| set.elements.iter().copied()).collect::<BTreeSet<_>>())
     });
     asked.reduce(|some, more| some.intersection(&more).copied().collect())
@@ -220,7 +219,7 @@ impl Steps {
             !outside.strangers.is_empty() && inside.addresses.iter().any(stranger)
         };
         !self.grown.addresses.is_disjoint(&self.shrunk.addresses)
-            || !self.grown.strangers.is_disjoint(&self.shrunk.strangers)
+            || (!self.grown.strangers.is_empty() && !self.shrunk.strangers.is_empty())
             || meets(&self.grown, &self.shrunk)
             || meets(&self.shrunk, &self.grown)
     }
@@ -280,13 +279,13 @@ impl fmt::Display for Change {
 mod tests {
     use super::super::Treatment::{self, Drop, Reject};
     use super::super::WorldCut;
-    use super::super::interpret::{Packet, apply, moments, refuses, ruleset};
+    use super::super::interpret::{Packet, apply, met, moments, ruleset};
     use super::*;
     use crate::fault::Filter;
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
         #[test]
         fn the_difference_leads_from_the_old_to_the_new(old in ruleset(), new in ruleset()) {
@@ -299,16 +298,21 @@ mod tests {
         }
 
         #[test]
-        fn no_packet_crosses_a_standing_cut_even_when_the_rules_change_under_way(old in ruleset(), new in ruleset()) {
+        fn no_packet_crosses_a_standing_cut_or_passes_unimpaired_even_when_the_rules_change_under_way(old in ruleset(), new in ruleset()) {
             let mut before = old.tables();
             for transaction in diff(&old, &new) {
                 let mut after = before.clone();
                 apply(&mut after, &transaction);
                 for packet in Packet::all() {
-                    if refuses(&old.tables(), packet) && refuses(&new.tables(), packet) {
-                        for (moment, refused) in moments(&before, &after, packet).enumerate() {
-                            prop_assert!(refused, "{packet:?} crosses at {moment}: {transaction:?}");
-                        }
+                    let (at_first, at_last) = (met(&old.tables(), packet).ways(), met(&new.tables(), packet).ways());
+                    let stands: Vec<usize> = (0..at_first.len()).filter(|way| at_first[*way] && at_last[*way]).collect();
+                    if stands.is_empty() {
+                        continue;
+                    }
+                    for (moment, met) in moments(&before, &after, packet).enumerate() {
+                        let ways = met.ways();
+                        let crosses = stands.iter().find(|way| !ways[**way]);
+                        prop_assert!(crosses.is_none(), "{packet:?} crosses {crosses:?} at {moment}: {transaction:?}");
                     }
                 }
                 before = after;
@@ -372,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_device_that_comes_gets_chains_of_its_own_and_no_other_is_touched() {
-        let world = WorldCut { to_world: [Filter::ANY].into(), ..WorldCut::default() };
+        let world = WorldCut { to_world: [(Filter::ANY, crate::plan::Leaving::Drop)].into(), ..WorldCut::default() };
         let old = Ruleset { world, devices: ["eth0".to_owned()].into(), ..Ruleset::default() };
         let new = Ruleset { devices: ["eth0".to_owned(), "eth1".to_owned()].into(), ..old.clone() };
         insta::assert_snapshot!(script(&diff(&old, &new)), @r#"

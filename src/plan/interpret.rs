@@ -1,14 +1,14 @@
 //! A model of the kernel for tests: it runs packets through tables as values, even while these change.
 
 use super::diff::{Act, Transaction};
-use super::ruleset::{Treatment, Ruleset, WorldCut};
-use super::table::{Chain, End, Hook, Match, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
+use super::ruleset::{Billionths, ClassId, Lane, Leaving, Ruleset, Treatment, WorldCut};
+use super::table::{Chain, ClassMap, End, Hook, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
 use crate::fault::{Family, Filter, Proto};
 use proptest::collection::{btree_map, btree_set};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A packet at a node: one that arrives has its other party as source, one that leaves as destination.
@@ -61,52 +61,116 @@ impl Packet {
     }
 }
 
-/// What meets a packet in tables that do not change: the first verdict that is not `accept`.
-pub(crate) fn meets(tables: &Tables, packet: Packet) -> Verdict {
+/// What becomes of a packet on its way through a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Met {
+    /// The first verdict that ends it, else `accept`.
+    pub(crate) verdict: Verdict,
+    /// By which chances it may be lost.
+    pub(crate) chances: Vec<Billionths>,
+    /// To which queues it is handed.
+    pub(crate) queues: Vec<Queue>,
+    /// Through which class it leaves.
+    pub(crate) class: Option<ClassId>,
+}
+
+impl Met {
+    /// In which ways it is treated; one that is refused is in every way.
+    pub(crate) fn ways(&self) -> [bool; 4] {
+        let refused = self.verdict != Verdict::Accept;
+        [refused, !self.chances.is_empty(), !self.queues.is_empty(), self.class.is_some()].map(|is| is || refused)
+    }
+}
+
+/// What meets a packet in tables that do not change.
+pub(crate) fn met(tables: &Tables, packet: Packet) -> Met {
     run(&|_| tables, packet, false, &Cell::new(0))
+}
+
+/// The verdict of that.
+pub(crate) fn meets(tables: &Tables, packet: Packet) -> Verdict {
+    met(tables, packet).verdict
 }
 
 pub(crate) fn refuses(tables: &Tables, packet: Packet) -> bool {
     meets(tables, packet) != Verdict::Accept
 }
 
-/// Whether a packet is refused, for each moment on its way at which the tables may change from one to the other, and
-/// for either order of the chains that share a priority.
-pub(crate) fn moments(before: &Tables, after: &Tables, packet: Packet) -> impl Iterator<Item = bool> {
-    const STEPS: usize = 40;
+/// What meets a packet, for each moment on its way at which the tables may change from one to the other, and for either
+/// order of the chains that share a priority.
+pub(crate) fn moments(before: &Tables, after: &Tables, packet: Packet) -> impl Iterator<Item = Met> {
+    const STEPS: usize = 45;
     (0..=STEPS).flat_map(move |change| [(change, false), (change, true)]).map(move |(change, reverse)| {
         let at = |step| if step < change { before } else { after };
         let step = Cell::new(0);
-        let refused = run(&at, packet, reverse, &step) != Verdict::Accept;
+        let met = run(&at, packet, reverse, &step);
         assert!(step.get() <= STEPS, "the packet's way is longer than the test thinks");
-        refused
+        met
     })
 }
 
 /// `at` gives the tables at each step of the packet's way.
-fn run<'a>(at: &dyn Fn(usize) -> &'a Tables, packet: Packet, reverse: bool, step: &Cell<usize>) -> Verdict {
-    let hooked = at(step.replace(step.get() + 1)).get(&packet.hook);
+fn run<'a>(at: &dyn Fn(usize) -> &'a Tables, packet: Packet, reverse: bool, step: &Cell<usize>) -> Met {
+    let mut met = Met { verdict: Verdict::Accept, chances: Vec::new(), queues: Vec::new(), class: None };
+    // What leaves goes through the IP layer first, then by a device.
+    let stages: &[TableFamily] =
+        if packet.hook == TableFamily::Inet { &[TableFamily::Inet] } else { &[TableFamily::Inet, TableFamily::Netdev] };
+    for family in stages {
+        stage(*family, at, packet, reverse, step, &mut met);
+    }
+    met
+}
+
+fn stage<'a>(
+    family: TableFamily,
+    at: &dyn Fn(usize) -> &'a Tables,
+    packet: Packet,
+    reverse: bool,
+    step: &Cell<usize>,
+    met: &mut Met,
+) {
+    let hooked = at(step.replace(step.get() + 1)).get(&family);
     let mut chains: Vec<_> = hooked.into_iter().flat_map(|table| &table.chains).collect();
     if reverse {
         chains.reverse();
     }
-    let meets = |hook: &Hook| !matches!(hook, Hook::Departure(device) if device != packet.device);
-    chains.retain(|(_, chain)| meets(&chain.hook));
+    let enters = |hook: &Hook| match hook {
+        Hook::Departure(device) => device == packet.device,
+        Hook::Sorting(_) | Hook::LeavingShaped => packet.hook == TableFamily::Netdev,
+        _ => packet.hook == TableFamily::Inet,
+    };
+    chains.retain(|(_, chain)| enters(&chain.hook));
     chains.sort_by_key(|(_, chain)| &chain.hook);
     for (name, _) in chains {
         // The chain's rules are read when the packet enters it; the sets stay theirs.
-        let Some(table) = at(step.replace(step.get() + 1)).get(&packet.hook) else { continue };
+        let Some(table) = at(step.replace(step.get() + 1)).get(&family) else { continue };
         let Some(chain) = table.chains.get(name) else { continue };
         for rule in &chain.rules {
-            if holds(rule, packet, table, &|| at(step.replace(step.get() + 1)).get(&packet.hook)) {
-                match rule.verdict {
-                    Verdict::Accept => break,
-                    verdict => return verdict,
+            let now = || at(step.replace(step.get() + 1)).get(&family);
+            if !holds(rule, packet, table, &now) {
+                continue;
+            }
+            match &rule.verdict {
+                Verdict::Accept => break,
+                Verdict::Lose(share) => met.chances.push(*share),
+                // It goes on behind this chain, marked.
+                Verdict::Queue(_) if !met.queues.is_empty() => break,
+                Verdict::Queue(queue) => {
+                    met.queues.push(*queue);
+                    break;
+                }
+                Verdict::Class(class) => met.class = Some(*class),
+                Verdict::ClassIn(map) => {
+                    let map = now().and_then(|table| table.maps.get(map)).unwrap_or_else(|| &table.maps[map]);
+                    met.class = map.elements.get(&packet.party).copied().or(met.class);
+                }
+                verdict => {
+                    met.verdict = verdict.clone();
+                    return;
                 }
             }
         }
     }
-    Verdict::Accept
 }
 
 fn holds<'a>(rule: &Rule, packet: Packet, table: &'a Table, now: &dyn Fn() -> Option<&'a Table>) -> bool {
@@ -118,7 +182,8 @@ fn holds<'a>(rule: &Rule, packet: Packet, table: &'a Table, now: &dyn Fn() -> Op
     let the_party = |end: End| assert_eq!(end == End::Source, packet.hook == TableFamily::Inet, "the wrong end");
     rule.family.is_none_or(|family| family == packet.family())
         && rule.matches.iter().all(|one| match one {
-            Match::Loopback => packet.loopback,
+            Match::Loopback | Match::ToLoopback => packet.loopback,
+            Match::Shaped => false, // such a one is not run again here
             Match::NeighbourDiscovery => packet.discovery,
             Match::Multicast => packet.hook == TableFamily::Netdev && packet.party.is_multicast(),
             Match::Broadcast => false,
@@ -157,14 +222,23 @@ fn act(table: &mut Table, act: &Act) {
             assert!(table.sets.insert(name, Set { family, role, size, elements: BTreeSet::new() }).is_none());
         }
         Act::DeleteSet(name) => {
-            let used = |chain: &Chain| chain.rules.iter().any(|rule| rule.sets().any(|set| set == name));
+            let maps = |rule: &Rule| matches!(&rule.verdict, Verdict::ClassIn(map) if *map == name);
+            let used = |chain: &Chain| chain.rules.iter().any(|rule| rule.sets().any(|set| set == name) || maps(rule));
             assert!(!table.chains.values().any(used), "{name} is in use");
-            table.sets.remove(&name).unwrap();
+            assert!(table.sets.remove(&name).is_some() || table.maps.remove(&name).is_some());
+        }
+        Act::AddMap(name, family) => {
+            assert!(table.maps.insert(name, ClassMap { family, elements: BTreeMap::new() }).is_none());
+        }
+        Act::AddMapped(name, classes) => {
+            let map = table.maps.get_mut(&name).unwrap();
+            assert!(classes.into_iter().all(|(address, class)| map.elements.insert(address, class).is_none()));
         }
         Act::AddChain(name, hook) => assert!(table.chains.insert(name, Chain { hook, rules: vec![] }).is_none()),
         Act::DeleteChain(name) => _ = table.chains.remove(&name).unwrap(),
         Act::AddRule(chain, rule) => {
             assert!(rule.sets().all(|set| table.sets.contains_key(set)));
+            assert!(!matches!(&rule.verdict, Verdict::ClassIn(map) if !table.maps.contains_key(map)));
             table.chains.get_mut(&chain).unwrap().rules.push(rule);
         }
         Act::AddElements(set, elements) => {
@@ -173,6 +247,9 @@ fn act(table: &mut Table, act: &Act) {
             assert!(set.size.is_none_or(|size| set.elements.len() <= size as usize));
         }
         Act::DeleteElements(set, elements) => {
+            if let Some(map) = table.maps.get_mut(&set) {
+                return assert!(elements.iter().all(|element| map.elements.remove(element).is_some()));
+            }
             let set = table.sets.get_mut(&set).unwrap();
             assert!(elements.iter().all(|element| set.elements.remove(element)));
         }
@@ -190,7 +267,14 @@ pub(crate) fn filter() -> impl Strategy<Value = Filter> {
 }
 
 pub(crate) fn refusal() -> impl Strategy<Value = Treatment> {
-    select(vec![Treatment::Drop, Treatment::Reject])
+    let lossy = [1, 2].map(|share| Treatment::Lose(Billionths(share)));
+    let queues = [Treatment::Queue(Lane::Whole), Treatment::Queue(Lane::Single)];
+    select([&[Treatment::Drop, Treatment::Reject, Treatment::Drop, Treatment::Reject], &lossy[..], &queues].concat())
+}
+
+fn leaving() -> impl Strategy<Value = Leaving> {
+    let few = [Leaving::Drop, Leaving::Lose(Billionths(3)), Leaving::Class(1), Leaving::Class(2), Leaving::Queue];
+    select(few.to_vec())
 }
 
 /// Any ruleset over a few addresses and ports, even one that no matrix gives.
@@ -203,14 +287,16 @@ pub(crate) fn ruleset() -> impl Strategy<Value = Ruleset> {
         })
     };
     let treated = btree_map((filter(), refusal()), some(), 0..3);
-    let world = (btree_set((filter(), refusal()), 0..3), btree_set(filter(), 0..3))
+    let world = (btree_set((filter(), refusal()), 0..3), btree_set((filter(), leaving()), 0..3))
         .prop_map(|(from_world, to_world)| WorldCut { from_world, to_world });
     let world = prop_oneof![Just(WorldCut::default()), world];
     let devices = subsequence(DEVICES.to_vec(), 0..=2);
-    (treated, world, some(), devices).prop_map(|(treated, world, nodes, devices)| {
+    let classes = btree_map(select(addresses()), 1_u16..4, 1..4);
+    let classed = btree_map(filter(), classes, 0..3);
+    (treated, classed, world, some(), devices).prop_map(|(treated, classed, world, nodes, devices)| {
         if world.is_empty() {
-            return Ruleset { treated, ..Ruleset::default() };
+            return Ruleset { treated, classed, ..Ruleset::default() };
         }
-        Ruleset { treated, world, nodes, devices: devices.into_iter().map(String::from).collect() }
+        Ruleset { treated, classed, world, nodes, devices: devices.into_iter().map(String::from).collect() }
     })
 }

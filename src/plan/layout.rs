@@ -15,9 +15,7 @@
 //! with differently named chains: that is one refusal taking another's place, which `diff` does without a gap.
 
 use super::ruleset::{Addresses, Lane, Leaving, Ruleset, Treatment};
-use super::table::{
-    Chain, ClassMap, End, Hook, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict,
-};
+use super::table::{Chain, ClassMap, End, Hook, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
 use crate::fault::{Family, Filter, Proto};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -70,7 +68,8 @@ impl Ruleset {
             let mut rules = discovery(*filter);
             for family in filter.families() {
                 let map = set_name(CLASSED, family, *filter);
-                let class = |(_, matches)| Rule { family: Some(family), matches, verdict: Verdict::ClassIn(map.clone()) };
+                let class =
+                    |(_, matches)| Rule { family: Some(family), matches, verdict: Verdict::ClassIn(map.clone()) };
                 rules.extend(selecting(*filter, false).into_iter().map(class));
                 let elements = classes.iter().filter(|(address, _)| address.is_ipv4() == (family == Family::Ipv4));
                 let elements = elements.map(|(address, class)| (*address, *class)).collect();
@@ -314,8 +313,12 @@ fn accept(family: Option<Family>, one: Match) -> Rule {
 impl Filter {
     /// Of several filters that select a packet, the one that asks most sorts it last, and so for good.
     fn sorting(self) -> Hook {
-        let asks = [self.proto.is_some(), self.port.is_some(), self.family.is_some()];
-        Hook::Sorting(asks.into_iter().filter(|asks| *asks).count() as u8)
+        Hook::Sorting(self.asks())
+    }
+
+    /// How much it asks of a packet.
+    pub(crate) fn asks(self) -> u8 {
+        [self.proto.is_some(), self.port.is_some(), self.family.is_some()].into_iter().map(u8::from).sum()
     }
 
     /// The families whose packets it may select.

@@ -1,21 +1,23 @@
 //! From the link matrix to what each node's network namespace must hold.
 //!
-//! Pure. A [`Ruleset`] is the whole truth for one namespace; it is computed from the matrix in one go and never
-//! edited. `kernel` brings a namespace from one ruleset to the next.
+//! Pure. A [`Plan`] is the whole truth for one namespace; it is computed from the matrix in one go and never
+//! edited. `kernel` brings a namespace from one to the next.
 
 mod build;
 mod diff;
 #[cfg(test)]
 mod interpret;
 mod layout;
+pub mod means;
 mod packed;
 mod ruleset;
 mod shaped;
 pub mod table;
+pub mod tree;
 
-pub use build::rulesets;
+pub use build::{Plan, Planner};
 pub use diff::{Act, Change, Transaction, diff};
-pub use ruleset::{
-    Addresses, Billionths, ClassId, Interfaces, Lane, Leaving, Ruleset, Treatment, WorldCut,
-};
+pub use means::{Means, Mechanism, Shaper};
+pub use ruleset::{Addresses, Billionths, ClassId, Interfaces, Lane, Leaving, Ruleset, Treatment, WorldCut};
 pub use shaped::{Shaped, ShapedLink};
+pub use tree::{Class, Tree};

@@ -80,6 +80,12 @@ impl Billionths {
     pub fn of(p: f64) -> Self {
         Self((p.clamp(0.0, 1.0) * f64::from(Self::ONE)).round() as u32)
     }
+
+    /// From 0 to 1.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / f64::from(Self::ONE)
+    }
 }
 
 /// How packets go to the user-space shaper.

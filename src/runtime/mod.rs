@@ -16,7 +16,7 @@ pub use here::Here;
 
 use crate::cluster::{Cluster, Node, RuntimeKind};
 use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};
-use crate::plan::{Interfaces, Ruleset};
+use crate::plan::{Interfaces, Means, Plan};
 use crate::signal::Signal;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -139,8 +139,11 @@ pub trait Runtime: Send + Sync {
     /// Stops the nodes and removes everything. Goes on after failures; the error lists them all.
     fn down(&self) -> Job<()>;
 
-    /// Brings namespaces to these rulesets.
-    fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Job<Applied>;
+    /// Brings namespaces to these plans.
+    fn apply(&self, plans: Vec<(usize, Plan)>) -> Job<Applied>;
+
+    /// What can impair links here.
+    fn means(&self) -> Job<Means>;
 
     /// Starts a node's program. When the job is done, [`Runtime::life`] counts the life that began.
     fn start(&self, node: usize) -> Job<()>;

@@ -6,8 +6,8 @@
 use super::{Applied, LogPieces, Place, Runtime};
 use crate::cluster::Cluster;
 use crate::engine::{Clock, Exec, ExecOutput, Job, ProbeReply, RunState, ready};
-use crate::fault::{Family, Filter, Proto};
-use crate::plan::{Interfaces, Ruleset};
+use crate::fault::{Family, Filter, Impairment, Proto};
+use crate::plan::{Addresses, Interfaces, Leaving, Means, Plan, Treatment};
 use crate::signal::Signal;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,14 +29,14 @@ pub struct Sim {
 #[derive(Clone)]
 struct Node {
     state: RunState,
-    ruleset: Ruleset,
+    plan: Plan,
 }
 
 impl Sim {
     /// The nodes of this cluster, down.
     #[must_use]
     pub fn new(cluster: &Cluster, clock: Arc<Clock>) -> Self {
-        let node = Node { state: RunState::Down, ruleset: Ruleset::default() };
+        let node = Node { state: RunState::Down, plan: Plan::default() };
         Self { clock, interfaces: super::interfaces(cluster), nodes: Mutex::new(vec![node; cluster.nodes.len()]) }
     }
 
@@ -54,24 +54,116 @@ impl Sim {
         ready(Ok(answer))
     }
 
-    /// Whether one packet from `source` arrives at `target`: the kernel of a frozen node still receives, that of a
-    /// node that is down does too, for its namespace stays.
-    fn arrives(&self, source: Place, target: Place) -> bool {
+    /// Whether one packet from `source` to `target` meets a rule that refuses it: the kernel of a frozen node still
+    /// receives, that of a node that is down does too, for its namespace stays.
+    fn refused(&self, source: Place, target: Place) -> bool {
         let nodes = self.nodes();
-        let ruleset = |node: usize| &nodes[node].ruleset;
-        match (source, target) {
-            (Place::Node(source), Place::Node(target)) => self.address(source).is_none_or(|address| {
-                let mut refused = ruleset(target).treated.iter();
-                !refused.any(|((filter, _), sources)| covers(*filter, address) && sources.contains(address))
-            }),
-            (Place::World, Place::Node(target)) => self.address(target).is_none_or(|address| {
-                !ruleset(target).world.from_world.iter().any(|(filter, _)| covers(*filter, address))
-            }),
-            (Place::Node(source), Place::World) => self
-                .address(source)
-                .is_none_or(|address| !ruleset(source).world.to_world.iter().any(|filter| covers(*filter, address))),
-            (Place::World, Place::World) => true,
+        let refuses = |treatment: &Treatment| matches!(treatment, Treatment::Drop | Treatment::Reject);
+        self.arriving(&nodes, source, target).iter().any(|(_, treatment)| refuses(treatment))
+            || self.leaving(&nodes, source, target).iter().any(|(_, leaving)| *leaving == Leaving::Drop)
+    }
+
+    /// How much later than without any fault one packet from `source` arrives at `target`, microseconds; `None`: never.
+    fn crosses(&self, source: Place, target: Place) -> Option<u64> {
+        if self.refused(source, target) {
+            return None;
         }
+        Some(self.impairment(source, target).delay_us)
+    }
+
+    /// How long a probe waits for its answer: beyond what was asked for.
+    fn patience_us(&self, source: Place, target: Place) -> u64 {
+        let ways = [self.impairment(source, target), self.impairment(target, source)];
+        ways.iter().map(Impairment::longest_us).fold(PROBE_WAIT_US, u64::saturating_add)
+    }
+
+    /// What happens to a packet of a probe on its way from `source` to `target`, by whatever means.
+    fn impairment(&self, source: Place, target: Place) -> Impairment {
+        let nodes = self.nodes();
+        let mut met = Vec::new();
+        for (_, treatment) in self.arriving(&nodes, source, target) {
+            if let Treatment::Lose(share) = treatment {
+                met.push(Impairment { loss: share.share(), ..Impairment::NONE });
+            }
+        }
+        for (_, leaving) in self.leaving(&nodes, source, target) {
+            if let Leaving::Lose(share) = leaving {
+                met.push(Impairment { loss: share.share(), ..Impairment::NONE });
+            }
+        }
+        met.extend(self.class(&nodes, source, target));
+        met.extend(self.shaped(&nodes, source, target));
+        met.iter().fold(Impairment::NONE, |sum, impairment| sum.and(impairment))
+    }
+
+    /// What the receiver's rules say of a packet.
+    fn arriving(&self, nodes: &[Node], source: Place, target: Place) -> Vec<(Filter, Treatment)> {
+        let Place::Node(target) = target else { return Vec::new() };
+        let ruleset = &nodes[target].plan.ruleset;
+        match source {
+            Place::World => {
+                let Some(address) = self.address(target) else { return Vec::new() };
+                ruleset.world.from_world.iter().filter(|(filter, _)| covers(*filter, address)).copied().collect()
+            }
+            Place::Node(source) => {
+                let Some(address) = self.address(source) else { return Vec::new() };
+                let met = ruleset
+                    .treated
+                    .iter()
+                    .filter(|((filter, _), sources)| covers(*filter, address) && sources.contains(address));
+                met.map(|(met, _)| *met).collect()
+            }
+        }
+    }
+
+    /// What the sender's rules say of a packet that goes to the world.
+    fn leaving(&self, nodes: &[Node], source: Place, target: Place) -> Vec<(Filter, Leaving)> {
+        let (Place::Node(source), Place::World) = (source, target) else { return Vec::new() };
+        let Some(address) = self.address(source) else { return Vec::new() };
+        let to_world = &nodes[source].plan.ruleset.world.to_world;
+        to_world.iter().filter(|(filter, _)| covers(*filter, address)).copied().collect()
+    }
+
+    /// What a packet meets in the class that it leaves through: that of the filter that asks most.
+    fn class(&self, nodes: &[Node], source: Place, target: Place) -> Option<Impairment> {
+        let Place::Node(sender) = source else { return None };
+        let plan = &nodes[sender].plan;
+        let id = match target {
+            Place::Node(target) => {
+                let address = self.address(target)?;
+                let sorting = plan.ruleset.classed.iter().filter(|(filter, _)| covers(**filter, address));
+                let found = sorting.filter_map(|(filter, classes)| Some((filter.asks(), *classes.get(&address)?)));
+                found.max_by_key(|(asks, _)| *asks)?.1
+            }
+            Place::World => {
+                let found =
+                    self.leaving(nodes, source, target).into_iter().filter_map(|(filter, leaving)| match leaving {
+                        Leaving::Class(id) => Some((filter.asks(), id)),
+                        _ => None,
+                    });
+                found.max_by_key(|(asks, _)| *asks)?.1
+            }
+        };
+        Some(plan.tree.classes.get(&id)?.impairment.clone())
+    }
+
+    /// What the user-space shaper does to a packet.
+    fn shaped(&self, nodes: &[Node], source: Place, target: Place) -> Option<Impairment> {
+        let (link, address) = match (source, target) {
+            (Place::Node(source), Place::World) => (nodes[source].plan.shaped.leaving.as_ref()?, self.address(source)?),
+            (Place::Node(source), Place::Node(target)) => {
+                let address = self.address(source)?;
+                let mut links = nodes[target].plan.shaped.arriving.iter();
+                let is_from = |sources: &Addresses| sources.contains(address);
+                (links.find(|link| link.sources.as_ref().is_some_and(is_from))?, address)
+            }
+            (Place::World, Place::Node(target)) => {
+                let mut links = nodes[target].plan.shaped.arriving.iter();
+                (links.find(|link| link.sources.is_none())?, self.address(target)?)
+            }
+            (Place::World, Place::World) => return None,
+        };
+        Some(link.effect(|filter| covers(filter, address)))
     }
 
     /// The address that a node's packets carry here.
@@ -107,12 +199,16 @@ impl Runtime for Sim {
         ready(Ok(()))
     }
 
-    fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Job<Applied> {
+    fn apply(&self, plans: Vec<(usize, Plan)>) -> Job<Applied> {
         let mut nodes = self.nodes();
-        for (node, ruleset) in rulesets {
-            nodes[node].ruleset = ruleset;
+        for (node, plan) in plans {
+            nodes[node].plan = plan;
         }
         ready(Ok(Applied::default()))
+    }
+
+    fn means(&self) -> Job<Means> {
+        ready(Ok(Means::ALL))
     }
 
     fn start(&self, node: usize) -> Job<()> {
@@ -154,13 +250,14 @@ impl Runtime for Sim {
     }
 
     fn probe(&self, source: Place, target: Place) -> Job<ProbeReply> {
-        let whole = self.arrives(source, target) && self.arrives(target, source);
-        self.clock.spend(if whole { RTT_US } else { PROBE_WAIT_US });
-        ready(Ok(ProbeReply { rtt_us: whole.then_some(RTT_US) }))
+        let there = self.crosses(source, target);
+        let rtt_us = there.and_then(|there| Some(RTT_US + there + self.crosses(target, source)?));
+        self.clock.spend(rtt_us.unwrap_or_else(|| self.patience_us(source, target)));
+        ready(Ok(ProbeReply { rtt_us }))
     }
 
     fn reachable(&self, source: Place, target: Place) -> Job<bool> {
-        let arrives = self.arrives(source, target);
+        let arrives = self.crosses(source, target).is_some();
         self.look(arrives)
     }
 

@@ -6,7 +6,7 @@ use blockade::agent::{Agent, Notifications};
 use blockade::fault::Filter;
 use blockade::kernel::link::{Change, Device, End, LOOPBACK, Links};
 use blockade::kernel::nft::Nft;
-use blockade::plan::{Refusal, Ruleset, WorldCut};
+use blockade::plan::{Leaving, Plan, Ruleset, Treatment, WorldCut};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 use std::fs::File;
 use std::net::{IpAddr, UdpSocket};
@@ -198,14 +198,17 @@ impl Drop for Container {
 pub(crate) fn refusing(sources: &[u8]) -> Ruleset {
     let mut ruleset = Ruleset::default();
     for source in sources {
-        ruleset.refused.entry((Filter::ANY, Refusal::Drop)).or_default().extend([v4(*source), v6(*source)]);
+        ruleset.treated.entry((Filter::ANY, Treatment::Drop)).or_default().extend([v4(*source), v6(*source)]);
     }
     ruleset
 }
 
 /// What a node with these devices has to hold to be cut off from all that are not `nodes`.
 pub(crate) fn no_world(nodes: &[u8], devices: &[&str]) -> Ruleset {
-    let world = WorldCut { from_world: [(Filter::ANY, Refusal::Drop)].into(), to_world: [Filter::ANY].into() };
+    let world = WorldCut {
+        from_world: [(Filter::ANY, Treatment::Drop)].into(),
+        to_world: [(Filter::ANY, Leaving::Drop)].into(),
+    };
     let devices = devices.iter().map(|device| (*device).to_owned()).collect();
     let mut ruleset = Ruleset { world, devices, ..Ruleset::default() };
     ruleset.nodes.extend(nodes.iter().flat_map(|node| [v4(*node), v6(*node)]));
@@ -213,7 +216,8 @@ pub(crate) fn no_world(nodes: &[u8], devices: &[&str]) -> Ruleset {
 }
 
 pub(crate) async fn apply(agent: &Agent, plans: &[(&Container, &Ruleset)]) -> Applied {
-    let plans = plans.iter().map(|(container, ruleset)| (container.name(), Ruleset::clone(ruleset))).collect();
+    let plans =
+        plans.iter().map(|(container, ruleset)| (container.name(), Plan::from(Ruleset::clone(ruleset)))).collect();
     agent.call(ApplyPlans { plans }).await.unwrap()
 }
 

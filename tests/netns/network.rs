@@ -4,7 +4,7 @@ use crate::skip::skip;
 use crate::support::*;
 use blockade::agent::protocol::*;
 use blockade::fault::Filter;
-use blockade::plan::{Treatment, Ruleset};
+use blockade::plan::{Ruleset, Treatment};
 
 fn node(name: &str) -> Party {
     Party::Node(name.into())
@@ -28,7 +28,7 @@ impl Cluster {
             let refused = ruleset.treated.entry((Filter::default(), Treatment::Drop)).or_default();
             refused.extend(self.addresses[*source].iter().copied());
         }
-        self.agent.call(ApplyPlans { plans: vec![(target.into(), ruleset)] }).await.unwrap()
+        self.agent.call(ApplyPlans { plans: vec![(target.into(), ruleset.into())] }).await.unwrap()
     }
 }
 
@@ -98,7 +98,11 @@ async fn a_node_that_is_not_there_does_not_keep_the_others_from_their_rules() {
     let mut cut = Ruleset::default();
     cut.treated.entry((Filter::default(), Treatment::Drop)).or_default().extend(cluster.addresses[0].iter().copied());
     let plans = vec![("n9".into(), cut.clone()), ("n2".into(), cut)];
-    let applied = cluster.agent.call(ApplyPlans { plans }).await.unwrap();
+    let applied = cluster
+        .agent
+        .call(ApplyPlans { plans: plans.into_iter().map(|(node, ruleset)| (node, ruleset.into())).collect() })
+        .await
+        .unwrap();
     let failures: Vec<_> = applied.failures.iter().map(|(node, error)| format!("{node}: {error}")).collect();
     assert_eq!(failures, ["n9: there is no node n9"]);
     cluster.link("n1", "n2", false).await;

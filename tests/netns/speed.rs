@@ -3,7 +3,7 @@
 use crate::support::*;
 use blockade::agent::protocol::*;
 use blockade::fault::Filter;
-use blockade::plan::{Treatment, Ruleset};
+use blockade::plan::{Ruleset, Treatment};
 use std::time::Instant;
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn rounds(nodes: u8) {
             }
             ruleset
         };
-        (0..usize::from(nodes)).map(|node| (format!("n{}", node + 1), refused(node))).collect()
+        (0..usize::from(nodes)).map(|node| (format!("n{}", node + 1), refused(node).into())).collect()
     };
     let (cutting, applied) = timed(cluster.agent.call(ApplyPlans { plans: plans(true) })).await;
     let (healing, healed) = timed(cluster.agent.call(ApplyPlans { plans: plans(false) })).await;

@@ -7,6 +7,7 @@ use crate::agent::namespace::NetNs;
 use crate::agent::network::{Network, Seen};
 use crate::agent::protocol::{CreateFabric, NodeNet};
 use crate::agent::rules::Rules;
+use crate::agent::trees::Trees;
 use crate::error::{Error, Result};
 use crate::kernel::address::{AddressEvents, Interface};
 use crate::kernel::link::{Change, Device, End, LOOPBACK, Links, Mac, link_local};
@@ -32,6 +33,7 @@ pub(super) struct Wired {
     /// Reports what comes after the addresses that we gave ourselves.
     events: AddressEvents,
     rules: Rules,
+    trees: Trees,
     /// What `eth0` has got, IPv4 first: the first address is the one that the node is known by.
     nets: Vec<IpNet>,
 }
@@ -63,10 +65,11 @@ fn create(home: &NetNs, node: &NodeNet) -> Result<Wired> {
         let links = Links::open()?;
         forward_nothing();
         open_ports_and_ping();
-        Ok((links, AddressEvents::open()?, Rules::of_new()?))
+        Ok((links, AddressEvents::open()?, Rules::of_new()?, Trees::of_new()?))
     });
-    let (network, (links, events, rules)) = created.map_err(|error| error.context(format!("node {}", node.name)))?;
-    Ok(Wired { network, links, events, rules, nets: Vec::new() })
+    let (network, (links, events, rules, trees)) =
+        created.map_err(|error| error.context(format!("node {}", node.name)))?;
+    Ok(Wired { network, links, events, rules, trees, nets: Vec::new() })
 }
 
 /// The bridge, its addresses, and a veth to each node: one batch.
@@ -89,7 +92,7 @@ impl Wired {
     pub(super) fn into_network(self) -> (Network, AddressEvents) {
         let eth0 = Interface { index: NODE_DEVICE.index, name: NODE_DEVICE.name.to_owned() };
         let seen = Seen { nets: self.nets, devices: vec![eth0] };
-        (Network::new(self.network, self.links, self.rules, seen), self.events)
+        (Network::new(self.network, self.links, self.rules, self.trees, seen), self.events)
     }
 
     /// Gives `eth0`, which is there by now, its addresses.

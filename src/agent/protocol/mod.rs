@@ -47,6 +47,7 @@ requests! {
     Resume => (),
     Exec => Executed,
     ApplyPlans => Applied,
+    FindMeans => crate::plan::Means,
     Probe => Probed,
     Reachable => bool,
     Tcp => bool,

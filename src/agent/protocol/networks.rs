@@ -1,17 +1,17 @@
 //! What every agent is asked about the networks of nodes, and a host's agent about whose they are.
 
 use crate::error::Error;
-use crate::plan::Ruleset;
+use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// Brings the namespaces of these nodes to these rulesets, in this order. Nodes not named stay as they are.
+/// Brings the namespaces of these nodes to these plans, in this order. Nodes not named stay as they are.
 ///
 /// A host agent remembers them: a node that is not attached gets its ruleset when it is ([`Attach`]).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ApplyPlans {
     /// Node and all that its namespace must hold.
-    pub plans: Vec<(String, Ruleset)>,
+    pub plans: Vec<(String, Plan)>,
 }
 
 /// What became of [`ApplyPlans`].
@@ -24,6 +24,10 @@ pub struct Applied {
     /// The whole request.
     pub took_us: u64,
 }
+
+/// By what means links can be impaired on this machine: tried, in a namespace that is made for it.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct FindMeans {}
 
 /// A place packets come from or go to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

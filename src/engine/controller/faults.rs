@@ -4,19 +4,13 @@ use super::jobs::{Troubles, merge};
 use super::{Active, Controller, Owner};
 use crate::engine::{EventBody, FaultInfo, Selection};
 use crate::fault::{Fault, FaultId, Matrix, Member};
-use crate::plan::{self, Ruleset};
+use crate::plan::{Means, Plan};
 use crate::{Error, Result};
 use std::collections::BTreeSet;
 
-/// Whether links can be delayed, made lossy and so on, by the script's word for it.
-pub fn shaping(verb: &str) -> Result<()> {
-    Err(Error::machine(format!("{verb}() cannot shape links yet in this version of blockade"))
-        .help("cuts, pauses, stops and kills work; shaping comes with a later version"))
-}
-
 impl Controller {
     pub(super) async fn inject(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
-        self.admit(&fault)?;
+        self.admit(&fault).await?;
         let before = self.clock.now_us();
         let id = self.announce(&fault)?;
         self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
@@ -25,7 +19,7 @@ impl Controller {
 
     /// Puts a partition in the place of this owner's others: one step for the network. Where it fails, they stand.
     pub(super) async fn replace(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
-        self.admit(&fault)?;
+        self.admit(&fault).await?;
         let before = self.clock.now_us();
         let replaced = |active: &Active| active.owner == owner && matches!(active.fault, Fault::Partition { .. });
         let ids: Vec<FaultId> = self.faults.iter().filter(|(_, a)| replaced(a)).map(|(id, _)| *id).collect();
@@ -44,13 +38,15 @@ impl Controller {
         Ok(info)
     }
 
-    /// Refuses what this cluster or this version cannot do, before anything changes.
-    fn admit(&self, fault: &Fault) -> Result<()> {
+    /// Refuses what this cluster or this machine cannot do, before anything changes.
+    async fn admit(&mut self, fault: &Fault) -> Result<()> {
         for name in fault.names() {
             self.at(name)?;
         }
-        if let Fault::Degrade { verb, .. } = fault {
-            shaping(verb)?;
+        if let Fault::Degrade { .. } = fault {
+            self.learn_means().await?;
+            let faults = self.faults.values().map(|active| &active.fault).chain([fault]);
+            self.planner.clone().plans(&Matrix::fold(&self.members, faults), &self.interfaces)?;
         }
         let holy = self.members.iter().find(|member| member.holy && fault.names().contains(&member.name.as_str()));
         match (holy, fault) {
@@ -62,6 +58,15 @@ impl Controller {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Finds out by what means links can be impaired here, once.
+    async fn learn_means(&mut self) -> Result<()> {
+        if !self.knows_means {
+            self.planner.means = Means { only: self.only, ..self.runtime.means().await? };
+            self.knows_means = true;
+        }
+        Ok(())
     }
 
     /// Whether nothing would come of the fault, because of who is holy.
@@ -170,12 +175,13 @@ impl Controller {
     /// Brings every namespace to what the active faults demand; what is right already is not touched. Returns the
     /// spread over nodes, microseconds.
     pub(super) async fn reconcile(&mut self) -> Result<u64> {
-        let wanted = plan::rulesets(&self.matrix(), &self.interfaces);
-        let changed: Vec<(usize, Ruleset)> = wanted
+        let matrix = self.matrix();
+        let wanted = self.planner.plans(&matrix, &self.interfaces)?;
+        let changed: Vec<(usize, Plan)> = wanted
             .iter()
             .enumerate()
-            .filter(|(node, ruleset)| self.applied[*node].as_ref() != Some(ruleset))
-            .map(|(node, ruleset)| (node, ruleset.clone()))
+            .filter(|(node, plan)| self.applied[*node].as_ref() != Some(plan))
+            .map(|(node, plan)| (node, plan.clone()))
             .collect();
         if changed.is_empty() {
             return Ok(0);

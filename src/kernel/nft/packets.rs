@@ -4,7 +4,7 @@ use super::tests::{Programmed, filter, refusing, world_cut};
 use super::*;
 use crate::fault::{Filter, Proto};
 use crate::kernel::testing::{Cluster, WORLD, local, other, udp, v4, v6};
-use crate::plan::{Treatment, Ruleset, diff};
+use crate::plan::{Ruleset, Treatment, diff};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,8 @@
 //! What the kernel holds of ours, read back: did a fault that was asked for really happen, and is it still there?
 
 use super::encode::{
-    CHAIN_NAME, CHAIN_TABLE, DATA_VALUE, ELEMENT_DATA, ELEMENT_KEY, ELEMENTS, ELEMENTS_SET, ELEMENTS_TABLE, TABLE_NAME, header, kind,
+    CHAIN_NAME, CHAIN_TABLE, DATA_VALUE, ELEMENT_DATA, ELEMENT_KEY, ELEMENTS, ELEMENTS_SET, ELEMENTS_TABLE, TABLE_NAME,
+    header, kind,
 };
 use super::expression::{ITEM, handle};
 use super::{Nft, family_number};
@@ -69,7 +70,9 @@ impl Nft {
 
     fn holds_set(&mut self, family: TableFamily, name: &str, set: &Set) -> Result<bool> {
         let mut found = BTreeSet::new();
-        self.elements(family, name, |attributes| found.extend(decode_elements(attributes).map(|(address, _)| address)))?;
+        self.elements(family, name, |attributes| {
+            found.extend(decode_elements(attributes).map(|(address, _)| address))
+        })?;
         Ok(found == set.elements)
     }
 

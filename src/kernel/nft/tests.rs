@@ -3,7 +3,7 @@
 use super::*;
 use crate::fault::{Family, Filter, Proto};
 use crate::kernel::testing::{Cluster, Namespace, local, v4, v6};
-use crate::plan::{Treatment, Ruleset, WorldCut, diff};
+use crate::plan::{Leaving, Ruleset, Treatment, WorldCut, diff};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::process::Command;
@@ -19,7 +19,10 @@ pub(super) fn refusing(filter: Filter, refusal: Treatment, addresses: &[IpAddr])
 }
 
 pub(super) fn world_cut(nodes: &[IpAddr]) -> Ruleset {
-    let world = WorldCut { from_world: [(Filter::ANY, Treatment::Drop)].into(), to_world: [Filter::ANY].into() };
+    let world = WorldCut {
+        from_world: [(Filter::ANY, Treatment::Drop)].into(),
+        to_world: [(Filter::ANY, Leaving::Drop)].into(),
+    };
     let mut ruleset = Ruleset { world, devices: ["eth0".to_owned()].into(), ..Ruleset::default() };
     ruleset.nodes.extend(nodes.iter().copied());
     ruleset
@@ -73,7 +76,7 @@ fn samples() -> Vec<Ruleset> {
     ] {
         mixed.treated.entry((filter, refusal)).or_default().extend([v4(1), v6(1)]);
         mixed.world.from_world.insert((filter, refusal));
-        mixed.world.to_world.insert(filter);
+        mixed.world.to_world.insert((filter, Leaving::Drop));
     }
     vec![
         refusing(Filter::ANY, Treatment::Drop, &[v4(1), v6(1), local(1)]),

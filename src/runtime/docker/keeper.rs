@@ -7,7 +7,7 @@
 use super::lock;
 use crate::agent::protocol::{ApplyPlans, Ask, Attach, Detach, Failure, Notification};
 use crate::agent::{Agent, Notifications};
-use crate::plan::{Interfaces, Ruleset};
+use crate::plan::{Interfaces, Plan};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -47,7 +47,7 @@ pub(super) struct Keeper(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     present: watch::Sender<Present>,
-    wanted: Mutex<BTreeMap<String, Ruleset>>,
+    wanted: Mutex<BTreeMap<String, Plan>>,
     attached: Mutex<BTreeMap<String, Attach>>,
     /// How often rulesets were applied so far.
     applied: watch::Sender<u64>,
@@ -176,7 +176,7 @@ impl Keeper {
     }
 
     /// Brings namespaces to these rulesets; those of nodes that have none at present, when they get one.
-    pub(super) async fn apply(&self, plans: Vec<(String, Ruleset)>) -> Result<crate::agent::protocol::Applied> {
+    pub(super) async fn apply(&self, plans: Vec<(String, Plan)>) -> Result<crate::agent::protocol::Applied> {
         lock(&self.0.wanted).extend(plans.iter().cloned());
         let applied = self.call(ApplyPlans { plans }).await?;
         self.0.applied.send_modify(|count| *count += 1);

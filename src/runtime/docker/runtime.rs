@@ -11,10 +11,10 @@ use super::life::{Change, State};
 use super::member::{Member, Which};
 use super::spec::{Host, Image, Spec};
 use super::{connection, create, inspect, lock, own_image, remove, watch};
-use crate::agent::protocol::{Attach, Http, Party, Probe, Reachable, Tcp};
+use crate::agent::protocol::{Attach, FindMeans, Http, Party, Probe, Reachable, Tcp};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
-use crate::plan::{Interfaces, Ruleset};
+use crate::plan::{Interfaces, Means, Plan};
 use crate::runtime::{self, Applied, LogPieces, Notice, Notices, Options, Place, Runtime, ready};
 use crate::signal::Signal;
 use crate::{Error, Result};
@@ -201,9 +201,9 @@ impl Inner {
         Ok(member.settled(found).filter(|interfaces| member.set_interfaces(interfaces)))
     }
 
-    async fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Result<Applied> {
+    async fn apply(&self, plans: Vec<(usize, Plan)>) -> Result<Applied> {
         let name = |node| self.member(node).name().to_owned();
-        let plans = rulesets.into_iter().map(|(node, ruleset)| (name(node), ruleset)).collect();
+        let plans = plans.into_iter().map(|(node, ruleset)| (name(node), ruleset)).collect();
         let applied = self.keeper.apply(plans).await?;
         if applied.failures.is_empty() {
             return Ok(Applied { spread_us: applied.first_to_last_us });
@@ -311,8 +311,12 @@ impl Runtime for Docker {
         self.job(|inner| async move { inner.down().await })
     }
 
-    fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Job<Applied> {
-        self.job(|inner| async move { inner.apply(rulesets).await })
+    fn apply(&self, plans: Vec<(usize, Plan)>) -> Job<Applied> {
+        self.job(|inner| async move { inner.apply(plans).await })
+    }
+
+    fn means(&self) -> Job<Means> {
+        self.job(|inner| async move { Ok(inner.keeper.call(FindMeans {}).await?) })
     }
 
     fn start(&self, node: usize) -> Job<()> {

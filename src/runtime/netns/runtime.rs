@@ -6,13 +6,13 @@
 use super::log;
 use super::workdir;
 use crate::agent::protocol::{
-    ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, Http, KillNode, NodeNet, Notification,
-    Party, Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
+    ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, FindMeans, Http, KillNode, NodeNet,
+    Notification, Party, Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
 };
 use crate::agent::{Agent, Notifications};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
-use crate::plan::{Interfaces, Ruleset};
+use crate::plan::{Interfaces, Means, Plan};
 use crate::runtime::{Applied, LogPieces, Notice, Notices, Place, Runtime, ready};
 use crate::signal::Signal;
 use crate::{Error, ErrorKind, Result};
@@ -237,8 +237,8 @@ impl Inner {
         })
     }
 
-    async fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Result<Applied> {
-        let plans = rulesets.into_iter().map(|(node, ruleset)| (self.name(node), ruleset)).collect();
+    async fn apply(&self, plans: Vec<(usize, Plan)>) -> Result<Applied> {
+        let plans = plans.into_iter().map(|(node, ruleset)| (self.name(node), ruleset)).collect();
         let applied = self.agent.call(ApplyPlans { plans }).await?;
         if applied.failures.is_empty() {
             return Ok(Applied { spread_us: applied.first_to_last_us });
@@ -327,8 +327,12 @@ impl Runtime for Netns {
         self.job(|inner| async move { inner.down().await })
     }
 
-    fn apply(&self, rulesets: Vec<(usize, Ruleset)>) -> Job<Applied> {
-        self.job(|inner| async move { inner.apply(rulesets).await })
+    fn apply(&self, plans: Vec<(usize, Plan)>) -> Job<Applied> {
+        self.job(|inner| async move { inner.apply(plans).await })
+    }
+
+    fn means(&self) -> Job<Means> {
+        self.job(|inner| async move { Ok(inner.agent.call(FindMeans {}).await?) })
     }
 
     fn start(&self, node: usize) -> Job<()> {

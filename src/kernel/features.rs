@@ -8,7 +8,7 @@ use crate::kernel::link::{Change, Device, End, LOOPBACK, Links};
 use crate::kernel::message::{Messages, Writer};
 use crate::kernel::netlink::{Protocol, Socket};
 use crate::kernel::nft::Nft;
-use crate::plan::{Addresses, Leaving, Ruleset, Treatment, diff};
+use crate::plan::{Addresses, Billionths, Leaving, Means, Ruleset, Treatment, diff};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 
@@ -28,7 +28,7 @@ const NFQA_CFG_CMD: u16 = 1;
 const NFQNL_CFG_CMD_BIND: u8 = 1;
 
 /// A bridge with one node on it; the later trials need it.
-pub(super) fn links() -> Result<()> {
+pub fn links() -> Result<()> {
     let namespace = std::fs::File::open("/proc/self/ns/net")
         .map_err(|error| crate::Error::machine(format!("cannot open /proc/self/ns/net: {error}")))?;
     let end = |device, number| End { device, mac: [2, 0, 0, 0, 0, number] };
@@ -41,17 +41,17 @@ pub(super) fn links() -> Result<()> {
 }
 
 /// Drops by source address: what every partition is made of.
-pub(super) fn drops() -> Result<()> {
+pub fn drops() -> Result<()> {
     enforce(&refusing(Treatment::Drop))
 }
 
 /// Refusals with an answer.
-pub(super) fn rejects() -> Result<()> {
+pub fn rejects() -> Result<()> {
     enforce(&refusing(Treatment::Reject))
 }
 
 /// Drops of what leaves for the world.
-pub(super) fn egress() -> Result<()> {
+pub fn egress() -> Result<()> {
     let devices = [ETH0.name.to_owned()].into();
     let mut ruleset = Ruleset { nodes: peers(), devices, ..Ruleset::default() };
     ruleset.world.to_world.insert((Filter::ANY, Leaving::Drop));
@@ -80,20 +80,20 @@ fn enforce(ruleset: &Ruleset) -> Result<()> {
 }
 
 /// `tc qdisc add dev eth0 root netem`
-pub(super) fn netem() -> Result<()> {
+pub fn netem() -> Result<()> {
     // struct tc_netem_qopt: latency, limit, loss, gap, duplicate, jitter
     qdisc(ETH0, "netem", |writer| writer.bytes(libc::TCA_OPTIONS, &words(&[0, 1000, 0, 0, 0, 0])))
 }
 
 /// `tc qdisc add dev v0 root htb`
-pub(super) fn htb() -> Result<()> {
+pub fn htb() -> Result<()> {
     // struct tc_htb_glob: version, rate2quantum, defcls, debug, direct_pkts
     let options = words(&[3, 10, 0, 0, 0]);
     qdisc(PORT, "htb", |writer| writer.nest(libc::TCA_OPTIONS, |writer| writer.bytes(TCA_HTB_INIT, &options)))
 }
 
 /// `tc qdisc add dev br0 root tbf rate 1mbit burst 10k limit 10k`
-pub(super) fn tbf() -> Result<()> {
+pub fn tbf() -> Result<()> {
     // struct tc_ratespec: cell_log, linklayer, overhead, cell_align, mpu, rate in bytes per second
     let mut options = vec![0, TC_LINKLAYER_ETHERNET, 0, 0, 0, 0, 0, 0];
     options.extend(words(&[125_000]));
@@ -115,8 +115,38 @@ fn qdisc(device: Device<'_>, kind: &str, options: impl FnOnce(&mut Writer<'_>)) 
     Socket::open(Protocol::Route)?.transact(&mut messages, 0, |_| says.clone())
 }
 
-/// Packets handed to a program of user space.
-pub(super) fn queue() -> Result<()> {
+/// What can impair links here. Leaves things lying, as all trials do.
+pub fn means() -> Means {
+    let reason = |trial: Result<()>| trial.err().map(|error| error.message);
+    let on_links = |trial: fn() -> Result<()>, links: &Result<()>| match links {
+        Ok(()) => reason(trial()),
+        Err(error) => Some(error.message.clone()),
+    };
+    let links = links();
+    Means {
+        no_netem: on_links(netem, &links),
+        no_htb: on_links(htb, &links),
+        no_chance: reason(chance()),
+        no_queue: reason(queue()),
+        only: None,
+    }
+}
+
+/// Drops by chance: loss without netem.
+pub fn chance() -> Result<()> {
+    enforce(&refusing(Treatment::Lose(Billionths(1))))
+}
+
+/// Packets handed to a program of user space: a queue, and a rule that leads there.
+pub fn queue() -> Result<()> {
+    bind_queue()?;
+    let mut nft = Nft::open()?;
+    let outcome = nft.queue_by().map(drop);
+    std::mem::forget(nft);
+    outcome
+}
+
+fn bind_queue() -> Result<()> {
     let mut messages = Messages::new();
     let kind = (libc::NFNL_SUBSYS_QUEUE as u16) << 8 | NFQNL_MSG_CONFIG;
     messages.push(kind, 0, |writer| {

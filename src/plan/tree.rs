@@ -1,0 +1,160 @@
+//! What each device of a node holds to shape what it sends: a root HTB, a class for each distinct impairment, and below
+//! it a netem or a plain queue.
+//!
+//! Pure. A class is never changed: a link whose impairment changes is sorted into another class, in one step of the map
+//! that sorts, and the former class is removed when it has run empty. So nothing that was under way is lost, and no
+//! packet passes unimpaired.
+
+use super::ClassId;
+use super::table::MAJOR;
+use crate::fault::Impairment;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// All classes of a device, by number; every device of a node has the same. Empty: no tree at all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tree {
+    /// What packets meet in them.
+    pub classes: BTreeMap<ClassId, Class>,
+}
+
+/// A class with its leaf.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Class {
+    /// What packets meet: a bandwidth in the class itself, all else in a netem below it.
+    pub impairment: Impairment,
+    /// netem's seed, where the kernel takes one.
+    pub seed: u64,
+}
+
+/// A class has this bandwidth where none was asked for.
+pub const UNLIMITED_BITS: u64 = 200_000_000_000;
+/// A queue before a bandwidth holds what that carries in this time, microseconds.
+pub const QUEUE_US: u64 = 100_000;
+/// What a wire's packet carries, bytes, and what an Ethernet header adds.
+pub const MTU: u64 = 1_500;
+/// See [`MTU`].
+pub const ETHERNET: u64 = 14;
+/// The fastest that packets are expected to come where no bandwidth was asked for.
+const FASTEST_BITS: u64 = 10_000_000_000;
+/// The least room of a queue, and the most, packets.
+const LEAST_PACKETS: u64 = 32;
+const MOST_PACKETS: u64 = 1_000_000;
+/// A queue of bytes takes a large packet in any case.
+const LEAST_BYTES: u64 = 1 << 17;
+
+impl Class {
+    /// Whether there is a netem below it.
+    #[must_use]
+    pub fn has_netem(&self) -> bool {
+        !self.impairment.without_rate().is_none()
+    }
+
+    /// How many packets the netem may hold: what arrives during the longest delay, and what waits for the bandwidth.
+    #[must_use]
+    pub fn limit_packets(&self) -> u32 {
+        let rate = self.impairment.rate_bits.unwrap_or(FASTEST_BITS);
+        let wait_us = self.impairment.longest_us() + self.impairment.rate_bits.map_or(0, |_| QUEUE_US);
+        let packets = u128::from(rate) * u128::from(wait_us) / 8_000_000 / u128::from(MTU);
+        (u64::try_from(packets).unwrap_or(MOST_PACKETS) * 5 / 4).clamp(LEAST_PACKETS.max(self.least()), MOST_PACKETS)
+            as u32
+    }
+
+    fn least(&self) -> u64 {
+        if self.impairment.rate_bits.is_some() { LEAST_PACKETS } else { 1_000 }
+    }
+
+    /// How many bytes a plain queue may hold.
+    #[must_use]
+    pub fn limit_bytes(&self) -> u32 {
+        let rate = self.impairment.rate_bits.unwrap_or(FASTEST_BITS);
+        let bytes = u128::from(rate) * u128::from(QUEUE_US) / 8_000_000;
+        u64::try_from(bytes).unwrap_or(u64::MAX).clamp(LEAST_BYTES, u64::from(u32::MAX)) as u32
+    }
+
+    /// Bytes per second, of Ethernet's frames: a bandwidth is one of IP packets, and a full one has a header more.
+    #[must_use]
+    pub fn rate_bytes(&self) -> u64 {
+        let bits = self.impairment.rate_bits.unwrap_or(UNLIMITED_BITS);
+        (u128::from(bits) * u128::from(MTU + ETHERNET) / u128::from(MTU) / 8).max(1) as u64
+    }
+
+    /// How long the last packet that enters it may stay, microseconds.
+    #[must_use]
+    pub fn empties_within_us(&self) -> u64 {
+        let queued = self.impairment.rate_bits.map_or(0, |_| 2 * QUEUE_US);
+        self.impairment.longest_us().saturating_add(queued)
+    }
+}
+
+impl Tree {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.classes.is_empty()
+    }
+}
+
+impl fmt::Display for Tree {
+    /// The commands of `tc` for a device `eth0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "tc qdisc add dev eth0 root handle {MAJOR:x}: htb default 0")?;
+        for (id, class) in &self.classes {
+            let rate = class.rate_bytes() * 8;
+            writeln!(f, "tc class add dev eth0 parent {MAJOR:x}: classid {MAJOR:x}:{id:x} htb rate {rate}bit")?;
+            write!(f, "tc qdisc add dev eth0 parent {MAJOR:x}:{id:x} ")?;
+            if class.has_netem() {
+                writeln!(f, "netem limit {} {}", class.limit_packets(), class.impairment.without_rate())?;
+            } else {
+                writeln!(f, "bfifo limit {}", class.limit_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Numbers for classes: the same impairment keeps its number for as long as some link of the node has it, and a number
+/// comes back only when all others have been used, long after its class has run empty.
+#[derive(Clone, Debug, Default)]
+pub struct ClassIds {
+    taken: Vec<(Key, ClassId)>,
+    last: ClassId,
+}
+
+/// What shares a class. A bandwidth is each link's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    /// What packets meet.
+    pub impairment: Impairment,
+    /// The link's target in the matrix, where it has a bandwidth of its own.
+    pub link: Option<usize>,
+}
+
+/// Of a class's number 16 bits are there; the root's own is 0, and the kernel keeps the highest.
+const HIGHEST: ClassId = 0xfff0;
+
+impl ClassIds {
+    /// The numbers of these, those of others being free from now on.
+    pub fn of(&mut self, keys: Vec<Key>) -> Vec<ClassId> {
+        self.taken.retain(|(key, _)| keys.contains(key));
+        keys.into_iter().map(|key| self.one(key)).collect()
+    }
+
+    fn one(&mut self, key: Key) -> ClassId {
+        if let Some((_, id)) = self.taken.iter().find(|(taken, _)| *taken == key) {
+            return *id;
+        }
+        loop {
+            self.last = if self.last >= HIGHEST { 1 } else { self.last + 1 };
+            if !self.taken.iter().any(|(_, id)| *id == self.last) {
+                break;
+            }
+        }
+        self.taken.push((key, self.last));
+        self.last
+    }
+}
