@@ -8,6 +8,7 @@ mod events;
 mod exec;
 mod faults;
 mod nodes;
+mod shaping;
 mod show;
 mod targets;
 mod up;
@@ -53,17 +54,19 @@ pub enum OneShot {
     /// Let frozen nodes go on
     Resume(nodes::Act),
     /// Delay what nodes send
-    Slow(faults::Halt),
+    Slow(shaping::Shape),
     /// Lose some of what nodes send
-    Flaky(faults::Halt),
+    Flaky(shaping::Shape),
     /// Send some of what nodes send twice
-    Duplicate(faults::Halt),
+    Duplicate(shaping::Shape),
     /// Damage some of what nodes send
-    Corrupt(faults::Halt),
+    Corrupt(shaping::Shape),
     /// Reorder some of what nodes send
-    Reorder(faults::Halt),
+    Reorder(shaping::Shape),
     /// Limit the rate at which nodes send
-    Throttle(faults::Halt),
+    Throttle(shaping::Shape),
+    /// Several at once: delay, loss, rate and the rest
+    Degrade(shaping::Shape),
     /// Remove every delay, loss and the like from nodes
     Fast(faults::Fast),
     /// Print what a node has written
@@ -122,12 +125,13 @@ async fn answer(command: OneShot, place: &Place, is_new: bool) -> Result<Shown> 
         OneShot::Stop(halt) => halt.stop(&remote).await,
         OneShot::Pause(halt) => halt.pause(&remote).await,
         OneShot::Kill(kill) => kill.run(&remote).await,
-        OneShot::Slow(halt) => halt.shape(&remote, "slow").await,
-        OneShot::Flaky(halt) => halt.shape(&remote, "flaky").await,
-        OneShot::Duplicate(halt) => halt.shape(&remote, "duplicate").await,
-        OneShot::Corrupt(halt) => halt.shape(&remote, "corrupt").await,
-        OneShot::Reorder(halt) => halt.shape(&remote, "reorder").await,
-        OneShot::Throttle(halt) => halt.shape(&remote, "throttle").await,
+        OneShot::Slow(shape) => shape.run(&remote, "slow").await,
+        OneShot::Flaky(shape) => shape.run(&remote, "flaky").await,
+        OneShot::Duplicate(shape) => shape.run(&remote, "duplicate").await,
+        OneShot::Corrupt(shape) => shape.run(&remote, "corrupt").await,
+        OneShot::Reorder(shape) => shape.run(&remote, "reorder").await,
+        OneShot::Throttle(shape) => shape.run(&remote, "throttle").await,
+        OneShot::Degrade(shape) => shape.run(&remote, "degrade").await,
         OneShot::Fast(fast) => fast.run(&remote).await,
         OneShot::Logs(logs) => logs.run(&remote).await,
         OneShot::Exec(exec) => exec.run(&remote).await,

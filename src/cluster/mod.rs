@@ -11,6 +11,7 @@ mod addressing;
 mod build;
 mod distinct;
 mod expand;
+pub mod expression;
 mod locate;
 mod model;
 mod order;

@@ -19,4 +19,5 @@ mod values;
 
 pub use drive::{Drive, Options, Script};
 pub use host::{Host, HostSettings, Interrupt};
+pub use shaping::{filter_of_words, impairment_of_words};
 pub use table::{BUILTINS, Builtin};

@@ -2,9 +2,9 @@
 //! what to write instead.
 
 use super::values::{duration_us, expected, known_keys, probability, rate_bits, text};
-use crate::fault::{Burst, Chance, Distribution, Impairment, Jitter};
+use crate::fault::{Burst, Chance, Distribution, Filter, Impairment, Jitter};
 use crate::{Error, Result};
-use rhai::{Dynamic, INT, Map};
+use rhai::{Dynamic, FLOAT, INT, Map};
 
 /// A shaping function.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +54,27 @@ pub(super) fn impairment(verb: Verb, how: &Dynamic) -> Result<Impairment> {
             .help("leave the call out, or give it something above 0"));
     }
     Ok(impairment)
+}
+
+/// The same from words of a command line: `delay`, `100ms`.
+pub fn impairment_of_words(verb: &str, words: &[(&str, &str)]) -> Result<Impairment> {
+    let known = VERBS.into_iter().find(|known| known.name == verb);
+    let verb = known.ok_or_else(|| Error::usage(format!("`{verb}` impairs no links")))?;
+    impairment(verb, &Dynamic::from(map_of(words)))
+}
+
+/// Which packets, from words of a command line: `proto`, `tcp`.
+pub fn filter_of_words(words: &[(&str, &str)]) -> Result<Filter> {
+    super::values::filter(&map_of(words))
+}
+
+/// What is a number is one; all else is text, as in a script.
+fn map_of(words: &[(&str, &str)]) -> Map {
+    let value = |word: &str| {
+        let integer = word.parse::<INT>().ok().map(Dynamic::from);
+        integer.or_else(|| word.parse::<FLOAT>().ok().map(Dynamic::from)).unwrap_or_else(|| word.to_owned().into())
+    };
+    words.iter().map(|(key, word)| ((*key).into(), value(word))).collect()
 }
 
 struct Told<'a> {

@@ -1,12 +1,11 @@
-//! Faults that stand until they are healed: cuts, halts, and what will shape links.
+//! Faults that stand until they are healed: cuts and halts.
 
 use super::targets::{Seed, Targets, groups, parties};
 use super::{Format, Remote, Shown, odd, show};
 use crate::cli::setup;
 use crate::cluster::Cluster;
-use crate::doctor;
 use crate::engine::{Command, FaultInfo, Reply, Selection};
-use crate::fault::{Chance, Distribution, Fault, FaultId, Impairment, Jitter, LinkSet, Party};
+use crate::fault::{Fault, FaultId, LinkSet, Party};
 use crate::random::Stream;
 use crate::script::quantity::Problem;
 use crate::signal::Signal;
@@ -24,7 +23,7 @@ pub(super) struct Common {
 }
 
 impl Common {
-    async fn inject(self, remote: &Remote, fault: Fault, told: String) -> Result<Shown> {
+    pub(super) async fn inject(self, remote: &Remote, fault: Fault, told: String) -> Result<Shown> {
         let command = Command::Inject { fault, for_us: self.for_us };
         shown(remote.call(command).await?, told, self.format)
     }
@@ -152,31 +151,6 @@ impl Halt {
     pub(super) async fn pause(self, remote: &Remote) -> Result<Shown> {
         let (nodes, told) = self.targets.resolve(remote.cluster())?;
         self.common.inject(remote, Fault::Pause { nodes }, told).await
-    }
-
-    /// Impairs all that the nodes send, by the old Blockade's defaults where it has some.
-    pub(super) async fn shape(self, remote: &Remote, verb: &str) -> Result<Shown> {
-        let (nodes, told) = self.targets.resolve(remote.cluster())?;
-        let sources: Vec<Party> = nodes.into_iter().map(Party::Node).collect();
-        let everyone = remote.cluster().names().map(|name| Party::Node(name.to_owned())).chain([Party::World]);
-        let links = LinkSet::new(&sources, &everyone.collect::<Vec<_>>());
-        let fault = Fault::Degrade { verb: verb.to_owned(), links, impairment: usual(verb) };
-        self.common.inject(remote, fault, told).await.map_err(doctor::with_what_shaping_lacks)
-    }
-}
-
-fn usual(verb: &str) -> Impairment {
-    match verb {
-        "slow" => Impairment {
-            delay_us: 75_000,
-            jitter: vec![Jitter { us: 100_000, distribution: Distribution::Normal, correlation: 0.0 }],
-            ..Impairment::NONE
-        },
-        "flaky" => Impairment { loss: 0.3, ..Impairment::NONE },
-        "duplicate" => Impairment { duplicate: Chance::independent(0.05), ..Impairment::NONE },
-        "corrupt" => Impairment { corrupt: Chance::independent(0.05), ..Impairment::NONE },
-        "reorder" => Impairment { reorder: Chance::independent(0.25), ..Impairment::NONE },
-        _ => Impairment { rate_bits: Some(1_000_000), ..Impairment::NONE },
     }
 }
 

@@ -1,10 +1,12 @@
 //! The file's `network`.
 
 use super::{choice, parsed};
+use crate::cluster::expression;
 use crate::cluster::model::Driver;
 use crate::cluster::read::Reader;
 use crate::cluster::subnet;
 use crate::cluster::tree::{Placed, Yaml};
+use crate::fault::Impairment;
 use crate::script::quantity::Problem;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -27,7 +29,10 @@ impl NetworkSpec {
     pub(super) fn read(reader: &Reader<'_>, yaml: &Yaml) -> Self {
         let Some(fields) = reader.fields(yaml, "`network`", &KEYS) else { return Self::default() };
         let text = |key: &str| fields.get(key).and_then(|yaml| reader.name(yaml, &format!("`{key}`")));
-        let value = |key: &str| text(key).map(|text| text.value);
+        let told = |key: &str, read: fn(&str) -> Result<Impairment, Problem>| {
+            let text = text(key)?;
+            reader.take(&text.span, read(&text.value)).map(|_| text.value)
+        };
         Self {
             subnet: fields
                 .get("subnet")
@@ -42,9 +47,9 @@ impl NetworkSpec {
                 .and_then(|yaml| choice(reader, yaml, "`driver`", &DRIVERS))
                 .unwrap_or_default(),
             external: text("external").filter(|name| user_defined(reader, name)),
-            flaky: value("flaky"),
-            slow: value("slow"),
-            duplicate: value("duplicate"),
+            flaky: told("flaky", expression::flaky),
+            slow: told("slow", expression::slow),
+            duplicate: told("duplicate", expression::duplicate),
         }
     }
 }

@@ -1,0 +1,147 @@
+//! `slow`, `flaky`, `throttle` and the rest: impairments of all that nodes send, or of single links.
+
+use super::faults::Common;
+use super::targets::{Targets, parties};
+use super::{Remote, Shown};
+use crate::cluster::{Cluster, expression};
+use crate::doctor;
+use crate::fault::{Chance, Fault, Filter, Impairment, LinkSet, Party};
+use crate::script;
+use crate::{Error, Result};
+use clap::Args;
+
+/// Impairs links, until healed: all that the nodes send, or with --to only what they send there.
+#[derive(Debug, Args)]
+pub struct Shape {
+    #[command(flatten)]
+    targets: Targets,
+    /// Only what they send to these: `n1`, `n1,n2` or `world`
+    #[arg(long, value_name = "NODE,…")]
+    to: Option<String>,
+    /// Also what is sent to them
+    #[arg(long)]
+    both: bool,
+    #[command(flatten)]
+    how: How,
+    #[command(flatten)]
+    on: On,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// How much, in a script's words; each command takes those that it is about.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How much")]
+struct How {
+    /// slow, degrade: added latency, as in 100ms
+    #[arg(long, value_name = "D")]
+    delay: Option<String>,
+    /// slow, degrade: its spread
+    #[arg(long, value_name = "D")]
+    jitter: Option<String>,
+    /// slow, degrade: uniform, normal, pareto or paretonormal
+    #[arg(long, value_name = "NAME")]
+    distribution: Option<String>,
+    /// flaky, degrade: the share of packets lost, as in 30% or 0.3
+    #[arg(long, value_name = "P")]
+    loss: Option<String>,
+    /// duplicate, degrade: the share of packets that arrive twice
+    #[arg(long, value_name = "P")]
+    duplicate: Option<String>,
+    /// corrupt, degrade: the share of packets with a flipped bit
+    #[arg(long, value_name = "P")]
+    corrupt: Option<String>,
+    /// reorder, degrade: the share of packets that overtake others
+    #[arg(long, value_name = "P")]
+    reorder: Option<String>,
+    /// reorder: only every so-manieth packet may overtake
+    #[arg(long, value_name = "N")]
+    gap: Option<String>,
+    /// throttle, degrade: no more than this, as in 10mbit
+    #[arg(long, value_name = "RATE")]
+    rate: Option<String>,
+    /// How much a packet's fate has to do with the next one's, as in 25%
+    #[arg(long, value_name = "P")]
+    correlation: Option<String>,
+}
+
+/// Which packets.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which packets")]
+struct On {
+    /// Only of this protocol: tcp, udp or icmp
+    #[arg(long, value_name = "NAME")]
+    proto: Option<String>,
+    /// Only with this port at either end
+    #[arg(long, value_name = "N")]
+    port: Option<String>,
+    /// Only of this family: ipv4 or ipv6
+    #[arg(long, value_name = "NAME")]
+    family: Option<String>,
+}
+
+impl How {
+    fn words(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("delay", &self.delay),
+            ("jitter", &self.jitter),
+            ("distribution", &self.distribution),
+            ("loss", &self.loss),
+            ("duplicate", &self.duplicate),
+            ("corrupt", &self.corrupt),
+            ("reorder", &self.reorder),
+            ("gap", &self.gap),
+            ("rate", &self.rate),
+            ("correlation", &self.correlation),
+        ];
+        all.into_iter().filter_map(|(key, word)| Some((key, word.as_deref()?))).collect()
+    }
+}
+
+impl On {
+    fn filter(&self) -> Result<Filter> {
+        let all = [("proto", &self.proto), ("port", &self.port), ("family", &self.family)];
+        let words: Vec<(&str, &str)> =
+            all.into_iter().filter_map(|(key, word)| Some((key, word.as_deref()?))).collect();
+        script::filter_of_words(&words)
+    }
+}
+
+impl Shape {
+    pub(super) async fn run(self, remote: &Remote, verb: &str) -> Result<Shown> {
+        let cluster = remote.cluster();
+        let words = self.how.words();
+        let impairment =
+            if words.is_empty() { usual(cluster, verb)? } else { script::impairment_of_words(verb, &words)? };
+        let (nodes, told) = self.targets.resolve(cluster)?;
+        let nodes: Vec<Party> = nodes.into_iter().map(Party::Node).collect();
+        let others = match &self.to {
+            Some(list) => parties(cluster, list)?,
+            None => cluster.names().map(|name| Party::Node(name.to_owned())).chain([Party::World]).collect(),
+        };
+        let there = LinkSet::new(&nodes, &others);
+        let links = if self.both { there.union(LinkSet::new(&others, &nodes)) } else { there };
+        if links.pairs.is_empty() {
+            return Err(Error::usage("a node has no link to itself").help("name another one with --to"));
+        }
+        let links = LinkSet { filter: self.on.filter()?, ..links };
+        let fault = Fault::Degrade { verb: verb.to_owned(), links, impairment };
+        self.common.inject(remote, fault, told).await.map_err(doctor::with_what_shaping_lacks)
+    }
+}
+
+/// What the cluster file says of it, else what the old Blockade did, where it had the command.
+fn usual(cluster: &Cluster, verb: &str) -> Result<Impairment> {
+    let network = &cluster.network;
+    let said = |text: &Option<String>, usual: &str| text.clone().unwrap_or_else(|| usual.to_owned());
+    match verb {
+        "slow" => Ok(expression::slow(&said(&network.slow, "75ms 100ms distribution normal"))?),
+        "flaky" => Ok(expression::flaky(&said(&network.flaky, "30%"))?),
+        "duplicate" => Ok(expression::duplicate(&said(&network.duplicate, "5%"))?),
+        "corrupt" => Ok(Impairment { corrupt: Chance::independent(0.05), ..Impairment::NONE }),
+        "reorder" => Ok(Impairment { reorder: Chance::independent(0.25), ..Impairment::NONE }),
+        "throttle" => Ok(Impairment { rate_bits: Some(1_000_000), ..Impairment::NONE }),
+        _ => Err(Error::usage(format!("{verb} was told nothing to do"))
+            .help("give it at least one of --delay, --loss, --rate, …")),
+    }
+}
