@@ -46,6 +46,7 @@ requests! {
     Pause => (),
     Resume => (),
     Exec => Executed,
+    Abandon => (),
     ApplyPlans => Applied,
     Probe => Probed,
     Reachable => bool,
