@@ -151,12 +151,16 @@ impl Agent {
 
     async fn ask(&self, request: protocol::Request) -> Reply {
         let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let ends_with_us = matches!(request, protocol::Request::Exec(_)).then_some(id);
         let answer = self.shared.waiting.register(id)?;
         let closed = || Failure::Gone(Error::machine("the agent was closed"));
         let outbox = lock(&self.shared.outbox).clone();
         let sent = outbox.is_some_and(|outbox| outbox.send(Call { id, request }).is_ok());
         sent.then_some(()).ok_or_else(closed)?;
-        answer.await.unwrap_or_else(|_| Err(closed()))
+        let mut asked = Asked { shared: &self.shared, id: ends_with_us };
+        let answer = answer.await.unwrap_or_else(|_| Err(closed()));
+        asked.id = None;
+        answer
     }
 
     /// Ends the agent, and what ends with it; returns when all of that is gone.
@@ -171,6 +175,24 @@ impl Agent {
         {
             let _ = rustix::process::pidfd_send_signal(child, Signal::KILL);
             gone().await;
+        }
+    }
+}
+
+/// A request that is of use only while somebody waits for its answer; dropped when nobody does any more.
+struct Asked<'a> {
+    shared: &'a Shared,
+    /// None of those that go on, and none once it is answered.
+    id: Option<u64>,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let Some(call) = self.id else { return };
+        let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        if let Some(outbox) = lock(&self.shared.outbox).as_ref() {
+            // An agent that is gone has taken the command with it.
+            let _ = outbox.send(Call { id, request: protocol::Abandon { call }.into() });
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::kernel::address::AddressEvents;
 use crate::kernel::link::Links;
 use crate::plan::Interfaces;
 use rustix::fd::OwnedFd;
+use std::cell::RefCell;
 use std::future::Future;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -75,7 +76,7 @@ fn run<E: Future<Output = ()>>(stream: UnixStream, end: impl FnOnce() -> std::io
     sys::raise_open_files();
     let agent = |outbox: Outbox| {
         let networks = Rc::new(Networks::new(&outbox, true)?);
-        Ok(Agent { outbox, networks, programs: None })
+        Ok(Agent { outbox, networks, programs: None, awaited: RefCell::default() })
     };
     let heal = |agent: &Agent| drop(release(&agent.networks));
     match serve::serve(stream, Hello { rootless: false, host: true }, agent, end, heal) {

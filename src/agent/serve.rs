@@ -6,11 +6,14 @@ use super::outbox::{Inbox, Outbox};
 use super::protocol::{self as p, Ask, Call, Failure, Hello, Message, Request};
 use super::{host, tree};
 use crate::error::{Error, Result};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::UnixStream;
+use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
 
 /// What all requests share.
@@ -19,6 +22,8 @@ pub(super) struct Agent {
     pub(super) networks: Rc<Networks>,
     /// The nodes' programs, where they are ours to start.
     pub(super) programs: Option<Programs>,
+    /// How to tell a command that nobody waits for it any more, by the id of its request.
+    pub(super) awaited: RefCell<BTreeMap<u64, oneshot::Sender<()>>>,
 }
 
 /// Serves the runner until it hangs up or `end` is over, then does `after`.
@@ -64,7 +69,7 @@ async fn talk(agent: Rc<Agent>, stream: StdUnixStream, mut inbox: Inbox) -> std:
         spawn_local(async move {
             let answering = spawn_local({
                 let agent = agent.clone();
-                async move { agent.answer(request).await }
+                async move { agent.answer(id, request).await }
             });
             // Whoever asked gets an answer in any case.
             let crashed = |panic| Err(Error::machine(format!("a request crashed the agent: {panic}")).into());
@@ -84,7 +89,7 @@ fn encode<A: Ask>(answer: Answer<A>) -> Result<serde_json::Value, Failure> {
 }
 
 impl Agent {
-    async fn answer(self: &Rc<Self>, request: Request) -> Result<serde_json::Value, Failure> {
+    async fn answer(self: &Rc<Self>, id: u64, request: Request) -> Result<serde_json::Value, Failure> {
         match request {
             Request::CreateFabric(request) => encode::<p::CreateFabric>(self.create(&request).await),
             Request::StartNode(request) => encode::<p::StartNode>(self.start(request).await),
@@ -92,7 +97,11 @@ impl Agent {
             Request::KillNode(request) => encode::<p::KillNode>(self.kill(&request).await),
             Request::Pause(request) => encode::<p::Pause>(self.pause(&request.node).await),
             Request::Resume(request) => encode::<p::Resume>(self.resume(&request.node).await),
-            Request::Exec(request) => encode::<p::Exec>(self.exec(request).await),
+            Request::Exec(request) => encode::<p::Exec>(self.exec(id, request).await),
+            Request::Abandon(request) => {
+                self.abandon(request);
+                encode::<p::Abandon>(Ok(()))
+            }
             Request::Teardown(request) => encode::<p::Teardown>(self.tear_down(request).await),
             Request::Attach(request) => encode::<p::Attach>(self.attach(&request).await),
             Request::Detach(request) => encode::<p::Detach>(self.detach(&request)),
@@ -134,8 +143,20 @@ impl Agent {
         self.programs()?.node(node)?.resume().await
     }
 
-    async fn exec(&self, request: p::Exec) -> Answer<p::Exec> {
-        self.programs()?.exec(request).await
+    async fn exec(&self, id: u64, request: p::Exec) -> Answer<p::Exec> {
+        let programs = self.programs()?;
+        let (awaited, abandoned) = oneshot::channel();
+        self.awaited.borrow_mut().insert(id, awaited);
+        let done = programs.exec(request, abandoned).await;
+        self.awaited.borrow_mut().remove(&id);
+        done
+    }
+
+    fn abandon(&self, request: p::Abandon) {
+        if let Some(awaited) = self.awaited.borrow_mut().remove(&request.call) {
+            // It may just have ended.
+            let _ = awaited.send(());
+        }
     }
 
     /// All nodes end at the same time; then the network goes, and with it every rule.

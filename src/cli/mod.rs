@@ -13,7 +13,7 @@ mod run;
 mod setup;
 mod timeline;
 
-use crate::Result;
+use crate::{Error, Result};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,23 +34,26 @@ struct Cli {
 
 const DATA_DIR: &str = ".blockade";
 
+/// Under which the help lists what every command takes, apart from a command's own.
+const EVERYWHERE: &str = "Options of every command";
+
 /// What every command takes.
 #[derive(clap::Args)]
 pub(crate) struct Global {
     /// The cluster file [default: ./blockade.yaml, then ./blockade.yml; for a script, first SCRIPT with .yaml]
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where blockade keeps its files
-    #[arg(short, long, global = true, value_name = "DIR", default_value = DATA_DIR)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, value_name = "DIR", default_value = DATA_DIR)]
     data_dir: PathBuf,
     /// The cluster's name [default: from the current folder's]
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     name: Option<String>,
     /// Tell on stderr what is asked and done, with times
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     verbose: bool,
     /// Tell everything, and let a supervisor write it into its log
-    #[arg(short = 'D', long, global = true)]
+    #[arg(short = 'D', long, global = true, help_heading = EVERYWHERE)]
     debug: bool,
 }
 
@@ -94,6 +97,13 @@ enum Command {
     DemoStore(crate::demo::Args),
     #[command(flatten)]
     OneShot(oneshot::OneShot),
+    /// The old tool's REST API: not in this version
+    #[command(hide = true)]
+    Daemon {
+        /// What the old tool takes
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _arguments: Vec<String>,
+    },
     /// Owns a cluster that is left up; started by blockade itself
     #[command(hide = true)]
     Supervise,
@@ -161,6 +171,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::OneShot(command) => oneshot::run(command, &place).map(|()| ExitCode::SUCCESS),
+        Command::Daemon { .. } => Err(Error::machine("this version of blockade has no daemon and no REST API")
+            .help("every command that prints has `--json`")),
         Command::Supervise => crate::supervisor::supervise().map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => {
             // Into memory: the generator panics where its output breaks, as with `| head`.

@@ -71,7 +71,7 @@ pub enum OneShot {
     Fast(faults::Fast),
     /// Print what a node has written
     Logs(exec::Logs),
-    /// Run a program in a node
+    /// Run a program in a node; what ends this command ends the program
     Exec(exec::Exec),
     /// Take in containers that others started, as nodes that `destroy` leaves alone
     Add(add::Add),

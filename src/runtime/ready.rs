@@ -15,9 +15,6 @@ const INTERVAL: Duration = Duration::from_millis(10);
 const LOOK_US: u64 = 2_000_000;
 /// How much of its log a node that failed shows.
 const LINES: usize = 10;
-/// A program without a readiness check that ends this soon after its start has died in `up`.
-const SETTLING: Duration = Duration::from_millis(25);
-
 /// The nodes of a cluster, by their place in it.
 pub(super) trait Nodes: Send + Sync + 'static {
     /// The cluster.
@@ -25,6 +22,11 @@ pub(super) trait Nodes: Send + Sync + 'static {
 
     /// Starts a node's program.
     fn start(self: &Arc<Self>, node: usize) -> impl Future<Output = Result<()>> + Send;
+
+    /// A program without a readiness check that is known to have ended this soon after its start has died in `up`.
+    fn settling(&self) -> Duration {
+        Duration::from_millis(25)
+    }
 
     /// How the node's program ended, if it has since it was started.
     fn ended(&self, node: usize) -> Option<Ended>;
@@ -35,7 +37,7 @@ pub(super) trait Nodes: Send + Sync + 'static {
     }
 
     /// Whether a program, run in the node, succeeds.
-    fn succeeds(&self, node: usize, exec: Exec) -> impl Future<Output = Result<bool>> + Send;
+    fn succeeds(self: &Arc<Self>, node: usize, exec: Exec) -> impl Future<Output = Result<bool>> + Send;
 
     /// Whether the node accepts a connection.
     fn accepts(&self, node: usize, port: u16) -> impl Future<Output = Result<bool>> + Send;
@@ -82,11 +84,11 @@ async fn settle<N: Nodes>(nodes: &Arc<N>, wave: &[usize]) -> Result<()> {
     };
     let unchecked: Vec<usize> = wave.iter().copied().filter(unchecked).collect();
     if !unchecked.is_empty() {
-        tokio::time::sleep(SETTLING).await;
+        tokio::time::sleep(nodes.settling()).await;
     }
     nodes.look(&unchecked).await?;
     for &node in wave {
-        still_running(&**nodes, node).await?;
+        still_running(nodes, node).await?;
     }
     Ok(())
 }
@@ -96,8 +98,8 @@ async fn wait<N: Nodes>(nodes: &Arc<N>, node: usize) -> Result<()> {
     let Some(ready) = &nodes.cluster().nodes[node].ready else { return Ok(()) };
     let end = Instant::now() + Duration::from_micros(ready.within_us);
     loop {
-        still_running(&**nodes, node).await?;
-        if holds(&**nodes, node, &ready.check).await? {
+        still_running(nodes, node).await?;
+        if holds(nodes, node, &ready.check).await? {
             return Ok(());
         }
         if Instant::now() >= end {
@@ -110,10 +112,10 @@ async fn wait<N: Nodes>(nodes: &Arc<N>, node: usize) -> Result<()> {
 }
 
 /// An error if the node's program has ended.
-async fn still_running(nodes: &impl Nodes, node: usize) -> Result<()> {
+async fn still_running<N: Nodes>(nodes: &Arc<N>, node: usize) -> Result<()> {
     match nodes.ended(node) {
         None => Ok(()),
-        Some(ended) => Err(failed(nodes, node, &format!("ended as soon as it was started: {ended}")).await),
+        Some(ended) => Err(failed(&**nodes, node, &format!("ended as soon as it was started: {ended}")).await),
     }
 }
 
@@ -133,7 +135,7 @@ fn lacks(check: &Check) -> String {
     }
 }
 
-async fn holds(nodes: &impl Nodes, node: usize, check: &Check) -> Result<bool> {
+async fn holds<N: Nodes>(nodes: &Arc<N>, node: usize, check: &Check) -> Result<bool> {
     match check {
         Check::Tcp(port) => nodes.accepts(node, *port).await,
         Check::Log(pattern) => {

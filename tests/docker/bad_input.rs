@@ -98,6 +98,24 @@ fn an_image_that_does_not_exist() {
 }
 
 #[test]
+fn an_image_without_a_program() {
+    let Some(stage) = Stage::new("") else { return };
+    let image = format!("blockade-test/{}:1", stage.name);
+    let archive = stage.place.path().join("empty.tar");
+    // The end of an archive, and nothing before it.
+    std::fs::write(&archive, [0; 1024]).unwrap();
+    stage.docker(&["import", archive.to_str().unwrap(), &image]);
+    let nodes = format!("  n4: {{ image: '{image}', count: 2 }}\n  n5: {{ image: '{image}', command: hold }}\n");
+    stage.place.write("blockade.yaml", &format!("{THREE}{nodes}"));
+    let text = refused(&stage, &["up"], 2);
+    stage.docker(&["rmi", &image]);
+    insta::assert_snapshot!(text, @"
+    error: blockade.yaml: there is no program to run: node n4_1 (image blockade-test/NAME:1), node n4_2 (image blockade-test/NAME:1)
+    help: such an image has neither ENTRYPOINT nor CMD: say with `command` what its nodes run
+    ");
+}
+
+#[test]
 fn a_port_in_use() {
     let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -161,6 +179,15 @@ fn a_node_that_dies_in_up_shows_its_last_words() {
     cannot open config
     help: see its `command:` and `ready:` in the cluster file
     ");
+}
+
+#[test]
+fn a_node_that_dies_in_up_is_noticed_also_where_nobody_asks_whether_it_is_ready() {
+    let Some(stage) = Stage::new(&THREE.replace("n2: { ", "n2: { command: [sh, -c, 'exit 4'], ")) else { return };
+    for _ in 0..5 {
+        let text = refused(&stage, &["up"], 3);
+        assert!(text.starts_with("error: node n2 ended as soon as it was started: exit code 4\n"), "{text}");
+    }
 }
 
 #[test]

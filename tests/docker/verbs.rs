@@ -140,6 +140,20 @@ fn exec_hands_on_its_input_and_ends_what_takes_too_long_with_its_children() {
 }
 
 #[test]
+fn exec_ends_what_it_started_when_it_is_killed_itself() {
+    let Some(stage) = Stage::up(THREE) else { return };
+    let runs = || stage.inside("n1", &["ps"]).stdout.contains("sleep 472");
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::KILL] {
+        let mut exec = stage.command(&["exec", "n1", "--", "sh", "-c", "sleep 4721 & sleep 4722"]).spawn().unwrap();
+        until("it runs", runs);
+        rustix::process::kill_process(rustix::process::Pid::from_child(&exec), signal).unwrap();
+        assert!(!exec.wait().unwrap().success());
+        until("they are gone", || !runs());
+    }
+    assert_eq!(stage.says(&["exec", "n1", "--", "echo", "hello"]), "hello\n");
+}
+
+#[test]
 fn exec_loses_no_output_and_waits_for_nothing_in_the_background() {
     let Some(stage) = Stage::up(THREE) else { return };
     for _ in 0..20 {

@@ -130,6 +130,23 @@ async fn a_node_that_dies_takes_its_commands_with_it() {
 }
 
 #[tokio::test]
+async fn a_command_that_nobody_waits_for_any_more_is_killed_with_all_that_it_started() {
+    let cluster = cluster!(1);
+    cluster.start_idle("n1").await;
+    let line = "sleep 1000 & touch begun; sleep 1000";
+    let exec = Exec { cwd: Some(cluster.folder.path().into()), ..sh("n1", line) };
+    let agent = cluster.agent.clone();
+    let running = tokio::spawn(async move { agent.call(exec).await });
+    until(|| cluster.folder.path().join("begun").exists()).await;
+    running.abort();
+    let left = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline; done 2>/dev/null | grep -o 'sleep 100[0]' | wc -l";
+    let began = Instant::now();
+    while cluster.sh("n1", left).await.stdout != "0\n" {
+        assert!(began.elapsed() < LONG, "something survived");
+    }
+}
+
+#[tokio::test]
 async fn a_pause_during_a_command_stops_it_too_and_its_timeout_still_holds() {
     let cluster = cluster!(1);
     cluster.start_idle("n1").await;

@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 /// What commands are started with.
@@ -26,8 +27,14 @@ pub(super) struct Home {
     pub(super) own: OwnedFd,
 }
 
-/// Runs a command in the node and waits for its end: not for that of what it left in the background.
-pub(super) async fn exec(home: &Home, node: &Node, request: Exec) -> Result<Executed, Failure> {
+/// Runs a command in the node and waits for its end: not for that of what it left in the background. Kills it when its
+/// time is over, or nobody waits for it any more.
+pub(super) async fn exec(
+    home: &Home,
+    node: &Node,
+    request: Exec,
+    abandoned: oneshot::Receiver<()>,
+) -> Result<Executed, Failure> {
     let began = Instant::now();
     let run = node.running()?;
     if run.paused() {
@@ -44,7 +51,7 @@ pub(super) async fn exec(home: &Home, node: &Node, request: Exec) -> Result<Exec
         errno => named(Error::machine(format!("cannot start a command: {}", sys::io(errno)))).into(),
     })?;
     let timeout = request.timeout_ms.map(Duration::from_millis);
-    let outcome = started.finish(request.stdin, timeout).await;
+    let outcome = started.finish(request.stdin, timeout, abandoned).await;
     let outcome = outcome.map_err(|error| named(Error::machine(format!("a command got lost: {error}"))))?;
     match outcome {
         Outcome::Ended(executed) => Ok(Executed { took_us: micros(began), ..executed }),
@@ -118,7 +125,12 @@ impl Running {
         })
     }
 
-    async fn finish(mut self, input: String, timeout: Option<Duration>) -> std::io::Result<Outcome> {
+    async fn finish(
+        mut self,
+        input: String,
+        timeout: Option<Duration>,
+        abandoned: oneshot::Receiver<()>,
+    ) -> std::io::Result<Outcome> {
         spawn_local(async move {
             // A command that does not read its input is none of our business.
             let _ = self.stdin.write_all(input.as_bytes()).await;
@@ -128,7 +140,7 @@ impl Running {
             let broken = self.failure.read_exact(&mut record).await.is_ok();
             exit(&self.child).await.map(|ended| (broken, ended))
         };
-        let (timed_out, (broken, ended)) = if let Some(end) = within(timeout, end).await {
+        let (timed_out, (broken, ended)) = if let Some(end) = within(timeout, abandoned, end).await {
             (false, end?)
         } else {
             tree::kill_tree(self.pid);
@@ -150,10 +162,23 @@ fn errno(error: std::io::Error) -> Errno {
     Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }
 
-async fn within<T>(timeout: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
-    match timeout {
-        Some(timeout) => tokio::time::timeout(timeout, work).await.ok(),
-        None => Some(work.await),
+/// Nothing where it took too long, or nobody waits for it any more.
+async fn within<T>(
+    timeout: Option<Duration>,
+    abandoned: oneshot::Receiver<()>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let over = async {
+        match timeout {
+            Some(timeout) => tokio::time::sleep(timeout).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = over => None,
+        _ = abandoned => None,
     }
 }
 

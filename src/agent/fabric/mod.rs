@@ -28,6 +28,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::process::Signal;
+use std::cell::RefCell;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -108,7 +109,7 @@ fn be_served(control: &OwnedFd, defaults: image::Defaults, rootless: bool) -> Re
     let control = control.try_clone().map_err(|error| Error::machine(format!("the agent cannot serve: {error}")))?;
     let agent = |outbox| {
         let networks = Rc::new(Networks::new(&outbox, false)?);
-        Ok(Agent { programs: Some(Programs::new(defaults)?), networks, outbox })
+        Ok(Agent { programs: Some(Programs::new(defaults)?), networks, outbox, awaited: RefCell::default() })
     };
     serve::serve(control.into(), Hello { rootless, host: false }, agent, || Ok(std::future::pending()), |_| ())
 }

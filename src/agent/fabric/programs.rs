@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
+use tokio::sync::oneshot;
 
 /// All nodes; none before the fabric is made.
 pub(in crate::agent) struct Programs {
@@ -60,8 +61,13 @@ impl Programs {
         self.node(&request.node)?.start(request, &self.home.defaults, outbox).await
     }
 
-    pub(in crate::agent) async fn exec(&self, request: Exec) -> Result<Executed, Failure> {
-        exec::exec(&self.home, &*self.node(&request.node)?, request).await
+    /// A command that is `abandoned` is killed.
+    pub(in crate::agent) async fn exec(
+        &self,
+        request: Exec,
+        abandoned: oneshot::Receiver<()>,
+    ) -> Result<Executed, Failure> {
+        exec::exec(&self.home, &*self.node(&request.node)?, request, abandoned).await
     }
 
     /// The end of all nodes, at the same time; what failed of it.

@@ -46,6 +46,7 @@ requests! {
     Pause => (),
     Resume => (),
     Exec => Executed,
+    Abandon => (),
     ApplyPlans => Applied,
     FindMeans => crate::plan::Means,
     Probe => Probed,

@@ -112,6 +112,13 @@ pub struct Exec {
     pub timeout_ms: Option<u64>,
 }
 
+/// Nobody waits any more for the answer of the [`Exec`] with this id: the command dies as when its time is over.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Abandon {
+    /// Its id, as the runner numbers requests.
+    pub call: u64,
+}
+
 /// What a command did. One that could not be started has code 127 (not found) or 126, as in a shell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executed {

@@ -10,7 +10,7 @@ use clap::Args;
 /// Nodes by name or by chance.
 #[derive(Debug, Args)]
 pub(super) struct Targets {
-    /// Nodes, by name or as a glob like 'db*'
+    /// Nodes, by name or as a glob like 'db*'; in their place --all or --random
     #[arg(value_name = "NODE", required_unless_present_any = ["all", "random"], conflicts_with_all = ["all"])]
     names: Vec<String>,
     /// All nodes

@@ -11,8 +11,10 @@ use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
 use futures_util::{Stream, StreamExt};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::oneshot;
 
 /// The exit code of a program that was not run, because its node is down or paused.
 const NOT_RUN: i32 = 125;
@@ -29,8 +31,17 @@ const LONGEST: Duration = Duration::from_millis(200);
 const SILENCE: Duration = Duration::from_millis(500);
 
 impl Inner {
-    /// Runs a program and waits for its end.
-    pub(super) async fn exec(&self, node: usize, exec: Exec) -> Result<ExecOutput> {
+    /// Runs a program and waits for its end. It is killed when nobody waits for it any more: whoever asked may go at any
+    /// time, so that a task of its own sees to that.
+    pub(super) async fn exec(self: &Arc<Self>, node: usize, exec: Exec) -> Result<ExecOutput> {
+        let (asking, abandoned) = oneshot::channel();
+        let inner = Arc::clone(self);
+        let done = tokio::spawn(async move { inner.exec_unless(abandoned, node, exec).await }).await;
+        drop(asking);
+        done.unwrap_or_else(|crash| Err(Error::machine(format!("running a program crashed: {crash}"))))
+    }
+
+    async fn exec_unless(&self, abandoned: oneshot::Receiver<()>, node: usize, exec: Exec) -> Result<ExecOutput> {
         let began = Instant::now();
         let member = self.member(node);
         let not_run = |state| ExecOutput {
@@ -44,7 +55,7 @@ impl Inner {
             State::Up => {}
         }
         let output = match self.create_exec(node, &exec).await? {
-            Some(id) => self.run(&id, &exec, node).await?,
+            Some(id) => self.run(&id, &exec, node, abandoned).await?,
             // It ended or was frozen just now.
             None if member.life(Life::is_running) => not_run("paused"),
             None => not_run("down"),
@@ -68,7 +79,7 @@ impl Inner {
         }
     }
 
-    async fn run(&self, id: &str, exec: &Exec, node: usize) -> Result<ExecOutput> {
+    async fn run(&self, id: &str, exec: &Exec, node: usize, abandoned: oneshot::Receiver<()>) -> Result<ExecOutput> {
         let started = self.docker.start_exec(id, None).await;
         let StartExecResults::Attached { output, input } = started.or_cannot(|| self.doing(node))? else {
             return Err(Error::machine(format!("cannot {}: Docker gave no output", self.doing(node))));
@@ -77,11 +88,17 @@ impl Inner {
         let writing = tokio::spawn(write(input, text));
         let mut kept = Kept::default();
         let within = Duration::from_micros(exec.timeout_us);
-        let timed_out = tokio::time::timeout(within, self.to_its_end(id, output, &mut kept)).await;
+        let ended = tokio::select! {
+            biased;
+            ended = self.to_its_end(id, output, &mut kept) => Some(ended),
+            () = tokio::time::sleep(within) => None,
+            // Its sender is dropped, never sent by.
+            _ = abandoned => None,
+        };
         writing.abort();
-        let (code, timed_out) = match timed_out {
-            Ok(code) => (code.or_cannot(|| self.doing(node))?, false),
-            Err(_) => (self.end(id, node).await?, true),
+        let (code, timed_out) = match ended {
+            Some(code) => (code.or_cannot(|| self.doing(node))?, false),
+            None => (self.end(id, node).await?, true),
         };
         Ok(kept.output(code, timed_out))
     }
@@ -130,7 +147,7 @@ impl Inner {
         Ok((code.map(|code| code as i32), pid))
     }
 
-    /// Kills a program whose time is over, with all that it started. On a busy machine its time may be over before its
+    /// Kills a program whose time is over, or that nobody waits for, with all that it started. On a busy machine its time may be over before its
     /// process is there.
     async fn end(&self, id: &str, node: usize) -> Result<i32> {
         let killed = 128 + crate::signal::Signal::KILL.number();

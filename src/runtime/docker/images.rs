@@ -2,18 +2,34 @@
 
 use super::error::{self, Explained};
 use super::spec::Image;
-use crate::Result;
 use crate::cluster::{Cluster, Port, Transport};
+use crate::{Error, Result};
 use bollard::Docker;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Sees that every image is there, with progress on stderr.
+/// Sees that every image is there, with progress on stderr, and that each node has a program.
 pub async fn prepare(docker: &Docker, cluster: &Cluster) -> Result<()> {
     for (image, node) in missing(docker, cluster).await? {
         super::pull::pull(docker, &image, &node).await?;
     }
-    Ok(())
+    check_programs(cluster, &describe(docker, cluster).await?)
+}
+
+/// Docker refuses a container without a program when it is created, and by then others are there.
+fn check_programs(cluster: &Cluster, images: &BTreeMap<String, Image>) -> Result<()> {
+    let nodes = cluster.nodes.iter().filter(|node| node.command.is_none());
+    let without = nodes.filter_map(|node| {
+        let image = node.docker.image.as_ref()?;
+        let has_none = images.get(image).is_some_and(|image| !image.has_program);
+        has_none.then(|| format!("node {} (image {image})", node.name))
+    });
+    let without: Vec<_> = without.collect();
+    if without.is_empty() {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{}: there is no program to run: {}", cluster.file.display(), without.join(", ")))
+        .help("such an image has neither ENTRYPOINT nor CMD: say with `command` what its nodes run"))
 }
 
 /// The images that are not there, each with the first node that needs it.
@@ -37,7 +53,10 @@ pub async fn describe(docker: &Docker, cluster: &Cluster) -> Result<BTreeMap<Str
             inspected.or_cannot(|| format!("use the image {image} of node {node}"))?.config.unwrap_or_default();
         let workdir = config.working_dir.filter(|path| !path.is_empty()).map_or_else(|| "/".into(), PathBuf::from);
         let expose = config.exposed_ports.unwrap_or_default().iter().filter_map(|port| parse_port(port)).collect();
-        images.insert(image.to_owned(), Image { workdir, expose });
+        let has_words =
+            |words: Option<Vec<String>>| words.is_some_and(|words| words.iter().any(|word| !word.is_empty()));
+        let has_program = has_words(config.entrypoint) || has_words(config.cmd);
+        images.insert(image.to_owned(), Image { workdir, expose, has_program });
     }
     Ok(images)
 }

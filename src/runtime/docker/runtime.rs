@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
 /// How long a packet may take before it counts as lost.
@@ -266,6 +267,11 @@ impl ready::Nodes for Inner {
         self.start_prepared(node).await
     }
 
+    /// A busy daemon knows of an end later than a parent does.
+    fn settling(&self) -> Duration {
+        Duration::from_millis(150)
+    }
+
     fn ended(&self, node: usize) -> Option<Ended> {
         self.member(node).life(super::life::Life::ended)
     }
@@ -280,7 +286,7 @@ impl ready::Nodes for Inner {
         Ok(())
     }
 
-    async fn succeeds(&self, node: usize, exec: Exec) -> Result<bool> {
+    async fn succeeds(self: &Arc<Self>, node: usize, exec: Exec) -> Result<bool> {
         let output = self.exec(node, exec).await?;
         Ok(output.code == 0 && !output.timed_out)
     }

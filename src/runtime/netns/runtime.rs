@@ -296,7 +296,7 @@ impl ready::Nodes for Inner {
         self.ended(node)
     }
 
-    async fn succeeds(&self, node: usize, exec: Exec) -> Result<bool> {
+    async fn succeeds(self: &Arc<Self>, node: usize, exec: Exec) -> Result<bool> {
         let output = self.exec(node, exec).await?;
         Ok(output.code == 0 && !output.timed_out)
     }

@@ -32,6 +32,8 @@ pub struct Image {
     pub workdir: PathBuf,
     /// Ports that its maker exposed.
     pub expose: Vec<Port>,
+    /// Whether it says what to run.
+    pub has_program: bool,
 }
 
 /// A cluster and what the bodies of its containers depend on beside it.

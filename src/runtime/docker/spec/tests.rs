@@ -38,7 +38,8 @@ fn with<T>(text: &str, test: impl FnOnce(&Spec<'_>) -> T) -> T {
         folder: "/home/user".into(),
         passwd: "root:x:0:0::/root:/bin/sh\nredis:x:107:115::/var/lib/redis:/bin/false\n".to_owned(),
     };
-    let postgres = Image { workdir: "/data".into(), expose: vec![Port { number: 5432, transport: Transport::Tcp }] };
+    let expose = vec![Port { number: 5432, transport: Transport::Tcp }];
+    let postgres = Image { workdir: "/data".into(), expose, has_program: true };
     let images = BTreeMap::from([("postgres:15".to_owned(), postgres)]);
     let owner = Owner { pid: 12, start_ticks: 345 };
     test(&Spec { cluster: &cluster, owner, own_image: "blockade:1", images: &images, host: &host, network: None })
