@@ -4,12 +4,12 @@ use super::http;
 use super::namespace::NetNs;
 use super::network::{Network, Watch};
 use super::outbox::Outbox;
-use super::protocol::{Applied, Failure, Party, Probe, Probed, Reachable};
+use super::protocol::{Applied, Failure, Measure, Party, Probe, Probed, Reachable};
 use super::rules;
 use crate::error::{Error, Result};
 use crate::kernel::address::AddressEvents;
 use crate::kernel::features;
-use crate::kernel::probe::{self, Connecting, Endpoint};
+use crate::kernel::probe::{self, Arrival, Connecting, Endpoint};
 use crate::plan::{Means, Plan, Ruleset, Tree};
 use ipnet::IpNet;
 use std::cell::RefCell;
@@ -158,6 +158,12 @@ impl Networks {
     pub(super) async fn reachable(&self, request: &Reachable) -> Result<bool, Failure> {
         let (from, to) = self.endpoints(&request.from, &request.to)?;
         Ok(probe::reachable(&from, &to, Duration::from_millis(request.wait_ms)).await?.arrived())
+    }
+
+    /// Sends packets one way and hears what becomes of them.
+    pub(super) async fn measure(&self, request: &Measure) -> Result<Vec<Arrival>, Failure> {
+        let (from, to) = self.endpoints(&request.from, &request.to)?;
+        Ok(probe::measure(&from, &to, request.stream).await?)
     }
 
     fn endpoints(&self, from: &Party, to: &Party) -> Result<(Endpoint, Endpoint), Failure> {

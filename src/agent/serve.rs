@@ -110,6 +110,7 @@ impl Agent {
             Request::FindMeans(_) => encode::<p::FindMeans>(self.networks.means().map_err(Failure::from)),
             Request::Probe(request) => encode::<p::Probe>(self.networks.probe(&request).await),
             Request::Reachable(request) => encode::<p::Reachable>(self.networks.reachable(&request).await),
+            Request::Measure(request) => encode::<p::Measure>(self.networks.measure(&request).await),
             Request::Tcp(request) => encode::<p::Tcp>(self.tcp(&request).await),
             Request::Http(request) => encode::<p::Http>(self.http(&request).await),
         }

@@ -2,6 +2,8 @@
 //! process answers exactly as the controller in this one.
 
 use crate::fault::{Fault, FaultId, Party};
+use crate::plan::Mechanism;
+use crate::plan::verify::Verified;
 use serde::{Deserialize, Serialize};
 
 /// One request. Names are already resolved: no glob, no random choice.
@@ -80,6 +82,11 @@ pub enum Command {
     Add {
         /// Their names or ids.
         containers: Vec<String>,
+    },
+    /// Measures every link that is impaired, or only those of one fault.
+    Verify {
+        /// Which one.
+        fault: Option<FaultId>,
     },
     /// A line for each node.
     Status,
@@ -229,6 +236,9 @@ pub struct FaultInfo {
     pub fault: Fault,
     /// Whether `heal()` passes it by.
     pub keep: bool,
+    /// By what means it impairs links; none for other faults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<Mechanism>,
 }
 
 /// A node's line in `status`; the JSON keys are the old Blockade's.
@@ -272,6 +282,8 @@ pub enum Reply {
     Bool(bool),
     /// A round trip.
     Probe(ProbeReply),
+    /// What impaired links did.
+    Verified(Vec<Verified>),
     /// A line for each node.
     Status(Vec<NodeStatus>),
     /// The nodes that were taken in.

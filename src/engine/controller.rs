@@ -7,6 +7,7 @@ mod faults;
 mod jobs;
 mod nodes;
 mod others;
+mod verify;
 
 use super::command::RunState;
 use super::{Clock, Command, EventBody, FaultInfo, Job, Recorder, Reply, status};
@@ -195,12 +196,14 @@ impl Controller {
             }
             Command::Logs { node, last } => self.at(node).map(|node| then(runtime.logs(node, *last), Reply::Logs)),
             Command::Tcp { node, port } => self.at(node).map(|node| then(runtime.tcp(node, *port), Reply::Bool)),
-            Command::Probe { source, target } => {
-                self.ends(source, target).map(|(a, b)| then(runtime.probe(a, b), Reply::Probe))
-            }
-            Command::Reachable { source, target } => {
-                self.ends(source, target).map(|(a, b)| then(runtime.reachable(a, b), Reply::Bool))
-            }
+            Command::Probe { source, target } => self.ends(source, target).map(|(a, b)| {
+                let wait_ms = self.patience_ms(&[(a, b), (b, a)]);
+                then(runtime.probe(a, b, wait_ms), Reply::Probe)
+            }),
+            Command::Reachable { source, target } => self
+                .ends(source, target)
+                .map(|(a, b)| then(runtime.reachable(a, b, self.patience_ms(&[(a, b)])), Reply::Bool)),
+            Command::Verify { fault } => self.verify(*fault).map(|job| then(job, Reply::Verified)),
             Command::Status => Ok(super::ready(Ok(Reply::Status(self.status())))),
             Command::Faults => Ok(super::ready(Ok(Reply::Faults(self.active().collect())))),
             Command::Inject { .. }
@@ -253,7 +256,8 @@ impl Controller {
 
     /// The active faults, oldest first.
     pub fn active(&self) -> impl Iterator<Item = FaultInfo> + '_ {
-        self.faults.iter().map(|(id, active)| FaultInfo { id: *id, fault: active.fault.clone(), keep: active.keep })
+        let matrix = self.matrix();
+        self.faults.iter().map(move |(id, active)| self.info(&matrix, *id, active))
     }
 
     /// The cluster's nodes with what they are doing.

@@ -5,6 +5,8 @@
 //! a packet socket would see what prerouting is about to drop. Connected to each other they hear nobody else, and they
 //! hear of a refusal at once; a nonce tells one probe from another. The world is an endpoint on the bridge's address.
 
+mod stream;
+
 use crate::error::{Error, Result};
 use ipnet::IpNet;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -12,6 +14,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream as StdTcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+pub use stream::{Arrival, Stream, measure};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 

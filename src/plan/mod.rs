@@ -14,6 +14,7 @@ mod ruleset;
 mod shaped;
 pub mod table;
 pub mod tree;
+pub mod verify;
 
 pub use build::{Plan, Planner};
 pub use diff::{Act, Change, Transaction, diff};

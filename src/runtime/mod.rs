@@ -16,7 +16,8 @@ pub use here::Here;
 
 use crate::cluster::{Cluster, Node, RuntimeKind};
 use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};
-use crate::plan::{Interfaces, Means, Plan};
+use crate::kernel::probe::{Arrival, Stream};
+use crate::plan::{Interfaces, Means, Plan, Shaper};
 use crate::signal::Signal;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -124,6 +125,9 @@ pub type LogPieces = tokio::sync::mpsc::Receiver<Result<String>>;
 pub struct Options {
     /// Remove what stands in the way under the name of one of the nodes, whoever's it is.
     pub force: bool,
+    /// What alone is to impair links.
+    #[serde(default)]
+    pub shaper: Option<Shaper>,
 }
 
 /// Creates, runs and removes the nodes of one cluster. Nodes are named by their place in the cluster.
@@ -174,11 +178,14 @@ pub trait Runtime: Send + Sync {
     /// Does the node accept a TCP connection on its own address?
     fn tcp(&self, node: usize, port: u16) -> Job<bool>;
 
-    /// A round trip of one packet.
-    fn probe(&self, source: Place, target: Place) -> Job<ProbeReply>;
+    /// A round trip of one packet, which may take so long.
+    fn probe(&self, source: Place, target: Place, wait_ms: u64) -> Job<ProbeReply>;
 
-    /// Does one packet that `source` sends arrive at `target`?
-    fn reachable(&self, source: Place, target: Place) -> Job<bool>;
+    /// Does one packet that `source` sends arrive at `target` within this time?
+    fn reachable(&self, source: Place, target: Place, wait_ms: u64) -> Job<bool>;
+
+    /// Sends packets one way and hears what becomes of them.
+    fn measure(&self, source: Place, target: Place, stream: Stream) -> Job<Vec<Arrival>>;
 
     /// The number of the node's latest life; 0 before its first.
     fn life(&self, node: usize) -> u64;

@@ -16,8 +16,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const LOOK_US: u64 = 1_000;
 /// The round trip of an unimpaired link.
 const RTT_US: u64 = 200;
-/// How long a probe waits for its answer.
-const PROBE_WAIT_US: u64 = 1_000_000;
 
 /// The simulated nodes.
 pub struct Sim {
@@ -69,12 +67,6 @@ impl Sim {
             return None;
         }
         Some(self.impairment(source, target).delay_us)
-    }
-
-    /// How long a probe waits for its answer: beyond what was asked for.
-    fn patience_us(&self, source: Place, target: Place) -> u64 {
-        let ways = [self.impairment(source, target), self.impairment(target, source)];
-        ways.iter().map(Impairment::longest_us).fold(PROBE_WAIT_US, u64::saturating_add)
     }
 
     /// What happens to a packet of a probe on its way from `source` to `target`, by whatever means.
@@ -249,14 +241,14 @@ impl Runtime for Sim {
         self.look(up)
     }
 
-    fn probe(&self, source: Place, target: Place) -> Job<ProbeReply> {
+    fn probe(&self, source: Place, target: Place, wait_ms: u64) -> Job<ProbeReply> {
         let there = self.crosses(source, target);
         let rtt_us = there.and_then(|there| Some(RTT_US + there + self.crosses(target, source)?));
-        self.clock.spend(rtt_us.unwrap_or_else(|| self.patience_us(source, target)));
+        self.clock.spend(rtt_us.unwrap_or(wait_ms * 1_000));
         ready(Ok(ProbeReply { rtt_us }))
     }
 
-    fn reachable(&self, source: Place, target: Place) -> Job<bool> {
+    fn reachable(&self, source: Place, target: Place, _: u64) -> Job<bool> {
         let arrives = self.crosses(source, target).is_some();
         self.look(arrives)
     }

@@ -51,6 +51,7 @@ requests! {
     FindMeans => crate::plan::Means,
     Probe => Probed,
     Reachable => bool,
+    Measure => Vec<crate::kernel::probe::Arrival>,
     Tcp => bool,
     Http => Option<u16>,
     Teardown => Vec<Error>,

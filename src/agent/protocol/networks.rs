@@ -1,6 +1,7 @@
 //! What every agent is asked about the networks of nodes, and a host's agent about whose they are.
 
 use crate::error::Error;
+use crate::kernel::probe::Stream;
 use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -65,6 +66,17 @@ pub struct Reachable {
     pub to: Party,
     /// How long the packet may take.
     pub wait_ms: u64,
+}
+
+/// Packets from `from` to `to`, one way: which of them arrive, and when.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Measure {
+    /// Who sends.
+    pub from: Party,
+    /// Who receives.
+    pub to: Party,
+    /// What is sent.
+    pub stream: Stream,
 }
 
 /// Whether somebody accepts connections at a node's own address, tried from inside of it.

@@ -98,7 +98,10 @@ impl Controller {
             let took_us = self.clock.now_us() - before;
             self.recorder.record(EventBody::FaultActive { id, took_us, spread_us })
         });
-        let Err(error) = held else { return Ok(FaultInfo { id, fault, keep: false }) };
+        let Err(error) = held else {
+            let active = Active { fault, keep: false, owner: Owner::STANDING };
+            return Ok(self.info(&self.matrix(), id, &active));
+        };
         self.faults.remove(&id);
         self.faults.extend(former);
         let undone = self.undo(&fault, &halting).await;
@@ -167,7 +170,7 @@ impl Controller {
                 continue;
             }
             troubles.unrecorded(self.recorder.record(EventBody::FaultHealed { id, took_us }));
-            healed.push(FaultInfo { id, fault: active.fault, keep: active.keep });
+            healed.push(FaultInfo { id, fault: active.fault, keep: active.keep, by: Vec::new() });
         }
         troubles.outcome().map(|()| healed)
     }

@@ -11,9 +11,10 @@ use super::life::{Change, State};
 use super::member::{Member, Which};
 use super::spec::{Host, Image, Spec};
 use super::{connection, create, inspect, lock, own_image, remove, watch};
-use crate::agent::protocol::{Attach, FindMeans, Http, Party, Probe, Reachable, Tcp};
+use crate::agent::protocol::{Attach, FindMeans, Http, Measure, Party, Probe, Reachable, Tcp};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
+use crate::kernel::probe::{Arrival, Stream};
 use crate::plan::{Interfaces, Means, Plan};
 use crate::runtime::{self, Applied, LogPieces, Notice, Notices, Options, Place, Runtime, ready};
 use crate::signal::Signal;
@@ -25,8 +26,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
-/// How long a packet may take before it counts as lost.
-const PACKET_WAIT_MS: u64 = 1_000;
 /// How long a connection within a node may take.
 const TCP_WAIT_MS: u64 = 1_000;
 
@@ -361,18 +360,25 @@ impl Runtime for Docker {
         self.job(move |inner| async move { inner.tcp(node, port).await })
     }
 
-    fn probe(&self, source: Place, target: Place) -> Job<ProbeReply> {
+    fn probe(&self, source: Place, target: Place, wait_ms: u64) -> Job<ProbeReply> {
         self.job(move |inner| async move {
             let (from, to) = (inner.party(source), inner.party(target));
-            let probed = inner.keeper.call(Probe { from, to, wait_ms: PACKET_WAIT_MS }).await?;
+            let probed = inner.keeper.call(Probe { from, to, wait_ms }).await?;
             Ok(ProbeReply { rtt_us: probed.rtt_us })
         })
     }
 
-    fn reachable(&self, source: Place, target: Place) -> Job<bool> {
+    fn reachable(&self, source: Place, target: Place, wait_ms: u64) -> Job<bool> {
         self.job(move |inner| async move {
             let (from, to) = (inner.party(source), inner.party(target));
-            Ok(inner.keeper.call(Reachable { from, to, wait_ms: PACKET_WAIT_MS }).await?)
+            Ok(inner.keeper.call(Reachable { from, to, wait_ms }).await?)
+        })
+    }
+
+    fn measure(&self, source: Place, target: Place, stream: Stream) -> Job<Vec<Arrival>> {
+        self.job(move |inner| async move {
+            let (from, to) = (inner.party(source), inner.party(target));
+            Ok(inner.keeper.call(Measure { from, to, stream }).await?)
         })
     }
 

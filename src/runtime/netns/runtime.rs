@@ -6,12 +6,13 @@
 use super::log;
 use super::workdir;
 use crate::agent::protocol::{
-    ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, FindMeans, Http, KillNode, NodeNet,
-    Notification, Party, Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
+    ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, FindMeans, Http, KillNode, Measure,
+    NodeNet, Notification, Party, Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
 };
 use crate::agent::{Agent, Notifications};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
+use crate::kernel::probe::{Arrival, Stream};
 use crate::plan::{Interfaces, Means, Plan};
 use crate::runtime::{Applied, LogPieces, Notice, Notices, Place, Runtime, ready};
 use crate::signal::Signal;
@@ -22,8 +23,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How long a packet may take before it counts as lost.
-const PACKET_WAIT_MS: u64 = 1_000;
 /// How long a connection within a node may take.
 const TCP_WAIT_MS: u64 = 1_000;
 /// The kernel ends all processes of all nodes within this time, or the agent is killed.
@@ -371,18 +370,25 @@ impl Runtime for Netns {
         self.job(move |inner| async move { inner.tcp(node, port).await })
     }
 
-    fn probe(&self, source: Place, target: Place) -> Job<ProbeReply> {
+    fn probe(&self, source: Place, target: Place, wait_ms: u64) -> Job<ProbeReply> {
         self.job(move |inner| async move {
             let (from, to) = (inner.party(source), inner.party(target));
-            let probed = inner.agent.call(Probe { from, to, wait_ms: PACKET_WAIT_MS }).await?;
+            let probed = inner.agent.call(Probe { from, to, wait_ms }).await?;
             Ok(ProbeReply { rtt_us: probed.rtt_us })
         })
     }
 
-    fn reachable(&self, source: Place, target: Place) -> Job<bool> {
+    fn reachable(&self, source: Place, target: Place, wait_ms: u64) -> Job<bool> {
         self.job(move |inner| async move {
             let (from, to) = (inner.party(source), inner.party(target));
-            Ok(inner.agent.call(Reachable { from, to, wait_ms: PACKET_WAIT_MS }).await?)
+            Ok(inner.agent.call(Reachable { from, to, wait_ms }).await?)
+        })
+    }
+
+    fn measure(&self, source: Place, target: Place, stream: Stream) -> Job<Vec<Arrival>> {
+        self.job(move |inner| async move {
+            let (from, to) = (inner.party(source), inner.party(target));
+            Ok(inner.agent.call(Measure { from, to, stream }).await?)
         })
     }
 

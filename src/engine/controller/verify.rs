@@ -1,0 +1,122 @@
+//! What is asked of links and what they do: how long a probe may take, by which means a fault acts, and whether it does.
+
+use super::{Active, Controller};
+use crate::Result;
+use crate::engine::{FaultInfo, Job};
+use crate::fault::{Fault, FaultId, Filter, Impairment, Matrix, Party, Proto};
+use crate::plan::Mechanism;
+use crate::plan::means::Ends;
+use crate::plan::verify::{self, Verified};
+use crate::runtime::Place;
+use std::collections::BTreeSet;
+
+/// How long a probe waits beyond the delays that were asked for.
+const PATIENCE_MS: u64 = 1_000;
+/// So many links are measured at a time: each needs the machine's attention.
+const AT_ONCE: usize = 4;
+
+/// A link that is to be measured.
+struct Link {
+    name: String,
+    source: Place,
+    target: Place,
+    asked: Impairment,
+}
+
+impl Controller {
+    /// How long packets that travel one of these links after the other may take.
+    pub(super) fn patience_ms(&self, links: &[(Place, Place)]) -> u64 {
+        let matrix = self.matrix();
+        let longest = links.iter().map(|(source, target)| self.asked(&matrix, *source, *target).longest_us());
+        PATIENCE_MS + longest.fold(0, u64::saturating_add) / 1_000
+    }
+
+    /// What a packet of a probe is to meet.
+    fn asked(&self, matrix: &Matrix, source: Place, target: Place) -> Impairment {
+        let position = |place| match place {
+            Place::Node(node) => node,
+            Place::World => matrix.world(),
+        };
+        // Probes are UDP, on IPv4 where there is some.
+        let packet = Filter { proto: Some(Proto::Udp), family: Some(crate::fault::Family::Ipv4), ..Filter::ANY };
+        matrix.effect(position(source), position(target), packet).impairment
+    }
+
+    /// A fault as others see it.
+    pub(super) fn info(&self, matrix: &Matrix, id: FaultId, active: &Active) -> FaultInfo {
+        let by = self.mechanisms(matrix, &active.fault);
+        FaultInfo { id, fault: active.fault.clone(), keep: active.keep, by }
+    }
+
+    /// By what means a fault impairs its links, given all that is done to them.
+    fn mechanisms(&self, matrix: &Matrix, fault: &Fault) -> Vec<Mechanism> {
+        let Fault::Degrade { links, .. } = fault else { return Vec::new() };
+        let mut used = BTreeSet::new();
+        for (source, target) in &links.pairs {
+            let (Some(source), Some(target)) = (matrix.position(source), matrix.position(target)) else { continue };
+            let ends = Ends { source: source != matrix.world(), target: target != matrix.world() };
+            let way = matrix.cell(source, target).and_then(|cell| self.planner.means.way(cell, ends).ok());
+            used.extend(way.into_iter().flat_map(|way| way.mechanisms()));
+        }
+        used.into_iter().collect()
+    }
+
+    /// Measures every impaired link, or those of one fault, against what is asked of it.
+    pub(super) fn verify(&self, fault: Option<FaultId>) -> Result<Job<Vec<Verified>>> {
+        let (matrix, runtime) = (self.matrix(), self.runtime.clone());
+        let links = self.impaired(&matrix, fault)?;
+        let waits: Vec<u64> = links.iter().map(|link| self.patience_ms(&[(link.source, link.target)])).collect();
+        let links: Vec<(Link, u64)> = links.into_iter().zip(waits).collect();
+        Ok(Box::pin(async move {
+            let mut verified = Vec::new();
+            let mut rest = links.into_iter();
+            loop {
+                let some: Vec<_> = rest.by_ref().take(AT_ONCE).collect();
+                if some.is_empty() {
+                    return Ok(verified);
+                }
+                let measured =
+                    some.into_iter().map(|(link, wait_ms)| {
+                        let stream = verify::stream(&link.asked, wait_ms);
+                        let arrivals = runtime.measure(link.source, link.target, stream);
+                        async move {
+                            Ok::<_, crate::Error>(verify::verify(link.name, &link.asked, stream, &arrivals.await?))
+                        }
+                    });
+                for outcome in futures_util::future::join_all(measured).await {
+                    verified.push(outcome?);
+                }
+            }
+        }))
+    }
+
+    /// The links that probes can cross and that are asked to do something to them.
+    fn impaired(&self, matrix: &Matrix, fault: Option<FaultId>) -> Result<Vec<Link>> {
+        let concerned = |active: &&Active| matches!(active.fault, Fault::Degrade { .. });
+        let faults = self.faults.iter().filter(|(id, _)| fault.is_none_or(|only| only == **id));
+        let faults: Vec<&Active> = faults.map(|(_, active)| active).filter(concerned).collect();
+        let mut pairs: BTreeSet<&(Party, Party)> = BTreeSet::new();
+        for active in faults {
+            if let Fault::Degrade { links, .. } = &active.fault {
+                pairs.extend(&links.pairs);
+            }
+        }
+        let mut found = Vec::new();
+        for (source, target) in pairs {
+            let (from, to) = self.ends(source, target)?;
+            let asked = self.asked(matrix, from, to);
+            let is_cut = match (matrix.position(source), matrix.position(target)) {
+                (Some(source), Some(target)) => {
+                    let packet =
+                        Filter { proto: Some(Proto::Udp), family: Some(crate::fault::Family::Ipv4), ..Filter::ANY };
+                    matrix.effect(source, target, packet).cut != crate::fault::Cut::Open
+                }
+                _ => true,
+            };
+            if !is_cut && !asked.is_none() {
+                found.push(Link { name: format!("{source} → {target}"), source: from, target: to, asked });
+            }
+        }
+        Ok(found)
+    }
+}
