@@ -17,4 +17,6 @@ pub mod nft;
 pub mod probe;
 
 #[cfg(test)]
+mod netem_smoke;
+#[cfg(test)]
 pub(crate) mod testing;
