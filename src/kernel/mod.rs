@@ -20,4 +20,6 @@ pub mod probe;
 pub mod tc;
 
 #[cfg(test)]
+mod netem_smoke;
+#[cfg(test)]
 pub(crate) mod testing;

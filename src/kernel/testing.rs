@@ -1,5 +1,7 @@
 //! Namespaces of our own for tests that talk to the real kernel.
 
+pub(crate) use crate::skip::netem;
+
 use super::link::{Change, Device, End, LOOPBACK, Links, Mac, link_local};
 use ipnet::IpNet;
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};

@@ -6,7 +6,7 @@ pub mod processes;
 mod skip;
 
 #[allow(unused_imports, reason = "each test binary uses its own part")]
-pub use skip::skip;
+pub use skip::{netem, skip};
 
 use serde_json::Value;
 use std::os::unix::process::CommandExt;

@@ -1,8 +1,10 @@
 //! What a test does that cannot run here: says so loudly, and is counted by `tests/run`.
 
-#![allow(unreachable_pub, reason = "shared by several crates' tests")]
+#![allow(dead_code, unreachable_pub, reason = "shared by several crates' tests")]
 
 use std::io::Write;
+use std::process::Command;
+use std::sync::OnceLock;
 
 /// Says why the running test cannot run here, and puts it on `tests/run`'s list.
 pub fn skip(reason: &str) {
@@ -15,4 +17,28 @@ pub fn skip(reason: &str) {
             std::fs::File::options().append(true).create(true).open(list).expect("the list of skipped tests");
         writeln!(file, "{line}").expect("the list of skipped tests");
     }
+}
+
+/// Whether the kernel has netem. Where not, the running test does nothing.
+///
+/// Such a test has `netem` in its name, or its module's: `tests/run` runs it once more in an emulated machine with
+/// another kernel (`tests/qemu`). `BLOCKADE_NETEM` says what a kernel without netem means: `elsewhere`, that the test
+/// runs there; `required`, which is said in that machine, a failure; nothing, a skipped test.
+pub fn netem() -> bool {
+    static THERE: OnceLock<bool> = OnceLock::new();
+    let there = *THERE.get_or_init(|| {
+        let tc = ["tc", "qdisc", "add", "dev", "lo", "root", "netem"];
+        let works = |user: &[&str]| {
+            let tried = Command::new("unshare").arg("--net").args(user).args(tc).output();
+            tried.is_ok_and(|output| output.status.success())
+        };
+        works(&[]) || works(&["--map-root-user"])
+    });
+    match std::env::var("BLOCKADE_NETEM").as_deref() {
+        _ if there => {}
+        Ok("required") => panic!("no sch_netem in this kernel"),
+        Ok("elsewhere") => {}
+        _ => skip("no sch_netem in this kernel: runs under QEMU"),
+    }
+    there
 }
