@@ -7,6 +7,7 @@ mod encode;
 mod expression;
 #[cfg(test)]
 mod packets;
+mod queue;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use super::message::Messages;
 use super::netlink::{Protocol, Socket};
 use crate::error::Result;
 use crate::plan::{Act, Change, Ruleset, Transaction, diff, table::TableFamily};
+pub use queue::QueueBy;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 

@@ -18,9 +18,9 @@ const CHAIN_TYPE: u16 = 7;
 const HOOK_NUMBER: u16 = 1;
 const HOOK_PRIORITY: u16 = 2;
 const HOOK_DEVICE: u16 = 3;
-const RULE_TABLE: u16 = 1;
-const RULE_CHAIN: u16 = 2;
-const RULE_EXPRESSIONS: u16 = 4;
+pub(super) const RULE_TABLE: u16 = 1;
+pub(super) const RULE_CHAIN: u16 = 2;
+pub(super) const RULE_EXPRESSIONS: u16 = 4;
 const SET_TABLE: u16 = 1;
 const SET_NAME: u16 = 2;
 const SET_FLAGS: u16 = 3;
@@ -57,7 +57,7 @@ pub(super) fn batch(messages: &mut Messages, changes: &[Change]) -> Vec<Option<u
     origins
 }
 
-fn bound(messages: &mut Messages, kind: i32) {
+pub(super) fn bound(messages: &mut Messages, kind: i32) {
     messages.push(kind as u16, 0, |m| m.raw(&[libc::AF_UNSPEC as u8, 0, 0, libc::NFNL_SUBSYS_NFTABLES as u8]));
 }
 

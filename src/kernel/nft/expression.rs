@@ -1,5 +1,6 @@
 //! Rules as the kernel's expressions: load something into a register, compare it, look it up, give a verdict. Pure.
 
+use super::QueueBy;
 use crate::fault::{Family, Proto};
 use crate::kernel::message::Writer;
 use crate::plan::table::{End, Match, Rule, TableFamily, Verdict};
@@ -38,6 +39,17 @@ const REJECT_CODE: u16 = 2;
 const REJECT_TCP_RESET: u32 = 1;
 const REJECT_ICMPX: u32 = 2;
 const ICMPX_PORT_UNREACHABLE: u8 = 1;
+// <linux/netfilter/nf_tables_compat.h>
+const TARGET_NAME: u16 = 1;
+const TARGET_REVISION: u16 = 2;
+const TARGET_INFO: u16 = 3;
+const QUEUE_NUMBER: u16 = 1;
+const QUEUE_TOTAL: u16 = 2;
+const QUEUE_FLAGS: u16 = 3;
+// <linux/netfilter/xt_NFQUEUE.h>
+const NFQUEUE_REVISION: u32 = 3;
+/// `NFQ_FLAG_BYPASS` and `NFT_QUEUE_FLAG_BYPASS`: where nobody listens the packet goes on.
+const QUEUE_BYPASS: u16 = 1;
 
 /// The register everything goes through: 16 bytes wide.
 const REGISTER: u32 = libc::NFT_REG_1 as u32;
@@ -173,6 +185,31 @@ fn verdict(m: &mut Writer<'_>, verdict: Verdict) {
             m.u8(REJECT_CODE, ICMPX_PORT_UNREACHABLE);
         }),
     }
+}
+
+/// `queue flags bypass to 47360`
+pub(super) fn queue(m: &mut Writer<'_>, by: QueueBy, number: u16) {
+    match by {
+        QueueBy::Target => queue_target(m, number),
+        QueueBy::Statement => expression(m, "queue", |m| {
+            m.bytes(QUEUE_NUMBER, &number.to_be_bytes());
+            m.bytes(QUEUE_TOTAL, &1_u16.to_be_bytes());
+            m.bytes(QUEUE_FLAGS, &QUEUE_BYPASS.to_be_bytes());
+        }),
+    }
+}
+
+/// `iptables … -j NFQUEUE --queue-num 47360 --queue-bypass`; nft lists it as `xt target "NFQUEUE"`.
+///
+/// Its information is a `struct xt_NFQ_info_v3 { queuenum, queues_total, flags }` of 16 bits each in the machine's order,
+/// filled up to a multiple of 8 bytes, as all of xtables' are.
+fn queue_target(m: &mut Writer<'_>, number: u16) {
+    let info: Vec<u8> = [number, 1, QUEUE_BYPASS, 0].into_iter().flat_map(u16::to_ne_bytes).collect();
+    expression(m, "target", |m| {
+        m.text(TARGET_NAME, "NFQUEUE");
+        m.be32(TARGET_REVISION, NFQUEUE_REVISION);
+        m.bytes(TARGET_INFO, &info);
+    });
 }
 
 fn immediate(m: &mut Writer<'_>, code: i32) {
