@@ -1,0 +1,5 @@
+//! The shaper.
+mod chain;
+mod decide;
+mod packet;
+mod wheel;
