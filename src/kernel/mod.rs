@@ -15,6 +15,8 @@ pub mod message;
 pub mod netlink;
 pub mod nft;
 pub mod probe;
+pub mod queue;
+pub mod raw;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -364,7 +364,8 @@ mod tests {
 
     #[test]
     fn a_change_in_place_keeps_count_and_chains() {
-        let before = everything().without_rate();
+        // Losses move the gap's count; a rate remembers time.
+        let before = Impairment { gap: 0, ..everything().without_rate() };
         let [mut link, mut unchanged] = [(); 2].map(|()| Link::new(5, any(before.clone())));
         let packet = header(UDP, 1);
         fates(&mut link, &packet, 500);
