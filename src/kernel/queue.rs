@@ -91,6 +91,14 @@ pub struct Packet<'a> {
     pub device: u32,
 }
 
+impl Packet<'_> {
+    /// Whether all its bytes are told.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.bytes.len() == self.length
+    }
+}
+
 /// Room for what is read at once.
 #[derive(Debug)]
 pub struct Buffers {

@@ -93,11 +93,6 @@ impl<T> Wheel<T> {
         Some(entry.item)
     }
 
-    /// Whether there is nothing in it.
-    pub(super) fn is_empty(&self) -> bool {
-        self.soon.is_empty()
-    }
-
     fn place(&mut self, entry: Entry<T>) {
         let slot = entry.slot();
         if slot < self.next {
@@ -173,7 +168,6 @@ mod tests {
                 }
                 prop_assert_eq!(wheel.next_due(), list.first().map(|(due, _)| *due));
                 prop_assert!(wheel.next_due().is_none_or(|due| due > now));
-                prop_assert_eq!(wheel.is_empty(), list.is_empty());
             }
         }
     }

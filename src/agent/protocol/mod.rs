@@ -8,7 +8,8 @@ mod programs;
 
 use crate::error::{Error, Result};
 use crate::plan::Interfaces;
-pub(super) use frames::{frame, read, write};
+pub(super) use frames::write;
+pub(crate) use frames::{frame, read};
 pub use networks::*;
 pub use programs::*;
 use serde::de::DeserializeOwned;
