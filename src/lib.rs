@@ -69,6 +69,7 @@ pub mod random;
 pub mod run;
 pub mod runtime;
 pub mod script;
+pub mod shaper;
 pub mod signal;
 pub mod supervisor;
 

@@ -43,6 +43,12 @@ impl Stream {
         self.numbers.next_u64()
     }
 
+    /// Goes to the place before the `draw`-th draw of 64 bits, counted from 0.
+    pub fn seek(&mut self, draw: u64) {
+        // The generator counts in words of 32 bits.
+        self.numbers.set_word_pos(u128::from(draw) * 2);
+    }
+
     /// A number in [0, 1): the upper 53 of 64 bits, divided by 2⁵³.
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
@@ -215,6 +221,21 @@ mod tests {
         assert_eq!(parent.bits(), untouched.bits());
         assert_eq!(sibling.bits(), untouched.split("b").bits());
         assert_ne!(untouched.split("a").bits(), untouched.split("b").bits());
+    }
+
+    #[test]
+    fn a_stream_goes_to_any_of_its_places() {
+        let draws: Vec<_> = std::iter::repeat_with({
+            let mut stream = Stream::root(9);
+            move || stream.bits()
+        })
+        .take(100)
+        .collect();
+        let mut stream = Stream::root(9);
+        for place in [0, 99, 7, 8, 64, 1] {
+            stream.seek(place as u64);
+            assert_eq!(stream.bits(), draws[place]);
+        }
     }
 
     #[test]

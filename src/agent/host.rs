@@ -111,7 +111,7 @@ pub(super) async fn attach(networks: &Networks, request: &Attach) -> Result<Inte
     let began = Instant::now();
     loop {
         let attached =
-            try_attach(networks, request).map_err(|error| error.context(format!("node {}", request.node)))?;
+            try_attach(networks, request).await.map_err(|error| error.context(format!("node {}", request.node)))?;
         match attached {
             Some(interfaces) => return Ok(interfaces),
             None if began.elapsed() > FREE_WITHIN => {
@@ -124,17 +124,16 @@ pub(super) async fn attach(networks: &Networks, request: &Attach) -> Result<Inte
 }
 
 /// Nothing where the namespace is another agent's.
-fn try_attach(networks: &Networks, request: &Attach) -> Result<Option<Interfaces>> {
+async fn try_attach(networks: &Networks, request: &Attach) -> Result<Option<Interfaces>> {
     let namespace = NetNs::of(request.pid)?;
     check_owner(networks, &request.node, &namespace)?;
     let held = networks.network(&request.node).ok().filter(|held| held.namespace.is(&namespace));
     let (network, outcome) = match held {
         Some(network) => {
             network.look().and_then(|_| check_addresses(request, &network.interfaces()))?;
-            let outcome = network.enforce();
-            (network, outcome)
+            (network.clone(), enforce(networks, &request.node, &network).await)
         }
-        None => match open(networks, request, namespace)? {
+        None => match open(networks, request, namespace).await? {
             Some(opened) => opened,
             None => return Ok(None),
         },
@@ -157,7 +156,7 @@ fn check_owner(networks: &Networks, node: &str, namespace: &NetNs) -> Result<()>
 
 /// Sockets in a namespace that is new to us, and the rules that are wanted there; nothing where it is another agent's.
 /// Where the rules fail, the network is ours all the same: somebody before us may have left some.
-fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result<Option<(Rc<Network>, Result<()>)>> {
+async fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result<Option<(Rc<Network>, Result<()>)>> {
     let wanted = networks.wanted(&request.node);
     let opened = networks.home.visit(&namespace, || {
         let (mut links, events) = (Links::open()?, AddressEvents::open()?);
@@ -168,13 +167,24 @@ fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result<Optio
     })?;
     let Some((links, seen, events, rules, trees, claim)) = opened else { return Ok(None) };
     let network = Rc::new(Network::new(namespace, links, rules, trees, seen).claimed(claim));
-    let outcome = network.enforce();
+    let outcome = enforce(networks, &request.node, &network).await;
     if let Some(former) = networks.insert(&request.node, network.clone(), events) {
         // Whoever still lives in it is no node any more.
         drop(heal(std::slice::from_ref(&former)));
         close(vec![former]);
     }
     Ok(Some((network, outcome)))
+}
+
+/// What packets are handed to, then the rules.
+async fn enforce(networks: &Networks, node: &str, network: &Rc<Network>) -> Result<()> {
+    let wanted = networks.wanted(node);
+    if wanted.shaped.is_empty() {
+        // What it had in a former namespace.
+        networks.shaping.forget(node).await;
+    }
+    let prepared = networks.prepare(node, network, &wanted).await;
+    network.enforce().and(prepared)
 }
 
 fn check_addresses(request: &Attach, Interfaces { addresses, .. }: &Interfaces) -> Result<()> {

@@ -29,6 +29,7 @@ pub mod protocol;
 mod readable;
 mod rules;
 mod serve;
+mod shaping;
 mod sys;
 mod tree;
 mod trees;

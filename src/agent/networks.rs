@@ -6,11 +6,12 @@ use super::network::{Network, Watch};
 use super::outbox::Outbox;
 use super::protocol::{Applied, Failure, Measure, Party, Probe, Probed, Reachable};
 use super::rules;
+use super::shaping::Shaping;
 use crate::error::{Error, Result};
 use crate::kernel::address::AddressEvents;
 use crate::kernel::features;
 use crate::kernel::probe::{self, Arrival, Connecting, Endpoint};
-use crate::plan::{Means, Plan, Ruleset, Tree};
+use crate::plan::{Means, Plan, Ruleset, Shaped, Tree};
 use ipnet::IpNet;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use tokio::task::spawn_local;
 pub(super) struct Networks {
     pub(super) home: NetNs,
     outbox: Outbox,
+    pub(super) shaping: Rc<Shaping>,
     members: RefCell<BTreeMap<String, Member>>,
     /// What each node was last to hold, for the next namespace it gets; none where nodes keep theirs for ever.
     wanted: Option<RefCell<BTreeMap<String, Wanted>>>,
@@ -34,11 +36,13 @@ pub(super) struct Networks {
 pub(super) struct Wanted {
     pub(super) rules: Arc<Ruleset>,
     pub(super) tree: Arc<Tree>,
+    pub(super) shaped: Arc<Shaped>,
+    pub(super) seed: u64,
 }
 
 impl From<Plan> for Wanted {
-    fn from(Plan { ruleset, tree, shaped: _ }: Plan) -> Self {
-        Self { rules: Arc::new(ruleset), tree: Arc::new(tree) }
+    fn from(Plan { ruleset, tree, shaped, seed }: Plan) -> Self {
+        Self { rules: Arc::new(ruleset), tree: Arc::new(tree), shaped: Arc::new(shaped), seed }
     }
 }
 
@@ -54,7 +58,15 @@ impl Networks {
     pub(super) fn new(outbox: &Outbox, attached: bool) -> Result<Self> {
         let home = NetNs::current().map_err(|errno| super::cannot("open its own network namespace", errno))?;
         let wanted = attached.then(RefCell::default);
-        Ok(Self { home, outbox: outbox.clone(), members: RefCell::default(), wanted })
+        let shaping = Rc::new(Shaping::new(outbox));
+        Ok(Self { home, outbox: outbox.clone(), shaping, members: RefCell::default(), wanted })
+    }
+
+    /// Sees to it that a shaper that dies is started anew; to be called once, within a set of local tasks.
+    pub(super) fn watch_shaper(&self) {
+        if let Ok(home) = NetNs::current() {
+            self.shaping.watch(home);
+        }
     }
 
     /// Takes a node's network in, in the place of the one that it had, which is returned.
@@ -94,15 +106,16 @@ impl Networks {
     }
 
     /// Brings namespaces to these plans: first what packets are to be sorted into, then the rules.
-    pub(super) fn apply(self: &Rc<Self>, plans: Vec<(String, Plan)>) -> Applied {
+    pub(super) async fn apply(&self, plans: Vec<(String, Plan)>) -> Applied {
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         for (node, plan) in plans {
             let wanted = Wanted::from(plan);
             if let Some(remembered) = &self.wanted {
                 remembered.borrow_mut().insert(node.clone(), wanted.clone());
             }
-            match self.members.borrow().get(&node).map(|member| member.network.clone()) {
-                Some(network) => match network.trees.grow(&network.devices(), &wanted.tree) {
+            let network = self.members.borrow().get(&node).map(|member| member.network.clone());
+            match network {
+                Some(network) => match self.prepare(&node, &network, &wanted).await {
                     Ok(()) => found.push((node, network, wanted)),
                     Err(error) => failures.push((node, error)),
                 },
@@ -113,8 +126,22 @@ impl Networks {
         let steps = found.iter().map(|(node, network, wanted)| (node.clone(), &network.rules, wanted.rules.clone()));
         let mut applied = rules::apply(steps.collect());
         applied.failures.extend(failures);
-        found.into_iter().for_each(|(_, network, _)| prune_in_time(&network));
+        for (node, network, wanted) in found {
+            prune_in_time(&network);
+            if wanted.shaped.is_empty() {
+                self.shaping.forget(&node).await;
+            }
+        }
         applied
+    }
+
+    /// All that packets are to be sorted into or handed to, before they are.
+    pub(super) async fn prepare(&self, node: &str, network: &Rc<Network>, wanted: &Wanted) -> Result<()> {
+        network.trees.grow(&network.devices(), &wanted.tree)?;
+        if wanted.shaped.is_empty() {
+            return Ok(());
+        }
+        self.shaping.shape(&self.home, node, network, (wanted.seed, &wanted.shaped)).await
     }
 
     /// What can impair links on this machine.

@@ -41,6 +41,7 @@ pub(super) fn serve<E: Future<Output = ()>>(
     let agent = Rc::new(agent(outbox)?);
     agent.outbox.send(Message::Hello(Ok(hello)));
     let work = async {
+        agent.networks.watch_shaper();
         let end = end()?;
         tokio::select! {
             talked = talk(agent.clone(), stream, inbox) => talked,
@@ -104,9 +105,9 @@ impl Agent {
             }
             Request::Teardown(request) => encode::<p::Teardown>(self.tear_down(request).await),
             Request::Attach(request) => encode::<p::Attach>(self.attach(&request).await),
-            Request::Detach(request) => encode::<p::Detach>(self.detach(&request)),
+            Request::Detach(request) => encode::<p::Detach>(self.detach(&request).await),
             Request::KillTree(request) => encode::<p::KillTree>(self.kill_tree(request)),
-            Request::ApplyPlans(request) => encode::<p::ApplyPlans>(Ok(self.networks.apply(request.plans))),
+            Request::ApplyPlans(request) => encode::<p::ApplyPlans>(Ok(self.networks.apply(request.plans).await)),
             Request::FindMeans(_) => encode::<p::FindMeans>(self.networks.means().map_err(Failure::from)),
             Request::Probe(request) => encode::<p::Probe>(self.networks.probe(&request).await),
             Request::Reachable(request) => encode::<p::Reachable>(self.networks.reachable(&request).await),
@@ -181,9 +182,11 @@ impl Agent {
         Ok(host::attach(&self.networks, request).await?)
     }
 
-    fn detach(&self, request: &p::Detach) -> Answer<p::Detach> {
+    async fn detach(&self, request: &p::Detach) -> Answer<p::Detach> {
         self.is_host()?;
-        Ok(host::detach(&self.networks, &request.node)?)
+        let outcome = host::detach(&self.networks, &request.node);
+        self.networks.shaping.forget(&request.node).await;
+        Ok(outcome?)
     }
 
     fn kill_tree(&self, request: p::KillTree) -> Answer<p::KillTree> {

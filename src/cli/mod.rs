@@ -113,6 +113,9 @@ enum Command {
     /// Owns the namespaces of a run; started by blockade itself
     #[command(hide = true)]
     Agent(crate::agent::Args),
+    /// Holds packets where the kernel cannot; started by blockade itself
+    #[command(hide = true)]
+    Shaper(crate::shaper::Args),
     /// Keeps a container's network namespace; started by blockade itself
     #[command(hide = true)]
     Hold,
@@ -160,6 +163,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::agent::main(args)),
+        Command::Shaper(args) => Ok(crate::shaper::main(&args)),
         Command::Hold => {
             crate::runtime::docker::hold();
             Ok(ExitCode::SUCCESS)

@@ -7,7 +7,8 @@ use super::timeline::{JsonLines, Timeline};
 use crate::cluster::RuntimeKind;
 use crate::engine::Output;
 use crate::journal::{RunFolder, Verdict};
-use crate::run::{self, Attached, Outcome};
+use crate::plan::Shaper;
+use crate::run::{self, Attached, Outcome, Settings};
 use crate::runtime::Options;
 use crate::script::Script;
 use crate::supervisor::{self, Launch};
@@ -35,6 +36,12 @@ pub(super) struct Args {
     /// Print only the verdict
     #[arg(short, long)]
     quiet: bool,
+    /// What alone is to impair links [default: netem where there is one, the user-space shaper for the rest]
+    #[arg(long, value_name = "SHAPER", conflicts_with = "attach")]
+    shaper: Option<Shaper>,
+    /// Measure each impairment as soon as it is in force; one that is not as asked ends the run (exit 3)
+    #[arg(long)]
+    verify: bool,
     /// Leave the cluster up; the run's faults go all the same
     #[arg(long)]
     keep: bool,
@@ -54,6 +61,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     setup::warn_of_unused(&params, &setup);
     let folder = RunFolder::create(args.out.as_deref(), &place.data_dir.join("runs"), seed)?;
     let settings = setup.settings(seed, params, args.timeout, Some(folder.clone()));
+    let settings = Settings { shaper: args.shaper, verify: args.verify, ..settings };
     let output: Vec<Box<dyn Output>> = match (args.json, args.quiet) {
         (true, _) => vec![Box::new(JsonLines::start(&run::header(&settings)?))],
         (false, true) => Vec::new(),
@@ -85,7 +93,7 @@ fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, Stri
         kind: setup.kind,
         params,
         seed,
-        options: Options::default(),
+        options: Options { shaper: args.shaper, ..Options::default() },
         debug: place.debug,
     };
     supervisor::start(&folder, launch)?;
@@ -137,6 +145,11 @@ fn replay(args: &Args, place: &Place, seed: u64) -> String {
     if let Some(timeout_us) = args.timeout {
         words.extend(["--timeout".to_owned(), format!("{timeout_us}us")]);
     }
+    if let Some(shaper) = args.shaper {
+        let name = clap::ValueEnum::to_possible_value(&shaper).map(|value| value.get_name().to_owned());
+        words.extend(["--shaper".to_owned(), name.unwrap_or_default()]);
+    }
+    words.extend(args.verify.then(|| "--verify".to_owned()));
     if let Some(kind) = args.runtime {
         words.extend(["--runtime".to_owned(), kind.to_string()]);
     }

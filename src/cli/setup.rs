@@ -47,6 +47,8 @@ impl Setup {
             params,
             timeout_us,
             folder,
+            shaper: None,
+            verify: false,
             attached: self.attached,
             interrupt: Arc::new(Interrupt::default()),
         }

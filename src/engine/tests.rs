@@ -40,7 +40,7 @@ impl Stubborn {
     }
 
     fn open(&self, source: usize, target: usize) -> bool {
-        now(self.sim.reachable(Place::Node(source), Place::Node(target))).unwrap()
+        now(self.sim.reachable(Place::Node(source), Place::Node(target), 1_000)).unwrap()
     }
 }
 
@@ -108,12 +108,21 @@ impl Runtime for Stubborn {
         self.sim.tcp(node, port)
     }
 
-    fn probe(&self, source: Place, target: Place) -> Job<ProbeReply> {
-        self.sim.probe(source, target)
+    fn measure(
+        &self,
+        source: Place,
+        target: Place,
+        stream: crate::kernel::probe::Stream,
+    ) -> Job<Vec<crate::kernel::probe::Arrival>> {
+        self.sim.measure(source, target, stream)
     }
 
-    fn reachable(&self, source: Place, target: Place) -> Job<bool> {
-        self.sim.reachable(source, target)
+    fn probe(&self, source: Place, target: Place, wait_ms: u64) -> Job<ProbeReply> {
+        self.sim.probe(source, target, wait_ms)
+    }
+
+    fn reachable(&self, source: Place, target: Place, wait_ms: u64) -> Job<bool> {
+        self.sim.reachable(source, target, wait_ms)
     }
 
     fn life(&self, node: usize) -> u64 {

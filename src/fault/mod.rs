@@ -10,10 +10,10 @@ mod links;
 pub mod loss;
 mod matrix;
 
-pub use distribution::Distribution;
+pub use distribution::{Distribution, normal_quantile, normal_share};
 pub use impairment::{Chance, Impairment, Jitter};
 pub use links::{Family, Filter, LinkSet, Party, Proto};
-pub use loss::Burst;
+pub use loss::{Burst, GilbertElliott};
 pub use matrix::{Cell, Cut, Effect, Matrix, Member};
 
 use crate::signal::Signal;

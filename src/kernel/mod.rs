@@ -17,6 +17,8 @@ pub mod message;
 pub mod netlink;
 pub mod nft;
 pub mod probe;
+pub mod queue;
+pub mod raw;
 pub mod tc;
 
 #[cfg(test)]

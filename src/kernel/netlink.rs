@@ -152,6 +152,12 @@ impl Socket {
     }
 }
 
+impl From<Socket> for OwnedFd {
+    fn from(socket: Socket) -> Self {
+        socket.fd
+    }
+}
+
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
@@ -170,18 +176,22 @@ fn open(protocol: Protocol, flags: SocketFlags) -> Result<OwnedFd, Errno> {
         .or_else(|_| sockopt::set_socket_recv_buffer_size(&fd, BUFFER))?;
     sockopt::set_socket_send_buffer_size_force(&fd, BUFFER)
         .or_else(|_| sockopt::set_socket_send_buffer_size(&fd, BUFFER))?;
-    enable(&fd, libc::NETLINK_EXT_ACK)?;
-    enable(&fd, libc::NETLINK_CAP_ACK)?;
+    set_option(&fd, libc::SOL_NETLINK, libc::NETLINK_EXT_ACK, 1)?;
+    set_option(&fd, libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, 1)?;
     Ok(fd)
 }
 
-/// Netlink's own socket options, which rustix leaves out.
-fn enable(fd: &OwnedFd, name: i32) -> Result<(), Errno> {
-    let on: i32 = 1;
+/// A socket option that rustix leaves out.
+pub(super) fn set_option(fd: &OwnedFd, level: i32, name: i32, value: i32) -> Result<(), Errno> {
     let size = size_of::<i32>() as libc::socklen_t;
-    // SAFETY: the pointer and the size describe `on`, which outlives the call.
-    let done = unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_NETLINK, name, (&raw const on).cast(), size) };
-    if done == 0 { Ok(()) } else { Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)) }
+    // SAFETY: the pointer and the size describe `value`, which outlives the call.
+    let done = unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), size) };
+    if done == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// What the last system call of libc's failed with.
+pub(super) fn last_error() -> Errno {
+    Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
 fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> Result<usize, Errno> {
@@ -206,7 +216,7 @@ fn explain(refused: &Refused, says: &str) -> Error {
     with_mend(Error::machine(format!("the kernel refuses `{says}`: {reason}{text}")), refused.errno)
 }
 
-fn failed(what: &str, errno: Errno) -> Error {
+pub(super) fn failed(what: &str, errno: Errno) -> Error {
     with_mend(Error::machine(format!("cannot {what}: {}", io::Error::from(errno))), errno)
 }
 

@@ -19,6 +19,9 @@ pub struct Plan {
     /// What the user-space shaper does to its packets.
     #[serde(default, skip_serializing_if = "Shaped::is_empty")]
     pub shaped: Shaped,
+    /// From which the shaper's decisions come.
+    #[serde(default)]
+    pub seed: u64,
 }
 
 impl Plan {
@@ -156,6 +159,9 @@ impl Draft<'_> {
             for (sorted, id) in own.into_iter().zip(numbers) {
                 self.class(sorted, id, seed);
             }
+        }
+        for plan in &mut self.plans {
+            plan.seed = seed;
         }
         for (plan, node) in self.plans.iter_mut().zip(self.nodes) {
             if !plan.ruleset.world.is_empty() {

@@ -51,7 +51,8 @@ fn simulate(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -
 fn on_virtual_time(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
     let cluster = Arc::new(settings.cluster.clone());
     let sim = Arc::new(runtime::sim::Sim::new(&cluster, Arc::clone(clock)));
-    let controller = Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock));
+    let controller =
+        Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock)).shaping(settings.seed, settings.shaper);
     let controller = Arc::new(Mutex::new(controller));
     let up = at_once(async { controller.lock().await.up().await });
     let verdict = up
@@ -70,7 +71,8 @@ fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> 
     let cluster: Arc<Cluster> = Arc::new(settings.cluster.clone());
     let options = runtime::Options::default();
     let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path, options))?;
-    let controller = Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock));
+    let controller = Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock))
+        .shaping(settings.seed, settings.shaper);
     let hurry = controller.hurry();
     let controller = Arc::new(Mutex::new(controller));
     let pump = notices::pump(notices, Arc::clone(&controller), Arc::clone(&settings.interrupt));

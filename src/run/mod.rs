@@ -15,6 +15,7 @@ pub use signals::interrupt_on_signals;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Clock, EventBody, Output, Port, Recorder};
 use crate::journal::{Cleanup, Failure, Header, JournalWriter, RunFolder, RunResult, Verdict};
+use crate::plan::Shaper;
 use crate::script::{Drive, Host, HostSettings, Interrupt, Script};
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
@@ -44,6 +45,10 @@ pub struct Settings {
     pub timeout_us: Option<u64>,
     /// Where its files go; none are written without.
     pub folder: Option<RunFolder>,
+    /// What alone is to impair links.
+    pub shaper: Option<Shaper>,
+    /// Whether every impairment is measured as soon as it is in force.
+    pub verify: bool,
     /// The cluster that is up already, if the run is to take place there.
     pub attached: Option<Attached>,
     /// Ctrl-C.
@@ -174,6 +179,7 @@ fn drive(
         interrupt: Arc::clone(&settings.interrupt),
         seed: settings.seed,
         params: settings.params.clone(),
+        verify: settings.verify,
     };
     let (script, timeout_us) = (&settings.script, settings.timeout_us);
     std::thread::scope(|scope| {

@@ -7,13 +7,20 @@ use super::{Applied, LogPieces, Place, Runtime};
 use crate::cluster::Cluster;
 use crate::engine::{Clock, Exec, ExecOutput, Job, ProbeReply, RunState, ready};
 use crate::fault::{Family, Filter, Impairment, Proto};
+use crate::kernel::probe::{Arrival, Stream};
 use crate::plan::{Addresses, Interfaces, Leaving, Means, Plan, Treatment};
+use crate::shaper::Simulated;
 use crate::signal::Signal;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a look costs in virtual time, so that a loop that only looks comes to its deadline.
 const LOOK_US: u64 = 1_000;
+/// The headers before what a probe says.
+const IP_AND_UDP: usize = 28;
+/// A packet of a probe, with its headers.
+const PROBE_BYTES: usize = 44;
 /// The round trip of an unimpaired link.
 const RTT_US: u64 = 200;
 
@@ -21,6 +28,9 @@ const RTT_US: u64 = 200;
 pub struct Sim {
     clock: Arc<Clock>,
     interfaces: Vec<Interfaces>,
+    names: Vec<String>,
+    /// What has crossed impaired links so far, by the links' names.
+    links: Mutex<BTreeMap<String, Simulated>>,
     nodes: Mutex<Vec<Node>>,
 }
 
@@ -35,7 +45,14 @@ impl Sim {
     #[must_use]
     pub fn new(cluster: &Cluster, clock: Arc<Clock>) -> Self {
         let node = Node { state: RunState::Down, plan: Plan::default() };
-        Self { clock, interfaces: super::interfaces(cluster), nodes: Mutex::new(vec![node; cluster.nodes.len()]) }
+        let names = cluster.nodes.iter().map(|node| node.name.clone()).collect();
+        Self {
+            clock,
+            interfaces: super::interfaces(cluster),
+            names,
+            links: Mutex::default(),
+            nodes: Mutex::new(vec![node; cluster.nodes.len()]),
+        }
     }
 
     fn nodes(&self) -> MutexGuard<'_, Vec<Node>> {
@@ -66,11 +83,23 @@ impl Sim {
         if self.refused(source, target) {
             return None;
         }
-        Some(self.impairment(source, target).delay_us)
+        let name = |place| match place {
+            Place::Node(node) => self.names[node].as_str(),
+            Place::World => "world",
+        };
+        let (seed, impairment) = self.impairment(source, target);
+        if impairment.is_none() {
+            return Some(0);
+        }
+        let name = format!("{} → {}", name(source), name(target));
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let link = links.entry(name.clone()).or_insert_with(|| Simulated::new(seed, &name, Impairment::NONE));
+        link.change(seed, &name, impairment);
+        link.cross(PROBE_BYTES, self.clock.now_us()).into_iter().min()
     }
 
     /// What happens to a packet of a probe on its way from `source` to `target`, by whatever means.
-    fn impairment(&self, source: Place, target: Place) -> Impairment {
+    fn impairment(&self, source: Place, target: Place) -> (u64, Impairment) {
         let nodes = self.nodes();
         let mut met = Vec::new();
         for (_, treatment) in self.arriving(&nodes, source, target) {
@@ -85,7 +114,12 @@ impl Sim {
         }
         met.extend(self.class(&nodes, source, target));
         met.extend(self.shaped(&nodes, source, target));
-        met.iter().fold(Impairment::NONE, |sum, impairment| sum.and(impairment))
+        let of = |place| match place {
+            Place::Node(node) => Some(&nodes[node].plan),
+            Place::World => None,
+        };
+        let seed = of(source).or(of(target)).map_or(0, |plan| plan.seed);
+        (seed, met.iter().fold(Impairment::NONE, |sum, impairment| sum.and(impairment)))
     }
 
     /// What the receiver's rules say of a packet.
@@ -251,6 +285,24 @@ impl Runtime for Sim {
     fn reachable(&self, source: Place, target: Place, _: u64) -> Job<bool> {
         let arrives = self.crosses(source, target).is_some();
         self.look(arrives)
+    }
+
+    fn measure(&self, source: Place, target: Place, stream: Stream) -> Job<Vec<Arrival>> {
+        let began = self.clock.now_us();
+        let mut arrivals = Vec::new();
+        if !self.refused(source, target) {
+            let (seed, impairment) = self.impairment(source, target);
+            let name = format!("{source:?} → {target:?} measured");
+            let mut link = Simulated::new(seed, &name, impairment);
+            for number in 0..stream.count {
+                let sent_us = u64::from(number) * stream.interval_us;
+                let late = link.cross(usize::from(stream.bytes) + IP_AND_UDP, began + sent_us);
+                arrivals.extend(late.into_iter().map(|took_us| Arrival { number, took_us, at_us: sent_us + took_us }));
+            }
+        }
+        arrivals.sort_by_key(|arrival| arrival.at_us);
+        self.clock.spend(u64::from(stream.count) * stream.interval_us + stream.wait_ms * 1_000);
+        ready(Ok(arrivals))
     }
 
     fn is_down(&self, node: usize) -> bool {

@@ -106,6 +106,7 @@ mod tests {
             interrupt: Arc::new(Interrupt::default()),
             seed: 1,
             params: BTreeMap::new(),
+            verify: false,
         }))
     }
 

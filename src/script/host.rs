@@ -59,6 +59,8 @@ pub struct HostSettings {
     pub seed: u64,
     /// `--set NAME=VALUE`.
     pub params: BTreeMap<String, String>,
+    /// Whether every impairment is measured as soon as it is in force.
+    pub verify: bool,
 }
 
 /// Lives as long as a run, on the script's thread.
@@ -69,6 +71,8 @@ pub struct Host {
     pub(super) recorder: Arc<Recorder>,
     pub(super) seed: u64,
     pub(super) params: BTreeMap<String, String>,
+    /// Whether every impairment is measured as soon as it is in force.
+    pub(super) verify: bool,
     /// The current task's stream.
     pub(super) stream: RefCell<Stream>,
     /// `state(key, value)`.
@@ -101,6 +105,7 @@ impl Host {
             interrupt: settings.interrupt,
             seed: settings.seed,
             params: settings.params,
+            verify: settings.verify,
             stream: RefCell::new(Stream::root(settings.seed).split("main")),
             state: RefCell::default(),
             deadline_us: Cell::new(u64::MAX),

@@ -108,7 +108,7 @@ builtins! {
     ops "" "all of them"
     ops "filter" "some of them"
     definite_failure "message" "throws: the operation was definitely not done"
-    verify "" "measures every impaired link"
+    verify "" "measures every impaired link with probes, and fails where it does not do what was asked: #{ link, asked, measured } of each"
 }
 
 #[cfg(test)]

@@ -235,7 +235,7 @@ mod tests {
         };
         let groups = vec![vec!["n1".to_owned(), "n2".to_owned()], vec!["n3".to_owned()]];
         let fault = Fault::Partition { groups };
-        let info = FaultInfo { id: crate::fault::FaultId(1), fault: fault.clone(), keep: false };
+        let info = FaultInfo { id: crate::fault::FaultId(1), fault: fault.clone(), keep: false, by: Vec::new() };
         let replace = Command::Replace { fault, for_us: None };
         let join = Command::Heal { which: Selection::Partitions };
         insta::assert_snapshot!(line(replace.clone(), Ok(Reply::Fault(info.clone()))), @r#"partition "Success" [["n1","n2"],["n3"]] f1: partition {n1, n2} | {n3}"#);

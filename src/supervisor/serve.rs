@@ -151,7 +151,8 @@ async fn build(launch: Launch, folder: &ClusterFolder, end: watch::Sender<Option
     let cluster = Arc::new(launch.cluster.clone());
     let (nodes, notices) = runtime(&launch, folder, &clock).await?;
     let name = nodes.name().to_owned();
-    let controller = Controller::new(cluster, nodes, Arc::clone(&recorder), clock);
+    let controller =
+        Controller::new(cluster, nodes, Arc::clone(&recorder), clock).shaping(launch.seed, launch.options.shaper);
     let hub = Hub::new(controller, recorder, sessions, name, folder.clone(), end);
     Ok((Arc::new(hub), notices))
 }

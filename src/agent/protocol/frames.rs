@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 const FRAME_BYTES_MAX: u32 = 512 << 20;
 
 /// Encodes a frame.
-pub(in crate::agent) fn frame(message: &impl Serialize) -> std::io::Result<Vec<u8>> {
+pub(crate) fn frame(message: &impl Serialize) -> std::io::Result<Vec<u8>> {
     let mut frame = vec![0; 4];
     rmp_serde::encode::write_named(&mut frame, message).map_err(std::io::Error::other)?;
     let length = u32::try_from(frame.len() - 4).ok().filter(|length| *length <= FRAME_BYTES_MAX);
@@ -29,9 +29,7 @@ pub(in crate::agent) async fn write(
 }
 
 /// Reads one frame; nothing at the end of the stream, also in the middle of a frame: the peer was killed.
-pub(in crate::agent) async fn read<T: DeserializeOwned>(
-    from: &mut (impl AsyncRead + Unpin),
-) -> std::io::Result<Option<T>> {
+pub(crate) async fn read<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<T>> {
     let mut length = [0; 4];
     if !filled(from, &mut length).await? {
         return Ok(None);

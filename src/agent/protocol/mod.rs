@@ -8,7 +8,8 @@ mod programs;
 
 use crate::error::{Error, Result};
 use crate::plan::Interfaces;
-pub(super) use frames::{frame, read, write};
+pub(super) use frames::write;
+pub(crate) use frames::{frame, read};
 pub use networks::*;
 pub use programs::*;
 use serde::de::DeserializeOwned;
@@ -109,6 +110,11 @@ pub enum Notification {
         node: String,
         /// All of them.
         interfaces: Interfaces,
+    },
+    /// Something happened to the user-space shaper, a sentence without a full stop.
+    Shaper {
+        /// What.
+        what: String,
     },
     /// The agent is gone, and with a fabric's every node. The last notification.
     Gone(Error),

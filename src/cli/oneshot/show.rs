@@ -100,8 +100,14 @@ pub(super) fn faults(faults: &[FaultInfo], format: Format) -> Result<Shown> {
         _ if format.json => json(&faults),
         [] => Ok(Shown::message("no faults")),
         _ => {
-            let row = |info: &FaultInfo| [info.id.to_string(), info.fault.to_string()];
-            Ok(Shown::results(table(&["ID", "FAULT"], faults.iter().map(row))))
+            let impairs = faults.iter().any(|info| !info.by.is_empty());
+            let row = |info: &FaultInfo| {
+                let by = info.by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let columns = [info.id.to_string(), info.fault.to_string()];
+                columns.into_iter().chain(impairs.then_some(by)).collect::<Vec<_>>()
+            };
+            let head: &[&str] = if impairs { &["ID", "FAULT", "BY"] } else { &["ID", "FAULT"] };
+            Ok(Shown::results(table(head, faults.iter().map(row))))
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::Result;
 use crate::cli::place::Place;
 use crate::cli::setup;
 use crate::cluster::RuntimeKind;
+use crate::plan::Shaper;
 use crate::runtime::{self, Options};
 use crate::supervisor::{self, Destroyed, Launch};
 use clap::Args;
@@ -25,6 +26,9 @@ pub struct Up {
     /// What `${seed}` in the cluster's file stands for [default: a fresh one]
     #[arg(long)]
     seed: Option<u64>,
+    /// What alone is to impair links [default: netem where there is one, the user-space shaper for the rest]
+    #[arg(long, value_name = "SHAPER")]
+    shaper: Option<Shaper>,
     #[command(flatten)]
     pub(super) format: Format,
 }
@@ -40,7 +44,14 @@ impl Up {
         runtime::prepare(kind, &cluster).inspect_err(|error| supervisor::not_started(&folder, &cluster, error))?;
         supervisor::start(
             &folder,
-            Launch { cluster, kind, params, seed, options: Options { force: self.force }, debug: place.debug },
+            Launch {
+                cluster,
+                kind,
+                params,
+                seed,
+                options: Options { force: self.force, shaper: self.shaper },
+                debug: place.debug,
+            },
         )
     }
 }

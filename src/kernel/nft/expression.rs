@@ -117,12 +117,12 @@ fn match_expressions(m: &mut Writer<'_>, family: Option<Family>, one: &Match) {
 }
 
 /// `iif "lo"`, `oif "lo"`
-fn loopback(m: &mut Writer<'_>, end: i32) {
+pub(super) fn loopback(m: &mut Writer<'_>, end: i32) {
     meta_is(m, end, &LOOPBACK_INDEX.to_ne_bytes());
 }
 
 /// `icmpv6 type 133-137`
-fn neighbour_discovery(m: &mut Writer<'_>) {
+pub(super) fn neighbour_discovery(m: &mut Writer<'_>) {
     meta_is(m, libc::NFT_META_L4PROTO, &[libc::IPPROTO_ICMPV6 as u8]);
     payload(m, libc::NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
     compare(m, libc::NFT_CMP_GTE, &[ROUTER_SOLICITATION]);
@@ -284,14 +284,14 @@ fn queue_target(m: &mut Writer<'_>, number: u16) {
     });
 }
 
-fn immediate(m: &mut Writer<'_>, code: i32) {
+pub(super) fn immediate(m: &mut Writer<'_>, code: i32) {
     expression(m, "immediate", |m| {
         m.be32(IMMEDIATE_REGISTER, VERDICT_REGISTER);
         m.nest(IMMEDIATE_DATA, |m| m.nest(DATA_VERDICT, |m| m.be32(VERDICT_CODE, code as u32)));
     });
 }
 
-fn meta_is(m: &mut Writer<'_>, key: i32, value: &[u8]) {
+pub(super) fn meta_is(m: &mut Writer<'_>, key: i32, value: &[u8]) {
     expression(m, "meta", |m| {
         m.be32(META_KEY, key as u32);
         m.be32(META_REGISTER, REGISTER);

@@ -80,6 +80,54 @@ fn add_rule(messages: &mut Messages, chain: &str, expressions: impl FnOnce(&mut 
     });
 }
 
+/// Queues without a plan, for the tests of what reads them.
+#[cfg(test)]
+mod chains {
+    use super::super::encode::{CHAIN_HOOK, CHAIN_TYPE, HOOK_NUMBER, HOOK_PRIORITY};
+    use super::super::expression::{immediate, loopback, meta_is, neighbour_discovery};
+    use super::*;
+    use crate::kernel::queue::Kind;
+    use crate::kernel::raw::MARK;
+
+    impl Nft {
+        /// All that comes by another device than loopback goes to this queue.
+        pub(crate) fn queue_arriving(&mut self, kind: Kind) {
+            self.make_chain("arriving", libc::NF_INET_PRE_ROUTING, kind, |m| loopback(m, libc::NFT_META_IIF));
+        }
+
+        /// All that leaves and is not marked as the shaper's goes to the queue of what leaves.
+        pub(crate) fn queue_leaving(&mut self) {
+            let marked = |m: &mut Writer<'_>| meta_is(m, libc::NFT_META_MARK, &MARK.to_ne_bytes());
+            self.make_chain("leaving", libc::NF_INET_POST_ROUTING, Kind::Leaving, marked);
+        }
+
+        fn make_chain(&mut self, name: &str, hook: i32, kind: Kind, passes: impl Fn(&mut Writer<'_>)) {
+            let by = self.queue_by().unwrap();
+            let m = &mut self.messages;
+            m.clear();
+            bound(m, libc::NFNL_MSG_BATCH_BEGIN);
+            add_table(m);
+            add_chain(m, name, |m| {
+                m.nest(CHAIN_HOOK, |m| {
+                    m.be32(HOOK_NUMBER, hook as u32);
+                    m.be32(HOOK_PRIORITY, libc::NF_IP_PRI_RAW as u32);
+                });
+                m.text(CHAIN_TYPE, "filter");
+            });
+            let accepted = |m: &mut Writer<'_>, matches: &dyn Fn(&mut Writer<'_>)| {
+                matches(m);
+                immediate(m, libc::NF_ACCEPT);
+            };
+            add_rule(m, name, |m| accepted(m, &passes));
+            add_rule(m, name, |m| accepted(m, &|m| neighbour_discovery(m)));
+            add_rule(m, name, |m| queue(m, by, kind.number()));
+            bound(m, libc::NFNL_MSG_BATCH_END);
+            let last = m.len() - 2;
+            self.socket.transact(m, last, |_| format!("make chain {name}")).unwrap();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

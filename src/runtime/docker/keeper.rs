@@ -36,6 +36,8 @@ pub(super) type Launch =
 pub(super) enum News {
     /// The addresses or devices of a node changed.
     Interfaces { node: String, interfaces: Interfaces },
+    /// Something happened to the user-space shaper.
+    Shaper { what: String },
     /// There is no agent any more, nor will there be one.
     Lost(Error),
 }
@@ -237,6 +239,7 @@ async fn listen(mut heard: Notifications, tell: &mpsc::UnboundedSender<News>) ->
                 // Whoever heard has gone at the end of a run.
                 let _ = tell.send(News::Interfaces { node, interfaces });
             }
+            Notification::Shaper { what } => _ = tell.send(News::Shaper { what }),
             Notification::Gone(error) => return error,
             Notification::Exited { .. } => {}
         }

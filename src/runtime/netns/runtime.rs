@@ -92,6 +92,7 @@ async fn listen(inner: std::sync::Weak<Inner>, mut heard: Notifications, notify:
                 lock(&inner.interfaces)[node].clone_from(&interfaces);
                 Notice::Interfaces { node, interfaces }
             }),
+            Notification::Shaper { what } => Some(Notice::Repaired { node: 0, what }),
             Notification::Gone(error) => Some(Notice::Lost { cause: error.to_string() }),
         };
         if let Some(notice) = notice {

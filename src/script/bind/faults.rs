@@ -43,7 +43,12 @@ fn active(host: &Host) -> Result<Vec<FaultInfo>> {
 
 fn inject(host: &Rc<Host>, fault: Fault) -> Result<Handle> {
     match host.call(Command::Inject { fault, for_us: None })? {
-        Reply::Fault(info) => Ok(Handle { id: info.id, fault: info.fault, host: Rc::clone(host) }),
+        Reply::Fault(info) => {
+            if host.verify && matches!(info.fault, Fault::Degrade { .. }) {
+                super::verify::verify(host, Some(info.id))?;
+            }
+            Ok(Handle { id: info.id, fault: info.fault, host: Rc::clone(host) })
+        }
         other => Err(odd_reply(&other)),
     }
 }

@@ -18,7 +18,6 @@ pub(in crate::script) const LATER: &[(&str, std::ops::RangeInclusive<usize>)] = 
     ("history", 0..=0),
     ("ops", 0..=1),
     ("definite_failure", 1..=1),
-    ("verify", 0..=0),
 ];
 
 pub(super) fn register(engine: &mut Engine) {

@@ -10,6 +10,7 @@ mod looking;
 mod nodes;
 mod time;
 mod verdict;
+mod verify;
 
 use super::diagnose::raise;
 use super::host::Host;
@@ -28,6 +29,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     time::register(engine, host);
     chance::register(engine, host);
     verdict::register(engine, host);
+    verify::register(engine, host);
     later::register(engine);
 }
 

@@ -1,0 +1,235 @@
+//! What the first bytes of an IP packet say: who sends what to whom. Pure; any bytes can be read.
+
+use crate::fault::{Family, Filter, Proto};
+use std::net::IpAddr;
+
+const TCP: u8 = libc::IPPROTO_TCP as u8;
+const UDP: u8 = libc::IPPROTO_UDP as u8;
+const ICMP: u8 = libc::IPPROTO_ICMP as u8;
+const ICMPV6: u8 = libc::IPPROTO_ICMPV6 as u8;
+
+/// Router and neighbour solicitations and advertisements, redirects: ICMPv6's types 133 to 137.
+const DISCOVERY: std::ops::RangeInclusive<u8> = 133..=137;
+
+/// The headers of an IP packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Whose packet it is.
+    pub(super) source: IpAddr,
+    /// For whom.
+    pub(super) destination: IpAddr,
+    /// Where the headers of IP end and something else begins.
+    pub(super) length: usize,
+    /// What that is; none where it lies beyond the bytes that were given.
+    proto: Option<u8>,
+    /// Source and destination port of TCP or UDP. A fragment that is not the first has none.
+    ports: Option<(u16, u16)>,
+    /// Whether it belongs to IPv6 neighbour discovery.
+    pub(super) is_discovery: bool,
+}
+
+impl Header {
+    /// Reads the headers; nothing where they are none of IP.
+    pub(super) fn read(packet: &[u8]) -> Option<Self> {
+        match packet.first()? >> 4 {
+            4 => Self::read_v4(packet),
+            6 => Self::read_v6(packet),
+            _ => None,
+        }
+    }
+
+    fn read_v4(packet: &[u8]) -> Option<Self> {
+        let fixed: &[u8; 20] = packet.first_chunk()?;
+        let length = usize::from(fixed[0] & 15) * 4;
+        let address = |at: usize| IpAddr::from([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
+        let fragment = u16::from_be_bytes([fixed[6], fixed[7]]) & 0x1fff;
+        let proto = fixed[9];
+        Some(Self {
+            source: address(12),
+            destination: address(16),
+            length,
+            proto: Some(proto),
+            ports: ports(packet, length, proto).filter(|_| fragment == 0),
+            is_discovery: false,
+        })
+    }
+
+    fn read_v6(packet: &[u8]) -> Option<Self> {
+        let address = |at: usize| packet.get(at..at + 16)?.try_into().ok().map(<[u8; 16]>::into);
+        let (source, destination) = (address(8)?, address(24)?);
+        let Upper { proto, at, is_first } = upper(packet, *packet.get(6)?);
+        let known = proto.filter(|_| is_first);
+        Some(Self {
+            source,
+            destination,
+            length: at,
+            proto,
+            ports: known.and_then(|proto| ports(packet, at, proto)),
+            is_discovery: known == Some(ICMPV6) && packet.get(at).is_some_and(|kind| DISCOVERY.contains(kind)),
+        })
+    }
+
+    /// Whether the filter selects the packet.
+    pub(super) fn is_selected_by(&self, filter: Filter) -> bool {
+        let family = if self.source.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
+        let number = match filter.proto {
+            Some(Proto::Tcp) => Some(TCP),
+            Some(Proto::Udp) => Some(UDP),
+            Some(Proto::Icmp) if family == Family::Ipv6 => Some(ICMPV6),
+            Some(Proto::Icmp) => Some(ICMP),
+            None => None,
+        };
+        filter.family.is_none_or(|wanted| wanted == family)
+            && number.is_none_or(|wanted| self.proto == Some(wanted))
+            && filter.port.is_none_or(|port| self.ports.is_some_and(|(source, to)| port == source || port == to))
+    }
+
+    /// Whether it is TCP.
+    pub(super) fn is_tcp(&self) -> bool {
+        self.proto == Some(TCP)
+    }
+}
+
+/// What an IPv6 packet carries behind its extension headers.
+struct Upper {
+    proto: Option<u8>,
+    at: usize,
+    /// Whether the packet is whole, or the first of its fragments.
+    is_first: bool,
+}
+
+/// Follows the chain of extension headers.
+fn upper(packet: &[u8], first: u8) -> Upper {
+    let (mut kind, mut at) = (first, 40);
+    loop {
+        let header = packet.get(at..).and_then(|rest| rest.first_chunk::<4>());
+        let length = match (i32::from(kind), header) {
+            (
+                libc::IPPROTO_HOPOPTS | libc::IPPROTO_ROUTING | libc::IPPROTO_DSTOPTS | libc::IPPROTO_MH,
+                Some(header),
+            ) => 8 + 8 * usize::from(header[1]),
+            (libc::IPPROTO_AH, Some(header)) => 8 + 4 * usize::from(header[1]),
+            (libc::IPPROTO_FRAGMENT, Some(header)) if u16::from_be_bytes([header[2], header[3]]) >> 3 == 0 => 8,
+            (libc::IPPROTO_FRAGMENT, Some(header)) => {
+                return Upper { proto: Some(header[0]), at: at + 8, is_first: false };
+            }
+            (
+                libc::IPPROTO_HOPOPTS
+                | libc::IPPROTO_ROUTING
+                | libc::IPPROTO_DSTOPTS
+                | libc::IPPROTO_MH
+                | libc::IPPROTO_AH
+                | libc::IPPROTO_FRAGMENT,
+                None,
+            ) => return Upper { proto: None, at, is_first: true },
+            _ => return Upper { proto: Some(kind), at, is_first: true },
+        };
+        kind = header.map_or(kind, |header| header[0]);
+        at += length;
+    }
+}
+
+fn ports(packet: &[u8], at: usize, proto: u8) -> Option<(u16, u16)> {
+    let bytes = packet.get(at..)?.first_chunk::<4>().filter(|_| proto == TCP || proto == UDP)?;
+    Some((u16::from_be_bytes([bytes[0], bytes[1]]), u16::from_be_bytes([bytes[2], bytes[3]])))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// An IPv4 packet of a protocol, with ports where it has some.
+    pub(in crate::shaper) fn v4(proto: u8, source: u16, destination: u16) -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, proto, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        packet.extend([source.to_be_bytes(), destination.to_be_bytes()].concat());
+        packet.extend([0; 4]);
+        packet
+    }
+
+    /// An IPv6 packet whose first header is of this kind.
+    fn v6(kind: u8, rest: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x60, 0, 0, 0, 0, 0, kind, 64];
+        for last in [1, 2] {
+            packet.extend([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+        }
+        packet.extend(rest);
+        packet
+    }
+
+    fn filter(proto: Option<Proto>, port: Option<u16>, family: Option<Family>) -> Filter {
+        Filter { proto, port, family }
+    }
+
+    fn selected(packet: &[u8], filter: Filter) -> bool {
+        Header::read(packet).unwrap().is_selected_by(filter)
+    }
+
+    #[test]
+    fn a_filter_selects_what_has_its_protocol_its_port_at_either_end_and_its_family() {
+        let packet = v4(TCP, 80, 5000);
+        for (expected, filter) in [
+            (true, Filter::ANY),
+            (true, filter(Some(Proto::Tcp), None, None)),
+            (true, filter(Some(Proto::Tcp), Some(80), Some(Family::Ipv4))),
+            (true, filter(None, Some(5000), None)),
+            (false, filter(None, Some(81), None)),
+            (false, filter(Some(Proto::Udp), None, None)),
+            (false, filter(Some(Proto::Udp), Some(80), None)),
+            (false, filter(None, None, Some(Family::Ipv6))),
+        ] {
+            assert_eq!(selected(&packet, filter), expected, "{filter}");
+        }
+        assert!(selected(&v4(ICMP, 80, 80), filter(Some(Proto::Icmp), None, None)));
+        assert!(!selected(&v4(ICMP, 80, 80), filter(None, Some(80), None)), "ICMP has no ports");
+        assert!(selected(&v6(ICMPV6, &[128, 0, 0, 0]), filter(Some(Proto::Icmp), None, Some(Family::Ipv6))));
+        assert!(!selected(&v6(ICMP, &[]), filter(Some(Proto::Icmp), None, None)));
+    }
+
+    #[test]
+    fn only_the_first_fragment_has_ports() {
+        let mut packet = v4(UDP, 53, 53);
+        packet[6] = 0x20;
+        assert!(selected(&packet, filter(Some(Proto::Udp), Some(53), None)));
+        packet[7] = 1;
+        assert!(!selected(&packet, filter(Some(Proto::Udp), Some(53), None)));
+        assert!(selected(&packet, filter(Some(Proto::Udp), None, None)));
+        let mut packet = v6(44, &[UDP, 0, 0, 1, 0, 0, 0, 0, 0, 53, 0, 53]);
+        assert!(selected(&packet, filter(Some(Proto::Udp), Some(53), None)));
+        packet[43] = 9;
+        assert!(!selected(&packet, filter(Some(Proto::Udp), Some(53), None)));
+        assert!(selected(&packet, filter(Some(Proto::Udp), None, None)));
+    }
+
+    #[test]
+    fn extension_headers_are_passed_over() {
+        let options = [60, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let rest = [&options[..], &[TCP, 0, 0, 0, 0, 0, 0, 0], &[0, 80, 1, 0, 9, 9]].concat();
+        let header = Header::read(&v6(0, &rest)).unwrap();
+        assert_eq!((header.proto, header.ports, header.length), (Some(TCP), Some((80, 256)), 64));
+        assert_eq!(header.destination, "fd00::2".parse::<IpAddr>().unwrap());
+        // What is cut off is not guessed.
+        let cut = Header::read(&v6(0, &rest[..16])).unwrap();
+        assert_eq!((cut.proto, cut.ports), (None, None));
+        assert!(cut.is_selected_by(Filter::ANY) && !cut.is_selected_by(filter(Some(Proto::Tcp), None, None)));
+    }
+
+    #[test]
+    fn neighbour_discovery_is_recognized_and_an_echo_is_none() {
+        for (kind, expected) in [(128, false), (132, false), (133, true), (135, true), (137, true), (138, false)] {
+            assert_eq!(Header::read(&v6(ICMPV6, &[kind])).unwrap().is_discovery, expected, "{kind}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_can_be_read(version in 0..16_u8, kind: u8, mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            bytes.insert(0, version << 4 | 5);
+            let _ = Header::read(&bytes);
+            let _ = Header::read(&v6(kind, &bytes));
+            for ext in [0, 43, 44, 51, 60, 135] {
+                let _ = Header::read(&v6(ext, &bytes));
+            }
+        }
+    }
+}
