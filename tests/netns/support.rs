@@ -115,7 +115,7 @@ impl Cluster {
         loop {
             match self.notified().await {
                 Notification::Exited { node, ended, expected, .. } => return (node, ended, expected),
-                Notification::Interfaces { .. } => {}
+                Notification::Interfaces { .. } | Notification::Shaper { .. } => {}
                 Notification::Gone(error) => panic!("{error}"),
             }
         }

@@ -5,9 +5,9 @@ use crate::runtime::docker::labels::Role;
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
 use std::path::Path;
 
-/// What the agent needs: to program namespaces, to enter them, to look at processes of others, and to end a program
-/// that ran out of time whoever it runs as.
-const CAPABILITIES: [&str; 4] = ["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE", "KILL"];
+/// What the agent needs: to program namespaces, to enter them, to look at processes of others, to end a program that ran
+/// out of time whoever it runs as, and for the user-space shaper, to send what it held in a node's name.
+const CAPABILITIES: [&str; 5] = ["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE", "KILL"];
 
 impl Spec<'_> {
     /// The body for the helper, under [`agent_name`]. `argv` follows the program's name.
