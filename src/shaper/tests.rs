@@ -35,7 +35,7 @@ pub(super) struct Bench {
 
 impl Bench {
     /// What arrives at node 1 goes to this queue.
-    fn arriving(kind: Kind) -> Option<Self> {
+    pub(super) fn arriving(kind: Kind) -> Option<Self> {
         Self::new(1, |nft| nft.queue_arriving(kind))
     }
 
