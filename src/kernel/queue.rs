@@ -7,6 +7,8 @@
 use super::message::{Messages, attributes, received};
 use super::netlink::{Protocol, Socket, failed, last_error, set_option};
 use crate::error::Result;
+pub use crate::plan::table::Queue as Kind;
+use crate::plan::table::SHAPED;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, sockopt};
@@ -29,45 +31,19 @@ const AT_ONCE: usize = 32;
 /// A message's attributes beside the packet itself take less than this.
 const ATTRIBUTES: usize = 512;
 
-/// Which packets a queue takes, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Arriving, in the large pieces that the kernel makes of many packets where it can; only their headers are told.
-    Whole,
-    /// Arriving, as packets of the wire, all of each told: for what concerns single packets and their bytes.
-    Single,
-    /// Leaving, as packets of the wire, all of each told.
-    Leaving,
+/// How much of each packet is told: all headers that decide, or everything.
+const fn copies(kind: Kind) -> usize {
+    match kind {
+        Kind::Whole => 128,
+        Kind::Single | Kind::Leaving => u16::MAX as usize,
+    }
 }
 
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Whole, Self::Single, Self::Leaving];
-
-    /// The queue's number. Within a namespace that is a node's own; far from what others would choose.
-    #[must_use]
-    pub const fn number(self) -> u16 {
-        match self {
-            Self::Whole => 47_360,
-            Self::Single => 47_361,
-            Self::Leaving => 47_362,
-        }
-    }
-
-    /// How much of each packet is told: all headers that decide, or everything.
-    const fn copies(self) -> usize {
-        match self {
-            Self::Whole => 128,
-            Self::Single | Self::Leaving => u16::MAX as usize,
-        }
-    }
-
-    /// With `NFQA_CFG_F_GSO` the kernel neither cuts large pieces up nor fills checksums in.
-    const fn flags(self) -> u32 {
-        match self {
-            Self::Whole => libc::NFQA_CFG_F_GSO as u32,
-            Self::Single | Self::Leaving => 0,
-        }
+/// With `NFQA_CFG_F_GSO` the kernel neither cuts large pieces up nor fills checksums in.
+const fn flags(kind: Kind) -> u32 {
+    match kind {
+        Kind::Whole => libc::NFQA_CFG_F_GSO as u32,
+        Kind::Single | Kind::Leaving => 0,
     }
 }
 
@@ -195,12 +171,12 @@ fn configuration(kind: Kind) -> Messages {
         m.bytes(libc::NFQA_CFG_CMD as u16, &[libc::NFQNL_CFG_CMD_BIND as u8, 0, 0, 0]);
     });
     messages.push(message(libc::NFQNL_MSG_CONFIG), 0, |m| {
-        let [a, b, c, d] = (kind.copies() as u32).to_be_bytes();
+        let [a, b, c, d] = (copies(kind) as u32).to_be_bytes();
         m.raw(&header(kind));
         m.bytes(libc::NFQA_CFG_PARAMS as u16, &[a, b, c, d, libc::NFQNL_COPY_PACKET as u8]);
         m.be32(libc::NFQA_CFG_QUEUE_MAXLEN as u16, HELD_MAX);
         m.be32(libc::NFQA_CFG_MASK as u16, libc::NFQA_CFG_F_GSO as u32);
-        m.be32(libc::NFQA_CFG_FLAGS as u16, kind.flags());
+        m.be32(libc::NFQA_CFG_FLAGS as u16, flags(kind));
     });
     messages
 }
@@ -209,7 +185,7 @@ impl Buffers {
     /// Room for the messages of such queues.
     #[must_use]
     pub fn of(kind: Kind) -> Self {
-        let size = kind.copies() + ATTRIBUTES;
+        let size = copies(kind) + ATTRIBUTES;
         Self { bytes: vec![0; size * AT_ONCE], size, lengths: [0; AT_ONCE] }
     }
 
@@ -308,6 +284,8 @@ impl Verdicts {
             m.raw(&header(kind));
             let [verdict, id] = [verdict as u32, id].map(u32::to_be_bytes);
             m.bytes(libc::NFQA_VERDICT_HDR as u16, [verdict, id].as_flattened());
+            // While one queue takes another's place both rules stand: the second one lets it pass.
+            m.be32(libc::NFQA_MARK as u16, SHAPED);
             if let Some(bytes) = bytes {
                 m.bytes(libc::NFQA_PAYLOAD as u16, bytes);
             }
@@ -341,7 +319,7 @@ mod tests {
         let Some(namespace) = Namespace::new() else { return };
         let open = |kind| namespace.inside(|| Queue::open(kind));
         let queues = Kind::ALL.map(|kind| open(kind).unwrap());
-        insta::assert_snapshot!(open(Kind::Single).unwrap_err(), @"");
+        insta::assert_snapshot!(open(Kind::Single).unwrap_err(), @"the kernel refuses `bind queue 47361`: Operation not permitted (os error 1) (this needs CAP_NET_ADMIN in the namespace's user namespace)");
         drop(queues);
         open(Kind::Single).unwrap();
     }

@@ -3,14 +3,12 @@
 
 use super::netlink::{failed, last_error, set_option};
 use crate::error::Result;
+use crate::plan::table::SHAPED;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Protocol, SendFlags, SocketFlags, SocketType, sendto, sockopt};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::num::NonZeroU32;
-
-/// What these sockets send bears this mark, by which a rule knows it again.
-pub const MARK: u32 = 0xb10c;
 
 /// Room for packets that a device has not taken yet.
 const BUFFER: usize = 4 << 20;
@@ -80,9 +78,10 @@ impl Raw {
     }
 }
 
+/// What it sends bears the mark by which rules know it again.
 fn open(family: AddressFamily) -> Result<OwnedFd, Errno> {
     let fd = rustix::net::socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, RAW)?;
-    set_option(&fd, libc::SOL_SOCKET, libc::SO_MARK, MARK as i32)?;
+    set_option(&fd, libc::SOL_SOCKET, libc::SO_MARK, SHAPED as i32)?;
     sockopt::set_socket_send_buffer_size_force(&fd, BUFFER)
         .or_else(|_| sockopt::set_socket_send_buffer_size(&fd, BUFFER))?;
     Ok(fd)

@@ -30,6 +30,9 @@ pub enum Queue {
 }
 
 impl Queue {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Whole, Self::Single, Self::Leaving];
+
     /// Its number, of which others in the namespace are unlikely to have thought.
     #[must_use]
     pub const fn number(self) -> u16 {

@@ -21,6 +21,8 @@
 mod chain;
 mod decide;
 mod handle;
+#[cfg(test)]
+mod measure;
 mod node;
 mod packet;
 mod protocol;

@@ -87,7 +87,7 @@ mod chains {
     use super::super::expression::{immediate, loopback, meta_is, neighbour_discovery};
     use super::*;
     use crate::kernel::queue::Kind;
-    use crate::kernel::raw::MARK;
+    use crate::plan::table::SHAPED;
 
     impl Nft {
         /// All that comes by another device than loopback goes to this queue.
@@ -97,7 +97,7 @@ mod chains {
 
         /// All that leaves and is not marked as the shaper's goes to the queue of what leaves.
         pub(crate) fn queue_leaving(&mut self) {
-            let marked = |m: &mut Writer<'_>| meta_is(m, libc::NFT_META_MARK, &MARK.to_ne_bytes());
+            let marked = |m: &mut Writer<'_>| meta_is(m, libc::NFT_META_MARK, &SHAPED.to_ne_bytes());
             self.make_chain("leaving", libc::NF_INET_POST_ROUTING, Kind::Leaving, marked);
         }
 
