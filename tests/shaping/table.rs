@@ -2,7 +2,7 @@
 
 use super::common::{Place, User, namespaces, netem};
 use serde_json::Value;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 const CLUSTER: &str = "
 nodes:
@@ -20,6 +20,8 @@ struct Row {
     links: &'static [Link],
     /// Why netem alone does not do that.
     refused: Option<&'static str>,
+    /// Not for netem, which has other rows like it.
+    is_spared: bool,
 }
 
 /// An impaired link, in one direction.
@@ -48,12 +50,16 @@ struct Link {
 }
 
 const fn row(faults: &'static str, links: &'static [Link]) -> Row {
-    Row { faults, links, refused: None }
+    Row { faults, links, refused: None, is_spared: false }
 }
 
 impl Row {
     const fn refused(self, by: &'static str) -> Self {
         Self { refused: Some(by), ..self }
+    }
+
+    const fn spared(self) -> Self {
+        Self { is_spared: true, ..self }
     }
 }
 
@@ -105,6 +111,7 @@ impl Link {
 
 const FORTY: &str = "delay 40 ms";
 const WORLD: &str = "netem acts at the sender, and the world is none of ours";
+const COPIES: &str = "where it duplicates, the kernel lets no other one stand beside it";
 const CHANCES: &str = "its correlated chances do not keep the share that was asked for";
 
 const ROWS: &[Row] = &[
@@ -149,10 +156,16 @@ const ROWS: &[Row] = &[
         &[link("n1 → n2", "loss 4state p13 0.1 p31 0.3 p32 0.2 p23 0.5 p14 0.05").bursts(0.252_7, 2.0)],
     ),
     // Copies, damage, order.
-    row(r#"duplicate(link("n1", "n2"), 0.3);"#, &[link("n1 → n2", "duplicate 30 %").twice(0.3)]),
+    row(r#"duplicate(link("n1", "n2"), 0.3);"#, &[link("n1 → n2", "duplicate 30 %").twice(0.3)])
+    .refused(COPIES),
     row(
         r#"duplicate(link("n1", "n2"), #{ duplicate: 0.3, correlation: 0.3 });"#,
         &[link("n1 → n2", "duplicate 30 % (correlation 30 %)").twice(0.3)],
+    )
+    .refused(COPIES),
+    row(
+        r#"corrupt(link("n1", "n2"), #{ corrupt: 0.3, correlation: 0.3 });"#,
+        &[link("n1 → n2", "corrupt 30 % (correlation 30 %)").bursts(0.3, 2.0)],
     )
     .refused(CHANCES),
     // A damaged packet does not pass its checksum.
@@ -171,8 +184,16 @@ const ROWS: &[Row] = &[
         link("n1 → n2", "rate 5000 kbit").delay(40.0).narrow(),
         link("n1 → n3", "rate 5000 kbit").delay(40.0).narrow(),
         link("n1 → world", "rate 5000 kbit").delay(40.0).narrow(),
-    ]),
+    ])
+    .spared(),
     // Several at once, in one fault and in two.
+    row(
+        r#"degrade(link("n1", "n2"), #{ delay: "40ms", jitter: "2ms", loss: 0.2, corrupt: 0.1, rate: "20mbit" });"#,
+        &[link("n1 → n2", "delay 40 ms, jitter 2 ms, loss 20 %, corrupt 10 %, rate 20000 kbit")
+            .delay(40.0)
+            .jitter(2.0, 1.0, 0.0)
+            .loss(0.28)],
+    ),
     row(
         r#"degrade(link("n1", "n2"), #{ delay: "40ms", jitter: "2ms", loss: 0.2, duplicate: 0.2, corrupt: 0.1, rate: "20mbit" });"#,
         &[link("n1 → n2", "delay 40 ms, jitter 2 ms, loss 20 %, duplicate 20 %, corrupt 10 %, rate 20000 kbit")
@@ -181,15 +202,15 @@ const ROWS: &[Row] = &[
             .loss(0.28)
             // (That a copy may be intact where its original is damaged lies within the bounds.)
             .twice(0.2)],
-    ),
+    )
+    .refused(COPIES),
     row(
-        r#"slow(link("n1", "n2"), "40ms"); flaky(from("n1"), 0.2); flaky(to("n2"), 0.2);"#,
+        r#"slow(link("n1", "n2"), "40ms"); flaky(from("n1"), 0.2); flaky(link(["n1", "n3"], "n2"), 0.2);"#,
         &[
             link("n1 → n2", "delay 40 ms, loss 36 %").delay(40.0).loss(0.36),
             link("n1 → n3", "loss 20 %").loss(0.2),
             link("n1 → world", "loss 20 %").loss(0.2),
             link("n3 → n2", "loss 20 %").loss(0.2),
-            link("world → n2", "loss 20 %").loss(0.2),
         ],
     ),
     row(
@@ -201,7 +222,7 @@ const ROWS: &[Row] = &[
         r#"let a = slow(link("n1", "n2"), "70ms"); slow(link("n1", "n2"), "40ms"); flaky(link("n1", "n3"), 0.2); a.heal();"#,
         &[link("n1 → n2", FORTY).delay(40.0), link("n1 → n3", "loss 20 %").loss(0.2)],
     ),
-    row(r#"slow(link("n1", "n2"), "70ms"); flaky("n3", 0.3); throttle(to("n1"), "1mbit"); heal();"#, &[]),
+    row(r#"slow(link("n1", "n2"), "70ms"); flaky("n3", 0.3); throttle("n1", "1mbit"); heal();"#, &[]).spared(),
     row(
         r#"slow(link("n1", "n2"), "70ms"); flaky("n1", 0.5); slow(link("n3", "n2"), "40ms"); fast("n1");"#,
         &[link("n3 → n2", FORTY).delay(40.0)],
@@ -226,7 +247,8 @@ const ROWS: &[Row] = &[
         link("n1 → n3", FORTY).delay(40.0),
         link("n2 → n1", FORTY).delay(40.0),
         link("n3 → n1", FORTY).delay(40.0),
-    ]),
+    ])
+    .spared(),
     row(
         r#"slow(between("n3", "world"), "40ms"); slow(link("n1", "world"), "60ms");"#,
         &[
@@ -257,7 +279,8 @@ const ROWS: &[Row] = &[
         link("n1 → n2", FORTY).delay(40.0),
         link("n1 → n3", "delay 80 ms").delay(80.0),
         link("n2 → n3", "duplicate 30 %").twice(0.3),
-    ]),
+    ])
+    .refused(COPIES),
     row(
         r#"duplicate(link("n1", "n2"), 0.3); slow(link("n1", "n3"), "40ms"); corrupt(link("n2", "n1"), 0.3);"#,
         &[
@@ -265,17 +288,22 @@ const ROWS: &[Row] = &[
             link("n1 → n3", FORTY).delay(40.0),
             link("n2 → n1", "corrupt 30 %").loss(0.3),
         ],
-    ),
+    )
+    .refused(COPIES),
     row(
         r#"degrade(link("n1", "n2"), #{ loss: 0.4, duplicate: 0.5 });"#,
         &[link("n1 → n2", "loss 40 %, duplicate 50 %").loss(0.4).twice(0.5)],
-    ),
+    )
+    .refused(COPIES),
     // Filters: the packets of probes are UDP on IPv4.
-    row(r#"slow(link("n1", "n2").on(#{ proto: "udp" }), "40ms");"#, &[link("n1 → n2", FORTY).delay(40.0)]),
+    row(r#"slow(link("n1", "n2").on(#{ proto: "udp" }), "40ms");"#, &[link("n1 → n2", FORTY).delay(40.0)])
+    .spared(),
     row(r#"slow(link("n1", "n2").on(#{ proto: "tcp" }), "40ms");"#, &[]),
-    row(r#"slow(link("n1", "n2").on(#{ proto: "icmp" }), "40ms"); flaky("n1", 0.0 + 1).heal();"#, &[]),
+    row(r#"slow(link("n1", "n2").on(#{ proto: "icmp" }), "40ms");"#, &[])
+    .spared(),
     row(r#"degrade(between("n1", "n2").on(#{ family: "ipv6" }), #{ delay: "40ms", loss: 0.5, rate: "1mbit" });"#, &[]),
-    row(r#"flaky(between("n1", "n2").on(#{ proto: "udp", port: 5353 }), 1);"#, &[]),
+    row(r#"flaky(between("n1", "n2").on(#{ proto: "udp", port: 5353 }), 1);"#, &[])
+    .spared(),
     row(
         r#"slow(link("n1", "n2").on(#{ proto: "udp" }), "40ms"); slow(link("n1", "n2").on(#{ family: "ipv4" }), "50ms"); flaky(link("n1", "n2").on(#{ proto: "tcp" }), 1);"#,
         &[link("n1 → n2", "delay 90 ms").delay(90.0)],
@@ -299,27 +327,28 @@ const ROWS: &[Row] = &[
 /// Measures impaired links, twice where the first time chance or a busy machine made them look wrong; then every link
 /// that loses nothing: does each of some packets arrive, and how long does the way there and back take.
 const LOOK: &str = r#"
-try { verify(); } catch (first) { note("twice"); verify(); }
-let everyone = ["n1", "n2", "n3", "world"];
-for a in everyone {
-    for b in everyone {
-        if a == b || LOSSY.contains(`${a} → ${b}`) { continue; }
-        let arrived = 0;
-        for n in 0..LOOKS { arrived += if reachable(a, b) { 1 } else { 0 }; }
-        note(`arrived ${a} → ${b}: ${arrived}`);
+fn look(lossy, many) {
+    try { verify(); } catch { note("twice"); verify(); }
+    let everyone = ["n1", "n2", "n3", "world"];
+    for a in everyone {
+        for b in everyone {
+            if a == b || lossy.contains(`${a} → ${b}`) { continue; }
+            let arrived = 0;
+            for n in 0..LOOKS { arrived += if reachable(a, b) { 1 } else { 0 }; }
+            note(`arrived ${a} → ${b}: ${arrived}`);
+        }
     }
-}
-for pair in [["n1", "n2"], ["n1", "n3"], ["n2", "n3"], ["n1", "world"], ["n2", "world"], ["n3", "world"]] {
-    let a = pair[0];
-    let b = pair[1];
-    if LOSSY.contains(`${a} → ${b}`) || LOSSY.contains(`${b} → ${a}`) { continue; }
-    let took = "";
-    let probes = if MANY.contains(`${a} → ${b}`) { 40 } else { LOOKS };
-    for n in 0..probes {
-        let probe = probe(a, b);
-        took += if probe.ok { ` ${probe.rtt * 1000}` } else { " lost" };
+    for pair in [["n1", "n2"], ["n1", "n3"], ["n2", "n3"], ["n1", "world"], ["n2", "world"], ["n3", "world"]] {
+        let a = pair[0];
+        let b = pair[1];
+        if lossy.contains(`${a} → ${b}`) || lossy.contains(`${b} → ${a}`) { continue; }
+        let took = "";
+        for n in 0..if many.contains(`${a} → ${b}`) { 40 } else { LOOKS } {
+            let probe = probe(a, b);
+            took += if probe.ok { ` ${probe.rtt * 1000}` } else { " lost" };
+        }
+        note(`took ${a} → ${b}:${took}`);
     }
-    note(`took ${a} → ${b}:${took}`);
 }
 "#;
 
@@ -329,8 +358,8 @@ const LOOKS: usize = 3;
 /// Where the table is run.
 struct Arm {
     args: &'static [&'static str],
-    /// How many rows at a time: a busy machine measures wrong.
-    at_once: usize,
+    /// In how many runs side by side: a busy machine measures wrong.
+    runs: usize,
     /// How much longer than asked for the fastest of some packets may take, milliseconds.
     late: f64,
     /// How many rows may be looked at twice.
@@ -344,27 +373,26 @@ impl Row {
         };
         let lossy = names(|link| link.loss > 0.0);
         let many = names(|link| link.apart > 0.0 || link.overtake.is_some());
-        let look = LOOK.replace("LOOKS", &LOOKS.to_string());
-        format!("{}\n{}", self.faults, look.replace("LOSSY", &format!("[{lossy}]")).replace("MANY", &format!("[{many}]")))
+        let look = format!("{} look([{lossy}], [{many}]);", self.faults);
+        format!("note(\"row\");\ntry {{ {look} }} catch (error) {{ note(`error ${{error.message}}`); }}\nheal();\n")
     }
 
-    /// What is not as the table has it, and whether it was looked at twice.
-    fn wrong(&self, arm: &Arm) -> (Vec<String>, bool) {
-        let place = Place::with(&self.script(), CLUSTER);
-        let ended = place.run(arm.args);
-        if arm.args.contains(&"netem") && let Some(reason) = self.refused {
-            let first = ended.stderr.lines().next().unwrap_or_default();
-            let is_right = ended.code == 3 && first == format!("error: netem cannot do that: {reason}");
-            return (if is_right { Vec::new() } else { vec![format!("not refused: {ended:?}")] }, false);
-        }
-        if ended.code != 0 {
-            return (vec![format!("exit {}: {}", ended.code, ended.stderr)], true);
-        }
-        let journal = place.lines("out/journal.jsonl");
+    /// What is not as the table has it, given what the journal tells from this row to the next.
+    fn wrong(&self, journal: &[Value], arm: &Arm) -> Vec<String> {
         let notes: Vec<&str> = journal.iter().filter_map(|event| event["message"].as_str()).collect();
-        let mut wrong = self.wrong_links(&journal, arm);
-        for note in &notes {
-            let Some((what, rest)) = note.split_once(' ') else { continue };
+        let error = notes.iter().find_map(|note| note.strip_prefix("error "));
+        let refused = self.refused.filter(|_| arm.args.contains(&"netem"));
+        if let Some(reason) = refused {
+            let is_refused = error == Some(&format!("netem cannot do that: {reason}"));
+            return if is_refused { Vec::new() } else { vec![format!("not refused: {notes:?}")] };
+        }
+        if let Some(error) = error {
+            return vec![error.to_owned()];
+        }
+        let mut wrong = self.wrong_links(journal, arm);
+        let looks = notes.iter().filter(|note| note.contains('→'));
+        for look in looks.clone() {
+            let (what, rest) = look.split_once(' ').unwrap();
             let (way, values) = rest.split_once(':').unwrap();
             let (from, to) = way.split_once(" → ").unwrap();
             let is_right = match what {
@@ -375,14 +403,13 @@ impl Row {
                 }
             };
             if !is_right {
-                wrong.push((*note).to_owned());
+                wrong.push((*look).to_owned());
             }
         }
-        let looks = self.whole_ways();
-        if notes.iter().filter(|note| note.contains('→')).count() != looks {
-            wrong.push(format!("not {looks} looks: {notes:?}"));
+        if looks.count() != self.whole_ways() {
+            wrong.push(format!("not {} looks: {notes:?}", self.whole_ways()));
         }
-        (wrong, notes.contains(&"twice"))
+        wrong
     }
 
     fn link(&self, from: &str, to: &str) -> Option<&Link> {
@@ -458,27 +485,44 @@ impl Link {
     }
 }
 
-/// Runs the rows, some at a time: they spend most of it waiting.
+/// Runs these rows one after the other. What is not as the table has it, and what was right only at a second look.
+fn run(rows: &[&Row], arm: &Arm) -> (Vec<String>, Vec<String>) {
+    let look = LOOK.replace("LOOKS", &LOOKS.to_string());
+    let script = rows.iter().fold(look, |script, row| script + &row.script());
+    let place = Place::with(&script, CLUSTER);
+    place.run(arm.args).with(0);
+    let journal = place.lines("out/journal.jsonl");
+    let parts: Vec<&[Value]> = journal.split(|event| event["message"] == "row").skip(1).collect();
+    assert_eq!(parts.len(), rows.len());
+    let (mut wrong, mut twice) = (Vec::new(), Vec::new());
+    for (row, part) in rows.iter().zip(parts) {
+        let found = row.wrong(part, arm);
+        if !found.is_empty() {
+            wrong.push(format!("{}\n  {}", row.faults, found.join("\n  ")));
+        }
+        if part.iter().any(|event| event["message"] == "twice") {
+            twice.push(row.faults.to_owned());
+        }
+    }
+    (wrong, twice)
+}
+
 fn compare(arm: &Arm, rows: &[&Row]) {
-    let left = Mutex::new(rows.iter());
-    let next = || left.lock().unwrap().next();
-    let (wrong, twice) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    // One arm at a time.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut wrong, mut twice) = (Vec::new(), Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..arm.at_once {
-            scope.spawn(|| {
-                while let Some(row) = next() {
-                    let (found, looked_twice) = row.wrong(arm);
-                    if looked_twice {
-                        twice.lock().unwrap().push(row.faults);
-                    }
-                    if !found.is_empty() {
-                        wrong.lock().unwrap().push(format!("{}\n  {}", row.faults, found.join("\n  ")));
-                    }
-                }
-            });
+        let runs = (0..arm.runs).map(|number| {
+            let own: Vec<&Row> = rows.iter().skip(number).step_by(arm.runs).copied().collect();
+            scope.spawn(move || run(&own, arm))
+        });
+        for run in runs.collect::<Vec<_>>() {
+            let (found, looked_twice) = run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            wrong.extend(found);
+            twice.extend(looked_twice);
         }
     });
-    let (wrong, twice) = (wrong.into_inner().unwrap(), twice.into_inner().unwrap());
     assert!(wrong.is_empty(), "with {:?}:\n{}", arm.args, wrong.join("\n"));
     // Chance does that to one of ten thousand links.
     assert!(twice.len() <= arm.second_looks, "with {:?}, right only at a second look:\n{}", arm.args, twice.join("\n"));
@@ -490,21 +534,21 @@ fn all() -> Vec<&'static Row> {
 
 #[test]
 fn impairments_do_what_was_asked_on_the_simulator() {
-    compare(&Arm { args: &["--runtime", "sim"], at_once: 4, late: 1.0, second_looks: 0 }, &all());
+    compare(&Arm { args: &["--runtime", "sim"], runs: 1, late: 1.0, second_looks: 0 }, &all());
 }
 
 #[test]
 fn impairments_do_what_was_asked_in_user_space() {
     if namespaces(User::Ours) {
         let args = &["--runtime", "netns", "--shaper", "userspace"];
-        compare(&Arm { args, at_once: 6, late: 25.0, second_looks: 2 }, &all());
+        compare(&Arm { args, runs: 4, late: 25.0, second_looks: 2 }, &all());
     }
 }
 
 #[test]
 fn impairments_do_what_was_asked_by_whatever_the_kernel_offers() {
     if namespaces(User::Ours) {
-        compare(&Arm { args: &["--runtime", "netns"], at_once: 6, late: 25.0, second_looks: 2 }, &all());
+        compare(&Arm { args: &["--runtime", "netns"], runs: 4, late: 25.0, second_looks: 2 }, &all());
     }
 }
 
@@ -513,7 +557,9 @@ fn impairments_do_what_was_asked_by_whatever_the_kernel_offers() {
 fn impairments_do_what_was_asked_by_netem() {
     if netem() && namespaces(User::Ours) {
         let args = &["--runtime", "netns", "--shaper", "netem"];
-        compare(&Arm { args, at_once: 2, late: 35.0, second_looks: 4 }, &all());
+        // Where there is netem, there may be only an emulation of a machine.
+        let rows: Vec<&Row> = ROWS.iter().filter(|row| !row.is_spared).collect();
+        compare(&Arm { args, runs: 2, late: 35.0, second_looks: 4 }, &rows);
     }
 }
 
