@@ -27,7 +27,7 @@ impl Links {
     /// The link of that name, which does this from now on.
     fn shape(&mut self, seed: u64, shaped: &ShapedLink) -> LinkId {
         // Whose packets they are is looked up elsewhere.
-        let shaped = ShapedLink { sources: None, ..shaped.clone() };
+        let shaped = ShapedLink { name: shaped.name.clone(), sources: None, effects: shaped.effects.clone() };
         if let Some(id) = self.names.get(&shaped.name) {
             self.links[*id].change(seed, shaped);
             return *id;
