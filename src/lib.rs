@@ -15,9 +15,11 @@
 //! 1. [`script`] (`bind/faults.rs`): `partition([["n1"], ["n2"]])` becomes a [`fault::Fault`], a value, and is handed in
 //!    as a [`engine::Command`].
 //! 2. [`engine::Controller`] adds it to the set of active faults and folds the set: [`fault::Matrix`] says what happens
-//!    on every directed link, [`plan::rulesets`] what each node's namespace must therefore hold.
-//! 3. [`runtime`] hands the rulesets that changed to its [`agent`], and [`kernel::nft`] brings each namespace there in
-//!    one netlink transaction.
+//!    on every directed link, [`plan::Means`] by which means it is impaired, [`plan::Planner`] what each node's namespace
+//!    must therefore hold.
+//! 3. [`runtime`] hands the plans that changed to its [`agent`], and there [`kernel::tc`] makes the classes that packets
+//!    are sorted into, the [`shaper`] is told what to do with those handed to it, and [`kernel::nft`] brings each namespace
+//!    to its rules in one netlink transaction.
 //!
 //! # The map
 //! | module | what it is | what it may touch |
@@ -26,7 +28,8 @@
 //! | [`cluster`] | `blockade.yaml` → nodes, addresses, links; every config error with its place | nothing |
 //! | [`fault`] | faults, link selections, the fold into the matrix | nothing |
 //! | [`plan`] | matrix → what each namespace must hold, and the way from one ruleset to the next | nothing |
-//! | [`kernel`] | nftables, links, addresses and probes over netlink | the namespace it is called in |
+//! | [`kernel`] | nftables, classes, queues, links, addresses and probes over netlink | the namespace it is called in |
+//! | [`shaper`] | the process that holds packets where the kernel cannot, and decides about each by the seed | the sockets it is handed |
 //! | [`agent`] | the one process with rights, and the handle to it: networks, rules, probes; the inits of `netns` | namespaces, processes |
 //! | [`runtime`] | where nodes live: `docker`, `netns`, `sim` | Docker's daemon, node folders; all else through the agent |
 //! | [`engine`] | commands, events, the controller (the single writer), the clock | nothing itself |

@@ -27,7 +27,8 @@ pub(crate) fn table(figures: &[Figure]) -> String {
         let most = figure.samples.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let Figure { what, unit, bar, .. } = figure;
         let middle = median(&figure.samples);
-        lines.push(format!("| {what} | {middle:.1} {unit} | {least:.1} … {most:.1} | {bar} |"));
+        let digits = if middle.abs() < 1.0 { 3 } else { 1 };
+        lines.push(format!("| {what} | {middle:.digits$} {unit} | {least:.digits$} … {most:.digits$} | {bar} |"));
     }
     lines.join("\n")
 }

@@ -1,6 +1,7 @@
 //! The measurements. Each runs the binary as a user would and reads its journal where the figure lies inside.
 
 use crate::figures::Figure;
+use crate::shaping;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -19,6 +20,13 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("empty", empty_run),
     ("plan", plan),
     ("throughput", throughput),
+    ("shaping-delay", shaping::delay),
+    ("shaping-loss", shaping::loss),
+    ("shaping-jitter", shaping::jitter),
+    ("shaping-rate", shaping::rate),
+    ("shaping-throughput", shaping::throughput),
+    ("shaping-beside", shaping::beside),
+    ("shaping-all-different", shaping::all_different),
 ];
 
 fn idle(nodes: usize) -> String {
@@ -26,7 +34,7 @@ fn idle(nodes: usize) -> String {
 }
 
 /// A folder with a script and its cluster.
-fn place(script: &str, cluster: &str) -> TempDir {
+pub(crate) fn place(script: &str, cluster: &str) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     std::fs::write(folder.path().join("s.rhai"), script).expect("the script");
     std::fs::write(folder.path().join("s.yaml"), cluster).expect("the cluster file");
@@ -34,7 +42,7 @@ fn place(script: &str, cluster: &str) -> TempDir {
 }
 
 /// Runs the binary and returns how long it took, milliseconds.
-fn timed(folder: &Path, args: &[&str]) -> f64 {
+pub(crate) fn timed(folder: &Path, args: &[&str]) -> f64 {
     let start = Instant::now();
     let output = Command::new(BLOCKADE).args(args).current_dir(folder).output().expect("the binary");
     let took = start.elapsed().as_secs_f64() * 1e3;
@@ -42,8 +50,13 @@ fn timed(folder: &Path, args: &[&str]) -> f64 {
     took
 }
 
+/// Whether the binary succeeds.
+pub(crate) fn succeeds(folder: &Path, args: &[&str]) -> bool {
+    Command::new(BLOCKADE).args(args).current_dir(folder).output().is_ok_and(|output| output.status.success())
+}
+
 /// The events of one kind in a run's journal.
-fn events(folder: &Path, kind: &str) -> Vec<serde_json::Value> {
+pub(crate) fn events(folder: &Path, kind: &str) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(folder.join("out/journal.jsonl")).expect("the journal");
     let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a journal line"));
     lines.filter(|line| line["kind"] == kind).collect()
@@ -53,7 +66,7 @@ fn milliseconds(events: &[serde_json::Value], field: &str) -> Vec<f64> {
     events.iter().map(|event| event[field].as_f64().expect("microseconds") / 1e3).collect()
 }
 
-fn figure(what: impl Into<String>, samples: Vec<f64>, unit: &'static str, bar: &'static str) -> Figure {
+pub(crate) fn figure(what: impl Into<String>, samples: Vec<f64>, unit: &'static str, bar: &'static str) -> Figure {
     Figure { what: what.into(), samples, unit, bar }
 }
 

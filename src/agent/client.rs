@@ -202,8 +202,8 @@ const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// The arguments of `blockade` in a helper container: it connects to a socket of ours that is mounted at this path.
 ///
-/// The container shares the host's pid and network namespaces, and has NET_ADMIN (rules), SYS_ADMIN (entering namespaces)
-/// and SYS_PTRACE (opening those of others).
+/// The container shares the host's pid and network namespaces, and has NET_ADMIN (rules), NET_RAW (what the shaper sends),
+/// SYS_ADMIN (entering namespaces) and SYS_PTRACE (opening those of others).
 pub fn helper_arguments(socket: &Path) -> Vec<OsString> {
     vec!["agent".into(), "--connect".into(), socket.into()]
 }

@@ -143,6 +143,7 @@ impl Report {
         let mut findings = vec![namespaces(machine, facts), proc(facts)];
         findings.extend(machine.root.then(|| users(&machine.settings)));
         findings.extend(features.into_iter().map(|(feature, trial)| feature.judge(trial, machine)));
+        findings.push(impairments(facts));
         findings.extend(docker(machine));
         let ok = findings.iter().all(|finding| finding.ok || !finding.essential);
         Self { kernel: machine.kernel.clone(), root: machine.root, ok, findings }
@@ -213,6 +214,32 @@ impl Feature {
 /// The kernel's own words, without the rule they are about.
 fn reason(error: &Error) -> String {
     error.message.rsplit_once("`: ").map_or(error.message.as_str(), |(_, reason)| reason).to_owned()
+}
+
+/// By which means links are impaired here, as `plan::means` chooses them.
+fn impairments(facts: &Facts) -> Finding {
+    let has = |trial: &Trial| matches!(trial, Some(Ok(())));
+    let finding = Finding::yes("impaired links", false, "");
+    let mut means = Vec::new();
+    let has_netem = has(&facts.netem) && has(&facts.htb);
+    if has_netem {
+        means.push("netem and HTB");
+    } else {
+        means.extend(has(&facts.chance).then_some("loss by nftables"));
+        means.extend(has(&facts.htb).then_some("rates by HTB"));
+    }
+    if has(&facts.queue) {
+        means.push(if has_netem {
+            "what comes from the world, and what netem does inexactly, by the user-space shaper"
+        } else {
+            "all else by the user-space shaper"
+        });
+    }
+    if means.is_empty() {
+        let lost = Some("slow, flaky, throttle and the like");
+        return Finding { ok: false, detail: "nothing here can impair links".to_owned(), lost, ..finding };
+    }
+    Finding { detail: means.join("; "), ..finding }
 }
 
 fn namespaces(machine: &Machine, facts: &Facts) -> Finding {

@@ -25,7 +25,7 @@ fn somebody_in_dockers_group_needs_no_other_right() {
         added.trim_matches(['[', ']']).split(' ').map(|cap| cap.trim_start_matches("CAP_")).collect();
     added.sort_unstable();
     // KILL: what an exec started may be another user's.
-    assert_eq!(added, ["KILL", "NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"]);
+    assert_eq!(added, ["KILL", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE"]);
     until("n2 hears n1", || stage.lives_heard("n2", &ip1) == 1);
     stage.says(&["partition", "n1"]);
     assert!(stage.answers("n1", &[&ip2]).is_empty());

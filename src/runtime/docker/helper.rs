@@ -138,8 +138,8 @@ async fn may_be_a_child() -> bool {
 }
 
 fn has_rights() -> bool {
-    /// CAP_NET_ADMIN, CAP_SYS_PTRACE, CAP_SYS_ADMIN, as bits of `/proc/PID/status`.
-    const NEEDED: u64 = 1 << 12 | 1 << 19 | 1 << 21;
+    /// CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN, as bits of `/proc/PID/status`.
+    const NEEDED: u64 = 1 << 12 | 1 << 13 | 1 << 19 | 1 << 21;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let rights = line.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);

@@ -286,6 +286,7 @@ fn the_helper_has_the_rights_it_needs_and_is_never_privileged() {
         ],
         "CapAdd": [
           "NET_ADMIN",
+          "NET_RAW",
           "SYS_ADMIN",
           "SYS_PTRACE",
           "KILL"
