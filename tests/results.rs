@@ -18,7 +18,7 @@ switch how {
     "fail" => fail(`lost ${random(1, 1000000)} of ${seed()} writes: ${[seed()]}`),
     "slow" => wait_until("50ms", || false),
     "error" => isolate("n9"),
-    "shape" => slow("n1", "1ms"),
+    "shape" => slow("world", "1ms"),
     _ => note("done"),
 }
 "#;
@@ -28,7 +28,8 @@ fn place() -> Place {
 }
 
 fn run(place: &Place, how: &str) -> Ended {
-    place.run(&["--runtime", "sim", "--set", &format!("how={how}")])
+    // From the world netem alone slows nothing.
+    place.run(&["--runtime", "sim", "--shaper", "netem", "--set", &format!("how={how}")])
 }
 
 fn result(place: &Place) -> Value {

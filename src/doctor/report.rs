@@ -95,7 +95,7 @@ const CHANCE: Feature = Feature {
 pub(super) const NETEM: Feature = Feature {
     name: "sch_netem",
     essential: false,
-    used_for: "delay, loss, duplication, corruption and reordering in the kernel",
+    used_for: "delay, loss, corruption and reordering in the kernel",
     lost: "slow, flaky and the like by the kernel itself; a queue in user space can take its place",
     module: Some("sch_netem"),
     option: "CONFIG_NET_SCH_NETEM",
@@ -363,7 +363,7 @@ mod tests {
           yes  nftables (inet)           for partition, isolate, one_way and block
           yes  nftables reject           for reject
           yes  nftables (netdev egress)  for cuts towards the world
-          yes  sch_netem                 for delay, loss, duplication, corruption and reordering in the kernel
+          yes  sch_netem                 for delay, loss, corruption and reordering in the kernel
           yes  sch_htb                   for throttle, and delays that differ from link to link
           yes  sch_tbf                   for throttle of whole nodes
           yes  nfnetlink_queue           for delay, loss and the like in user space, where sch_netem is missing

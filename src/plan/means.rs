@@ -3,7 +3,7 @@
 //!
 //! | | needs | where | exact for |
 //! |---|---|---|---|
-//! | netem | `sch_netem`, `sch_htb` | sender | one jitter without correlation, one burst model, chances without correlation |
+//! | netem | `sch_netem`, `sch_htb` | sender | one jitter without correlation, one burst model, damage and order without correlation; no copies |
 //! | class | `sch_htb` | sender | bandwidth |
 //! | chance | nothing | receiver; towards the world the sender | loss without memory |
 //! | shaper | `nfnetlink_queue`, `xt_NFQUEUE` or `nft_queue` | receiver; towards the world the sender | everything |
@@ -200,9 +200,12 @@ fn impaired(cell: &Cell) -> impl Iterator<Item = (Filter, &Impairment)> {
 
 /// Why netem would do something else than was asked.
 fn inexact_in_netem(impairment: &Impairment) -> Option<&'static str> {
-    let chances = [impairment.duplicate, impairment.corrupt, impairment.reorder];
+    let chances = [impairment.corrupt, impairment.reorder];
     let independent = |burst: &Burst| matches!(burst, Burst::FourState { .. }) && impairment.loss > 0.0;
-    if impairment.jitter.len() > 1 {
+    if impairment.duplicate.p > 0.0 {
+        // Since Linux 6.16, and in the older ones that are kept up. And what it copies it does not lose.
+        Some("where it duplicates, the kernel lets no other one stand beside it")
+    } else if impairment.jitter.len() > 1 {
         Some("it adds up one jitter only")
     } else if impairment.bursts.len() > 1 || impairment.bursts.iter().any(independent) {
         Some("it has one model of loss for a link")

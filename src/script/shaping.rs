@@ -202,6 +202,13 @@ impl Told<'_> {
                 .help("the probability that a burst of losses begins"));
         }
         let burst = if own.len() == GE_KEYS.len() { self.gilbert_elliott()? } else { self.four_states()? };
+        if burst.rate() == 0.0 {
+            return Err(Error::usage(format!(
+                "{}() was told to change nothing: that model never loses a packet",
+                self.verb.name
+            ))
+            .help("leave the call out, or let a burst begin"));
+        }
         Ok((0.0, vec![burst]))
     }
 

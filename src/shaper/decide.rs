@@ -13,7 +13,8 @@
 //! The stream of the class of packets that no filter singles out is the link's, `Stream::root(seed).split("n1 → n2")`;
 //! that of another class is its child named after the filters.
 //!
-//! A packet that is not lost waits for the bandwidth, then for the delay. What comes twice comes twice at the same time,
+//! A packet that is not lost waits for the bandwidth, of which it takes its bytes from the header of IP on, then for the
+//! delay. What comes twice comes twice at the same time,
 //! and the copy is intact.
 
 use super::chain::{Deviation, LossState, Memory};
@@ -105,7 +106,7 @@ impl Link {
         }
     }
 
-    /// What becomes of the next packet, which is so long and arrives now; nothing: it is lost.
+    /// What becomes of the next packet, which is so long on the wire and arrives now; nothing: it is lost.
     pub(super) fn decide(&mut self, header: &Header, bytes: usize, now_ns: u64) -> Option<Fate> {
         let filters = self.shaped.effects.iter().map(|(filter, _)| *filter);
         self.selected.clear();

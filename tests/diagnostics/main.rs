@@ -6,6 +6,7 @@
 mod config;
 mod limits;
 mod names;
+mod shaping;
 mod syntax;
 mod values;
 mod verdicts;

@@ -127,19 +127,6 @@ fn a_random_partition_has_from_one_to_as_many_groups_as_nodes_and_one_is_a_join(
 }
 
 #[test]
-fn shaping_is_there_and_says_that_it_cannot_be_done_yet() {
-    let up = Up::on("sim");
-    let lacks_netem = up.place.blockade(&["doctor"]).with(0).stdout.contains("NO   sch_netem");
-    for verb in ["slow", "flaky", "duplicate", "corrupt", "reorder", "throttle"] {
-        let ended = up.run(&[verb, "--all"]).with(3);
-        assert!(ended.stderr.starts_with(&format!("error: {verb}() cannot shape links yet")), "{}", ended.stderr);
-        assert_eq!(ended.stderr.contains("this machine has no sch_netem"), lacks_netem, "{}", ended.stderr);
-    }
-    assert_eq!(up.run(&["fast", "n1"]).with(0).stderr, "nothing to heal\n");
-    assert_eq!(up.run(&["faults"]).with(0).stderr, "no faults\n");
-}
-
-#[test]
 fn a_partition_holds_on_real_nodes_and_leaves_with_its_heal() {
     let up = Up::on("netns");
     // A connection to a port nobody listens on is refused at once where packets travel, and goes nowhere where not.

@@ -12,5 +12,6 @@ mod faults;
 mod life;
 mod nodes;
 mod sessions;
+mod shaping;
 mod trail;
 mod up;

@@ -25,7 +25,8 @@ fn told(events: &[Value]) -> Vec<String> {
 fn what_was_done_to_a_cluster_is_told_also_after_its_end() {
     let up = Up::on("sim");
     up.says(&["partition", "n1,n2", "n3"]);
-    up.run(&["slow", "n1"]).with(3);
+    up.says(&["slow", "n1"]);
+    up.run(&["heal", "f7"]).with(2);
     up.run(&["stop", "n9"]).with(2);
     up.says(&["stop", "n1"]);
     up.says(&["start", "n1"]);
@@ -35,7 +36,7 @@ fn what_was_done_to_a_cluster_is_told_also_after_its_end() {
     insta::assert_snapshot!(told(&events(&up)).join("\n"), @r#"
     up Success ["n1","n2","n3"] by supervisor
     partition Success [["n1","n2"],["n3"]] by command
-    slow Failed ["n1"] by command
+    slow Success ["n1"] by command
     stop Success ["n1"] by command
     start Success ["n1"] by command
     join Success [] by command

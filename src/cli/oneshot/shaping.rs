@@ -21,12 +21,13 @@ pub struct Shape {
     /// Also what is sent to them
     #[arg(long)]
     both: bool,
+    // Before the others, whose headings hold for all that follows.
+    #[command(flatten)]
+    common: Common,
     #[command(flatten)]
     how: How,
     #[command(flatten)]
     on: On,
-    #[command(flatten)]
-    common: Common,
 }
 
 /// How much, in a script's words; each command takes those that it is about.

@@ -1,0 +1,312 @@
+//! `slow`, `flaky`, `throttle` and the rest by one-shot commands.
+
+use super::up::{Up, place, until};
+use serde_json::{Value, json};
+
+/// What commands that succeed print, one after the other.
+fn say(up: &Up, commands: &[&[&str]]) -> String {
+    commands.iter().map(|args| up.says(args)).collect()
+}
+
+/// What commands that fail say.
+fn refuse(up: &Up, commands: &[&[&str]]) -> String {
+    let told = |args: &&[&str]| {
+        let ended = up.run(args);
+        format!("{}\nexit {}\n{}{}", args.join(" "), ended.code, ended.stdout, ended.stderr)
+    };
+    commands.iter().map(told).collect()
+}
+
+#[test]
+fn every_impairment_has_a_line_and_says_by_what_means_it_acts() {
+    let up = Up::on("sim");
+    let lines = say(
+        &up,
+        &[
+            &["slow", "n1", "--delay", "10ms", "--to", "n2", "--for", "1h"],
+            &["flaky", "n1", "--loss", "1%", "--to", "n3", "--correlation", "25%"],
+            &["throttle", "n2", "--rate", "10mbit"],
+            &["duplicate", "n3", "--duplicate", "0.05", "--to", "n1,n2"],
+            &["corrupt", "n3", "--corrupt", "1%", "--both", "--to", "world"],
+            &["reorder", "n2", "--reorder", "25%", "--gap", "5", "--to", "n3"],
+            &["degrade", "n1", "--delay", "5ms", "--jitter", "1ms", "--distribution", "pareto", "--rate", "1gbit"],
+            &["flaky", "--all", "--loss", "2%", "--proto", "tcp", "--port", "80", "--family", "ipv6"],
+        ],
+    );
+    insta::assert_snapshot!(lines, @r"
+    f1: slow n1 → n2: delay 10 ms
+    f2: flaky n1 → n3: loss 1 % (correlation 25 %)
+    f3: throttle n2 → n1, n2 → n3, n2 → world: rate 10000 kbit
+    f4: duplicate n3 → n1, n3 → n2: duplicate 5 %
+    f5: corrupt n3 → world, world → n3: corrupt 1 %
+    f6: reorder n2 → n3: reorder 25 %, gap 5
+    f7: degrade n1 → n2, n1 → n3, n1 → world: delay 5 ms, jitter 1 ms pareto, rate 1000000 kbit
+    f8: flaky n1 → n2, n1 → n3, n1 → world, n2 → n1, n2 → n3, n2 → world, and 3 more (tcp port 80 ipv6): loss 2 %
+    ");
+    insta::assert_snapshot!(up.says(&["faults"]), @r"
+    ID  FAULT                                                                                                      BY
+    f1  slow n1 → n2: delay 10 ms                                                                                  netem, htb
+    f2  flaky n1 → n3: loss 1 % (correlation 25 %)                                                                 netem, htb
+    f3  throttle n2 → n1, n2 → n3, n2 → world: rate 10000 kbit                                                     netem, htb
+    f4  duplicate n3 → n1, n3 → n2: duplicate 5 %                                                                  netem
+    f5  corrupt n3 → world, world → n3: corrupt 1 %                                                                netem, userspace
+    f6  reorder n2 → n3: reorder 25 %, gap 5                                                                       netem, htb
+    f7  degrade n1 → n2, n1 → n3, n1 → world: delay 5 ms, jitter 1 ms pareto, rate 1000000 kbit                    netem, htb
+    f8  flaky n1 → n2, n1 → n3, n1 → world, n2 → n1, n2 → n3, n2 → world, and 3 more (tcp port 80 ipv6): loss 2 %  netem, htb
+    ");
+    let all: Value = serde_json::from_str(&up.says(&["faults", "--json"])).unwrap();
+    assert_eq!(
+        all[2],
+        json!({
+            "id": "f3",
+            "fault": {
+                "kind": "degrade",
+                "verb": "throttle",
+                "links": { "pairs": [["n2", "n1"], ["n2", "n3"], ["n2", "world"]], "filter": {} },
+                "impairment": { "rate_bits": 10_000_000 },
+            },
+            "keep": false,
+            "by": ["netem", "htb"],
+        })
+    );
+    // `fast` heals those that touch a node, and cuts stay.
+    up.says(&["block", "n3", "n1"]);
+    up.says(&["heal", "f1", "f2", "f3", "f6", "f7", "f8"]);
+    insta::assert_snapshot!(up.says(&["fast", "n1"]), @r"
+    healed f4: duplicate n3 → n1, n3 → n2: duplicate 5 %
+    ");
+    insta::assert_snapshot!(up.says(&["faults"]), @r"
+    ID  FAULT                                        BY
+    f5  corrupt n3 → world, world → n3: corrupt 1 %  netem, userspace
+    f9  block n3 → n1
+    ");
+    assert_eq!(up.run(&["fast", "n1"]).with(0).stderr, "nothing to heal\n");
+    insta::assert_snapshot!(up.says(&["heal"]), @r"
+    healed f5: corrupt n3 → world, world → n3: corrupt 1 %
+    healed f9: block n3 → n1
+    ");
+}
+
+#[test]
+fn what_is_slow_for_a_time_is_fast_again_by_itself() {
+    let up = Up::on("sim");
+    up.says(&["throttle", "n1", "--rate", "1mbit"]);
+    up.says(&["slow", "n1", "--delay", "10ms", "--to", "n2", "--for", "1ms"]);
+    until(|| !up.says(&["faults"]).contains("slow"));
+    assert!(up.says(&["faults"]).contains("throttle"));
+}
+
+#[test]
+fn without_a_number_the_old_blockades_are_taken() {
+    let up = Up::on("sim");
+    let usual: &[&[&str]] = &[
+        &["slow", "n1"],
+        &["flaky", "n1"],
+        &["duplicate", "n1"],
+        &["corrupt", "n1"],
+        &["reorder", "n1"],
+        &["throttle", "n1"],
+    ];
+    insta::assert_snapshot!(say(&up, usual), @r"
+    f1: slow n1 → n2, n1 → n3, n1 → world: delay 75 ms, jitter 100 ms normal
+    f2: flaky n1 → n2, n1 → n3, n1 → world: loss 30 %
+    f3: duplicate n1 → n2, n1 → n3, n1 → world: duplicate 5 %
+    f4: corrupt n1 → n2, n1 → n3, n1 → world: corrupt 5 %
+    f5: reorder n1 → n2, n1 → n3, n1 → world: reorder 25 %
+    f6: throttle n1 → n2, n1 → n3, n1 → world: rate 1000 kbit
+    ");
+}
+
+#[test]
+fn without_a_number_the_cluster_files_are_taken() {
+    let up = Up { place: place() };
+    let cluster = "network: { subnet: 10.9.0.0/24, slow: 20ms 5ms 25% distribution pareto, flaky: random 10% 30%, duplicate: 1% }\nnodes: { n1: , n2: }\n";
+    up.place.write("blockade.yaml", cluster);
+    up.run(&["up", "--runtime", "sim"]).with(0);
+    insta::assert_snapshot!(say(&up, &[&["slow", "n1"], &["flaky", "n1"], &["duplicate", "n1"]]), @r"
+    f1: slow n1 → n2, n1 → world: delay 20 ms, jitter 5 ms pareto (correlation 25 %)
+    f2: flaky n1 → n2, n1 → world: loss 10 % (correlation 30 %)
+    f3: duplicate n1 → n2, n1 → world: duplicate 1 %
+    ");
+    // What is said counts alone.
+    insta::assert_snapshot!(say(&up, &[&["slow", "n2", "--delay", "1ms"], &["flaky", "n2", "--loss", "2%"]]), @r"
+    f4: slow n2 → n1, n2 → world: delay 1 ms
+    f5: flaky n2 → n1, n2 → world: loss 2 %
+    ");
+}
+
+#[test]
+fn what_makes_no_sense_is_told_and_nothing_is_impaired() {
+    let up = Up::on("sim");
+    let told = refuse(
+        &up,
+        &[
+            &["slow", "n1", "--delay", "fast"],
+            &["slow", "n1", "--delay=-5ms"],
+            &["slow", "n1", "--delay", "1ms", "--jitter", "2ms"],
+            &["slow", "n1", "--loss", "10%"],
+            &["slow", "n1", "--delay", "0ms"],
+            &["flaky", "n1", "--loss", "110%"],
+            &["flaky", "n1", "--loss", "30"],
+            &["flaky", "n1", "--loss", "NaN"],
+            &["flaky", "n1", "--loss", "10%", "--correlation", "100%"],
+            &["throttle", "n1", "--rate", "10mbps"],
+            &["throttle", "n1", "--rate", "0mbit"],
+            &["reorder", "n1", "--reorder", "10%", "--gap", "0"],
+            &["degrade", "n1"],
+            &["degrade", "n1", "--loss", "1%", "--gap", "2"],
+            &["slow", "n1", "--delay", "1ms", "--proto", "icmp", "--port", "80"],
+            &["slow", "n1", "--delay", "1ms", "--family", "ipx"],
+            &["slow", "n1", "--delay", "1ms", "--to", "n9"],
+            &["slow", "n1", "--delay", "1ms", "--to", "n1"],
+            &["slow", "n9", "--delay", "1ms"],
+        ],
+    );
+    insta::assert_snapshot!(told, @r#"
+    slow n1 --delay fast
+    exit 2
+    error: "fast" is no duration
+    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    slow n1 --delay=-5ms
+    exit 2
+    error: the duration "-5ms" is negative
+    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    slow n1 --delay 1ms --jitter 2ms
+    exit 2
+    error: the jitter is larger than the delay
+    help: a packet cannot arrive before it was sent: raise the delay or lower the jitter
+    slow n1 --loss 10%
+    exit 2
+    error: unknown key `loss`
+    help: known are delay, jitter, correlation, distribution
+    slow n1 --delay 0ms
+    exit 2
+    error: slow() was told to change nothing: all it was given is 0
+    help: leave the call out, or give it something above 0
+    flaky n1 --loss 110%
+    exit 2
+    error: the probability "110%" is not between 0 and 1
+    help: write a number from 0 to 1 like 0.3, or text like "30%"
+    flaky n1 --loss 30
+    exit 2
+    error: the probability 30 is not between 0 and 1
+    help: write a number from 0 to 1 like 0.3, or text like "30%"
+    flaky n1 --loss NaN
+    exit 2
+    error: the probability NaN is not between 0 and 1
+    help: write a number from 0 to 1 like 0.3, or text like "30%"
+    flaky n1 --loss 10% --correlation 100%
+    exit 2
+    error: a correlation of 1 would repeat the first packet's fate for ever
+    help: write a correlation below 1, like 0.25 or "25%"
+    throttle n1 --rate 10mbps
+    exit 2
+    error: the rate "10mbps" is ambiguous: bits or bytes
+    help: write "10mbit" or "10mbyte"
+    throttle n1 --rate 0mbit
+    exit 2
+    error: the rate "0mbit" is zero
+    help: block the links instead
+    reorder n1 --reorder 10% --gap 0
+    exit 2
+    error: a gap of 0 packets
+    help: write 1 or more: every so-manieth packet may overtake
+    degrade n1
+    exit 2
+    error: degrade was told nothing to do
+    help: give it at least one of --delay, --loss, --rate, …
+    degrade n1 --loss 1% --gap 2
+    exit 2
+    error: a gap without reorder has no effect
+    help: add reorder: 0.25, or leave `gap` out
+    slow n1 --delay 1ms --proto icmp --port 80
+    exit 2
+    error: ICMP has no ports
+    help: leave `port` out, or filter on tcp or udp
+    slow n1 --delay 1ms --family ipx
+    exit 2
+    error: unknown family `ipx`
+    help: one of "ipv4", "ipv6"
+    slow n1 --delay 1ms --to n9
+    exit 2
+    error: there is no node `n9`
+    help: did you mean `n1`? the nodes are n1, n2, n3
+    slow n1 --delay 1ms --to n1
+    exit 2
+    error: a node has no link to itself
+    help: name another one with --to
+    slow n9 --delay 1ms
+    exit 2
+    error: there is no node `n9`
+    help: did you mean `n1`? the nodes are n1, n2, n3
+    "#);
+    assert_eq!(up.run(&["faults"]).with(0).stderr, "no faults\n");
+}
+
+#[test]
+fn the_help_of_slow() {
+    let ended = place().blockade(&["slow", "--help"]).with(0);
+    insta::assert_snapshot!(ended.stdout, @r"
+    Delay what nodes send
+
+    Usage: blockade slow [OPTIONS] [NODE]...
+
+    Arguments:
+      [NODE]...  Nodes, by name or as a glob like 'db*'; in their place --all or --random
+
+    Options:
+          --all          All nodes
+          --random       One of them, at random
+          --seed <SEED>  The seed of the random choice [default: a fresh one]
+          --to <NODE,…>  Only what they send to these: `n1`, `n1,n2` or `world`
+          --both         Also what is sent to them
+          --for <D>      Heal it by itself after this time, as in 30s
+          --json         Print the result as JSON
+      -h, --help         Print help
+
+    How much:
+          --delay <D>            slow, degrade: added latency, as in 100ms
+          --jitter <D>           slow, degrade: its spread
+          --distribution <NAME>  slow, degrade: uniform, normal, pareto or paretonormal
+          --loss <P>             flaky, degrade: the share of packets lost, as in 30% or 0.3
+          --duplicate <P>        duplicate, degrade: the share of packets that arrive twice
+          --corrupt <P>          corrupt, degrade: the share of packets with a flipped bit
+          --reorder <P>          reorder, degrade: the share of packets that overtake others
+          --gap <N>              reorder: only every so-manieth packet may overtake
+          --rate <RATE>          throttle, degrade: no more than this, as in 10mbit
+          --correlation <P>      How much a packet's fate has to do with the next one's, as in 25%
+
+    Which packets:
+          --proto <NAME>   Only of this protocol: tcp, udp or icmp
+          --port <N>       Only with this port at either end
+          --family <NAME>  Only of this family: ipv4 or ipv6
+
+    Options of every command:
+      -c, --config <FILE>   The cluster file [default: ./blockade.yaml, then ./blockade.yml; for a
+                            script, first SCRIPT with .yaml]
+      -d, --data-dir <DIR>  Where blockade keeps its files [default: .blockade]
+      -n, --name <NAME>     The cluster's name [default: from the current folder's]
+      -v, --verbose         Tell on stderr what is asked and done, with times
+      -D, --debug           Tell everything, and let a supervisor write it into its log
+    ");
+}
+
+#[test]
+fn a_real_link_is_slow_and_fast_again() {
+    let up = Up::on("netns");
+    // From the start of a connection to its refusal, in n1.
+    let took = || {
+        let line = "s=$EPOCHREALTIME; exec 3<>/dev/tcp/n2/9; e=$EPOCHREALTIME; echo took $((${e/./} - ${s/./}))";
+        let ended = up.run(&["exec", "n1", "--", "bash", "-c", &format!("{{ {line}; }} 2>&1")]);
+        let line = ended.stdout.lines().find_map(|line| line.strip_prefix("took ")).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{ended:?}")).parse::<u64>().unwrap()
+    };
+    let fastest = || (0..5).map(|_| took()).min().unwrap();
+    assert!(fastest() < 50_000);
+    up.says(&["slow", "n1", "--delay", "60ms", "--to", "n2"]);
+    up.says(&["slow", "n3", "--delay", "500ms"]);
+    let slow = fastest();
+    assert!((60_000..400_000).contains(&slow), "{slow}");
+    up.says(&["fast", "n1"]);
+    assert!(fastest() < 50_000);
+}
