@@ -108,14 +108,6 @@ pub(super) const HTB: Feature = Feature {
     module: Some("sch_htb"),
     option: "CONFIG_NET_SCH_HTB",
 };
-const TBF: Feature = Feature {
-    name: "sch_tbf",
-    essential: false,
-    used_for: "throttle of whole nodes",
-    lost: "nothing while sch_htb is there",
-    module: Some("sch_tbf"),
-    option: "CONFIG_NET_SCH_TBF",
-};
 pub(super) const QUEUE: Feature = Feature {
     name: "nfnetlink_queue",
     essential: false,
@@ -137,7 +129,6 @@ impl Report {
             (CHANCE, &facts.chance),
             (NETEM, &facts.netem),
             (HTB, &facts.htb),
-            (TBF, &facts.tbf),
             (QUEUE, &facts.queue),
         ];
         let mut findings = vec![namespaces(machine, facts), proc(facts)];
@@ -343,7 +334,6 @@ mod tests {
             egress: yes(),
             netem: yes(),
             htb: yes(),
-            tbf: yes(),
             queue: yes(),
         }
     }

@@ -232,7 +232,8 @@ impl Node {
 
 /// What arrives stays in the kernel. Its copy comes by loopback, where no rule of ours meets it again.
 fn arrives(kind: Kind, header: &Header, packet: &Packet<'_>, fate: Fate) -> [Option<Act>; 2] {
-    let again = fate.copy && is_told(kind, packet);
+    // What goes to many would go to them again, from here.
+    let again = fate.copy && is_told(kind, packet) && header.is_for_one();
     [Some(goes_on(kind, header, packet, fate)), again.then(|| copy(header, packet, packet.bytes.to_vec()))]
 }
 

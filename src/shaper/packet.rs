@@ -29,6 +29,15 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// Whether it is for one receiver. (A subnet's own broadcast address cannot be told from others: no route leads a copy
+    /// of it back to its receiver, see [`Raw`](crate::kernel::raw::Raw).)
+    pub(super) fn is_for_one(&self) -> bool {
+        match self.destination {
+            IpAddr::V4(v4) => !v4.is_multicast() && !v4.is_broadcast(),
+            IpAddr::V6(v6) => !v6.is_multicast(),
+        }
+    }
+
     /// Reads the headers; nothing where they are none of IP.
     pub(super) fn read(packet: &[u8]) -> Option<Self> {
         match packet.first()? >> 4 {
