@@ -252,7 +252,7 @@ fn open(bits: u64) -> f64 {
 
 /// Which of `n` a number of a [`Fate`] means.
 pub(super) fn place(bits: u64, n: usize) -> usize {
-    (u128::from(bits) * n as u128 >> 64) as usize
+    ((u128::from(bits) * n as u128) >> 64) as usize
 }
 
 #[cfg(test)]
@@ -462,7 +462,7 @@ mod tests {
             rate_bits in prop::option::of(100_000..1_000_000_000_u64),
             loss in 0.0..0.5,
         ) {
-            let mut link = Link::new(1, any(Impairment { delay_us, rate_bits, loss, ..Impairment::NONE }));
+            let mut link = Link::new(1, any(Impairment { delay_us, loss, rate_bits, ..Impairment::NONE }));
             let (mut now, mut last) = (0, 0);
             for gap in gaps {
                 now += gap;

@@ -143,7 +143,7 @@ fn takes((source, target): &(UdpSocket, UdpSocket)) -> Duration {
 fn all(target: &UdpSocket, quiet: Duration) -> Vec<Vec<u8>> {
     target.set_read_timeout(Some(quiet)).unwrap();
     std::iter::from_fn(|| {
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         match target.recv(&mut buffer) {
             Ok(length) => Some(buffer[..length].to_vec()),
             Err(error) => {
