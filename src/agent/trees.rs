@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How much longer a class stays than packets stay in it: the rules that sort into it change only after this has been
+/// reckoned, and a busy machine's timers are late.
+const MARGIN: Duration = Duration::from_secs(1);
 /// Of classes that a dead agent has left nobody knows how long they hold packets.
 const LEFT_FOR: Duration = Duration::from_secs(1);
 
@@ -60,7 +63,7 @@ impl Trees {
         let former = std::mem::replace(&mut state.wanted, wanted.clone());
         let now = Instant::now();
         for (id, class) in former.classes.iter().filter(|(id, _)| !wanted.classes.contains_key(id)) {
-            state.retired.entry(*id).or_insert(now + Duration::from_micros(class.empties_within_us()));
+            state.retired.entry(*id).or_insert(now + Duration::from_micros(class.empties_within_us()) + MARGIN);
         }
         Ok(())
     }

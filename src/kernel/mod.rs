@@ -22,6 +22,4 @@ pub mod raw;
 pub mod tc;
 
 #[cfg(test)]
-mod netem_smoke;
-#[cfg(test)]
 pub(crate) mod testing;

@@ -19,6 +19,7 @@ mod old_files;
 mod repair;
 mod restart;
 mod scenarios;
+mod shaping;
 mod stage;
 mod users;
 mod verbs;

@@ -1,5 +1,6 @@
 //! What impairs a link changes while packets cross it: none is lost, none passes unimpaired, and other links do not notice.
 
+use super::alone;
 use super::common::{Place, User, namespaces, netem};
 use super::stream::{Heard, cluster, heard};
 
@@ -55,6 +56,7 @@ fn slower(heard: &[Heard], ms: u64) -> usize {
 /// In the first `stays` turns, what was begun on the other link stays.
 fn nothing_is_lost_and_nothing_passes_unimpaired(shaper: &str, turns: usize, stays: usize, pause: &str) {
     let script = CHANGES.replace("TURNS", &turns.to_string()).replace("STAYS", &stays.to_string());
+    let _alone = alone();
     let place = Place::with(&script, &cluster(pause, 100_000));
     place.run(&["--runtime", "netns", "--shaper", shaper]).with(0);
     let (way, other) = (whole(&place, "n2"), whole(&place, "n3"));

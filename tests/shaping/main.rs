@@ -6,5 +6,13 @@
 mod common;
 
 mod change;
+mod death;
+mod seed;
 mod stream;
 mod table;
+
+/// Keeps tests that measure from measuring each other.
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,8 +1,8 @@
 //! Trees against the real kernel. Those with netem run where there is one (`tests/run` boots a kernel that has it).
 
 use super::*;
-use crate::fault::Impairment;
-use crate::kernel::testing::{Cluster, Namespace, v4};
+use crate::fault::{Burst, Chance, Distribution, Impairment, Jitter};
+use crate::kernel::testing::{Cluster, Namespace, netem, v4};
 use crate::plan::Class;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -102,4 +102,200 @@ fn a_sorted_packet_meets_the_rate_of_its_class_and_others_do_not() {
     nft.apply(&diff(&ruleset, &Ruleset::default())).unwrap();
     let healed = throughput(&cluster, Duration::from_millis(300));
     assert!(healed > 200e6, "a healed link is slow: {healed}");
+}
+
+/// Of numbered packets that node 0 sends to node 1 at once, how often each arrives, in which order they came, and how long
+/// the fastest and the slowest took.
+struct Sent {
+    times: Vec<usize>,
+    order: Vec<usize>,
+    fastest: Duration,
+    slowest: Duration,
+}
+
+impl Sent {
+    fn lost(&self) -> usize {
+        self.times.iter().filter(|times| **times == 0).count()
+    }
+
+    fn twice(&self) -> usize {
+        self.times.iter().filter(|times| **times > 1).count()
+    }
+}
+
+/// Sends them, `pause` apart, through a class that does this.
+fn send(impairment: &Impairment, count: usize, pause: Duration) -> Option<Sent> {
+    use crate::fault::Filter;
+    use crate::kernel::nft::Nft;
+    use crate::plan::{Ruleset, diff};
+    let cluster = Cluster::new(2)?;
+    tc(&cluster.nodes[0]).grow(ETH0, &tree(&[(3, impairment.clone())])).unwrap();
+    let mut ruleset = Ruleset::default();
+    ruleset.classed.entry(Filter::ANY).or_default().insert(v4(1), 3);
+    let mut nft = cluster.nodes[0].inside(Nft::open).unwrap();
+    nft.apply(&diff(&Ruleset::default(), &ruleset)).unwrap();
+    let (from, to) = (cluster.udp(0, v4(0)), cluster.udp(1, v4(1)));
+    let at = to.local_addr().unwrap();
+    let wait = Duration::from_micros(impairment.longest_us()) + Duration::from_secs(2);
+    to.set_read_timeout(Some(wait)).unwrap();
+    let began = Instant::now();
+    let sending = std::thread::spawn(move || {
+        for number in 0..count {
+            let text = format!("{number} {} {:1000}", began.elapsed().as_nanos(), "");
+            from.send_to(&text.as_bytes()[..1_000], at).unwrap();
+            std::thread::sleep(pause);
+        }
+    });
+    let mut sent = Sent { times: vec![0; count], order: Vec::new(), fastest: Duration::MAX, slowest: Duration::ZERO };
+    let mut buffer = [0; 1_000];
+    // A damaged packet does not come this far.
+    while to.recv(&mut buffer).is_ok() {
+        let came = began.elapsed();
+        let numbers = std::str::from_utf8(&buffer).unwrap().split(' ');
+        let numbers: Vec<u64> = numbers.take(2).map(|text| text.parse().unwrap()).collect();
+        let (number, took) = (numbers[0] as usize, came - Duration::from_nanos(numbers[1]));
+        sent.times[number] += 1;
+        sent.order.push(number);
+        sent.fastest = sent.fastest.min(took);
+        sent.slowest = sent.slowest.max(took);
+    }
+    sending.join().unwrap();
+    Some(sent)
+}
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Less than once in a million times a share is further off.
+fn is_share(found: usize, p: f64, n: usize, varies: f64) -> bool {
+    (found as f64 / n as f64 - p).abs() <= 4.9 * varies * (p * (1.0 - p) / n as f64).sqrt() + 0.01
+}
+
+#[test]
+fn netem_delays_by_what_was_asked_and_loses_nothing() {
+    if !netem() {
+        return;
+    }
+    let delay = Impairment { delay_us: 20_000, ..Impairment::NONE };
+    let Some(sent) = send(&delay, 300, MS) else { return };
+    assert!(sent.times.iter().all(|times| *times == 1));
+    assert!(sent.fastest >= 20 * MS && sent.fastest < 200 * MS, "{:?}", sent.fastest);
+    assert!(sent.order.is_sorted());
+}
+
+#[test]
+fn netem_spreads_delays_by_each_distribution_within_its_reach() {
+    if !netem() {
+        return;
+    }
+    for distribution in Distribution::ALL {
+        let jitter = vec![Jitter { us: 10_000, distribution, correlation: 0.0 }];
+        let impairment = Impairment { delay_us: 50_000, jitter, ..Impairment::NONE };
+        let Some(sent) = send(&impairment, 300, MS) else { return };
+        let (below, _) = distribution.reach();
+        let least = Duration::from_micros((50_000.0 - below * 10_000.0) as u64);
+        assert!(sent.times.iter().all(|times| *times == 1), "{distribution}");
+        // Both ends of it are met: no single delay looks like that, nor another distribution's beginning.
+        let reached = match distribution {
+            Distribution::Uniform | Distribution::Normal => 43,
+            Distribution::Pareto | Distribution::ParetoNormal => 50,
+        };
+        assert!(sent.fastest >= least - MS / 10 && sent.fastest < reached * MS, "{distribution}: {:?}", sent.fastest);
+        assert!(sent.slowest - sent.fastest > 15 * MS && !sent.order.is_sorted(), "{distribution}: {:?}", sent.slowest);
+    }
+}
+
+#[test]
+fn netem_loses_the_share_of_every_model() {
+    if !netem() {
+        return;
+    }
+    let bursts = [
+        Burst::Correlated { loss: 0.3, correlation: 0.5 },
+        Burst::GeModel { p: 0.1, r: 0.3, h: 0.2, k: 0.95 },
+        Burst::FourState { p13: 0.1, p31: 0.3, p32: 0.2, p23: 0.5, p14: 0.05 },
+    ];
+    let independent = (Impairment { loss: 0.3, ..Impairment::NONE }, 1.0);
+    let with = |bursts: Vec<Burst>, loss| Impairment { loss, bursts, ..Impairment::NONE };
+    let chains = bursts.iter().map(|burst| (with(vec![*burst], 0.0), 2.5));
+    // Two states take an independent loss in.
+    let both = (with(vec![bursts[1]], 0.2), 2.5);
+    for (impairment, varies) in std::iter::once(independent).chain(chains).chain([both]) {
+        let Some(sent) = send(&impairment, 1_500, MS / 5) else { return };
+        assert!(is_share(sent.lost(), impairment.loss_rate(), 1_500, varies), "{impairment}: {}", sent.lost());
+        assert_eq!(sent.twice(), 0, "{impairment}");
+    }
+}
+
+#[test]
+fn netem_loses_in_bursts_what_is_to_be_lost_in_bursts() {
+    if !netem() {
+        return;
+    }
+    let burst = Burst::GeModel { p: 0.02, r: 0.1, h: 0.0, k: 1.0 };
+    let Some(sent) = send(&Impairment { bursts: vec![burst], ..Impairment::NONE }, 2_000, MS / 5) else { return };
+    let lost = |number: &usize| sent.times[*number] == 0;
+    let runs = (0..2_000).filter(|number| lost(number) && (*number == 0 || !lost(&(number - 1)))).count();
+    // Ten packets long on average; independent losses are hardly longer than one.
+    assert!(sent.lost() > 4 * runs, "{} lost in {runs} runs", sent.lost());
+}
+
+#[test]
+fn netem_copies_damages_and_reorders_packets() {
+    if !netem() {
+        return;
+    }
+    let copies = Impairment { duplicate: Chance::independent(0.3), ..Impairment::NONE };
+    let Some(sent) = send(&copies, 1_000, MS / 5) else { return };
+    assert!(is_share(sent.twice(), 0.3, 1_000, 1.0) && sent.lost() < 10, "{} twice", sent.twice());
+    let damage = Impairment { corrupt: Chance::independent(0.3), ..Impairment::NONE };
+    let Some(sent) = send(&damage, 1_000, MS / 5) else { return };
+    assert!(is_share(sent.lost(), 0.3, 1_000, 1.0), "{} damaged", sent.lost());
+    // Of packets that come one every few milliseconds every fifth is not delayed, and only these.
+    let order = Impairment { delay_us: 100_000, reorder: Chance::independent(1.0), gap: 5, ..Impairment::NONE };
+    let Some(sent) = send(&order, 100, 2 * MS) else { return };
+    assert!(sent.fastest < 100 * MS && sent.slowest >= 100 * MS, "{:?} {:?}", sent.fastest, sent.slowest);
+    let overtakes = |number: usize| {
+        let place = |number| sent.order.iter().position(|other| *other == number).unwrap();
+        number > 0 && place(number) < place(number - 1)
+    };
+    let overtook: Vec<usize> = (0..100).filter(|number| overtakes(*number)).collect();
+    assert_eq!(overtook, (0..20).map(|k| 5 * k + 4).collect::<Vec<_>>());
+}
+
+#[test]
+fn netem_below_a_bandwidth_delays_and_is_as_narrow_as_asked() {
+    if !netem() {
+        return;
+    }
+    let both = Impairment { delay_us: 20_000, rate_bits: Some(1_000_000), ..Impairment::NONE };
+    // Each takes 8 ms, but for those of the first burst.
+    let Some(sent) = send(&both, 30, Duration::ZERO) else { return };
+    assert!(sent.fastest >= 20 * MS && sent.order.is_sorted() && sent.lost() == 0);
+    assert!(sent.slowest >= 170 * MS && sent.slowest < 1_000 * MS, "{:?}", sent.slowest);
+}
+
+#[test]
+fn netem_takes_everything_at_once_and_many_classes_on_a_device() {
+    if !netem() {
+        return;
+    }
+    let Some(cluster) = Cluster::new(1) else { return };
+    let everything = Impairment {
+        delay_us: 3_600_000_000,
+        jitter: vec![Jitter { us: 1_000, distribution: Distribution::ParetoNormal, correlation: 0.0 }],
+        loss: 0.001,
+        bursts: vec![Burst::Correlated { loss: 0.1, correlation: 0.25 }],
+        corrupt: Chance::independent(0.001),
+        reorder: Chance::independent(0.5),
+        gap: 7,
+        rate_bits: Some(100_000_000_000),
+        ..Impairment::NONE
+    };
+    let delay = |n: u16| (n, Impairment { delay_us: u64::from(n), ..Impairment::NONE });
+    let classes: Vec<_> = std::iter::once((1, everything)).chain((2..=50).map(delay)).collect();
+    let mut tc = tc(&cluster.nodes[0]);
+    tc.grow(ETH0, &tree(&classes)).unwrap();
+    assert_eq!(tc.present(ETH0).unwrap(), (1..=50).collect());
+    tc.prune(ETH0, &ids(&[])).unwrap();
+    assert_eq!(tc.root(ETH0).unwrap(), Root::Default);
 }

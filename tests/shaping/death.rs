@@ -1,0 +1,69 @@
+//! A shaper that dies: packets pass until another one has taken its place, and the journal says so.
+
+use super::common::processes::descendants;
+use super::common::{Place, User, ended, namespaces, until};
+use rustix::process::{Pid, Signal, kill_process};
+
+const CLUSTER: &str = "nodes:\n  n1: { command: sleep infinity }\n  n2: { command: sleep infinity }\n";
+
+/// The shaper of a run of ours.
+fn shaper(run: u32) -> Option<Pid> {
+    let found = descendants(run).into_iter().find(|process| process.command.contains("shaper --fd"))?;
+    Pid::from_raw(found.pid as i32)
+}
+
+fn journal(place: &Place) -> String {
+    std::fs::read_to_string(place.path().join("out/journal.jsonl")).unwrap_or_default()
+}
+
+/// What the journal says of shapers that died.
+fn deaths(place: &Place) -> usize {
+    journal(place).matches("packets passed unimpaired").count()
+}
+
+/// A run whose script goes on from `note("in force")` when the file KILLED is there.
+fn start(script: &str) -> (Place, std::process::Child) {
+    let place = Place::with("", CLUSTER);
+    let killed = place.path().join("killed");
+    let wait = format!("wait_until(\"60s\", || exec(\"n1\", [\"test\", \"-e\", {killed:?}]).ok);");
+    let begin = "slow(link(\"n1\", \"n2\"), \"60ms\"); assert(probe(\"n1\", \"n2\").rtt >= 0.06); note(\"in force\");";
+    place.write("s.rhai", &format!("{begin}\n{wait}\n{script}"));
+    let args = ["run", "s.rhai", "--seed", "1", "--out", "out", "--runtime", "netns", "--shaper", "userspace"];
+    let run = place.start(&args);
+    until("the fault is in force", || journal(&place).contains("in force"));
+    (place, run)
+}
+
+#[test]
+fn a_killed_shaper_is_replaced_and_the_fault_is_in_force_again() {
+    if namespaces(User::Ours) {
+        let (place, run) = start(r#"for n in 0..5 { assert(probe("n1", "n2").rtt >= 0.06); } verify();"#);
+        let first = shaper(run.id()).unwrap();
+        kill_process(first, Signal::KILL).unwrap();
+        until("the journal says so", || deaths(&place) == 1);
+        assert_ne!(Some(first), shaper(run.id()));
+        place.write("killed", "");
+        let ended = ended(run.wait_with_output().unwrap()).with(0);
+        assert!(ended.stdout.contains("the user-space shaper died"), "{}", ended.stdout);
+        assert!(ended.stdout.contains("packets passed unimpaired; it was started anew, "), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn without_a_shaper_packets_pass_unimpaired_and_one_that_always_dies_is_given_up() {
+    if namespaces(User::Ours) {
+        let passes =
+            "for n in 0..5 { let probe = probe(\"n1\", \"n2\"); assert(probe.ok && probe.rtt < 0.06, `${probe}`); }";
+        let (place, run) = start(passes);
+        for death in 1..=10 {
+            until("there is a shaper", || shaper(run.id()).is_some());
+            kill_process(shaper(run.id()).unwrap(), Signal::KILL).unwrap();
+            until(&format!("the journal says so of the {death}. death"), || deaths(&place) == death);
+        }
+        assert_eq!(shaper(run.id()), None);
+        place.write("killed", "");
+        let ended = ended(run.wait_with_output().unwrap()).with(0);
+        let told = "it could not be started anew (the user-space shaper died again and again, and is not started any more): links that it impaired are whole";
+        assert!(ended.stdout.contains(told), "{}", ended.stdout);
+    }
+}
