@@ -149,7 +149,7 @@ fn kolmogorov(mut values: Vec<f64>, distribution: Distribution) -> f64 {
     let share = |value: f64| {
         let (mut low, mut high) = (0.0, 1.0);
         for _ in 0..40 {
-            let middle = (low + high) / 2.0;
+            let middle = f64::midpoint(low, high);
             if distribution.quantile(middle) <= value { low = middle } else { high = middle }
         }
         low

@@ -249,16 +249,15 @@ fn regions(cell: &BTreeMap<Filter, &Impairment>) -> BTreeMap<Filter, Impairment>
 impl Filter {
     /// The packets that both select; `None` where there are none.
     fn and(self, other: Self) -> Option<Self> {
-        fn both<T: PartialEq + Copy>(a: Option<T>, b: Option<T>) -> Option<Option<T>> {
-            match (a, b) {
-                (Some(a), Some(b)) if a != b => None,
-                (a, b) => Some(a.or(b)),
-            }
+        fn agree<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+            a.is_none() || b.is_none() || a == b
         }
-        Some(Self {
-            proto: both(self.proto, other.proto)?,
-            port: both(self.port, other.port)?,
-            family: both(self.family, other.family)?,
+        let together =
+            agree(self.proto, other.proto) && agree(self.port, other.port) && agree(self.family, other.family);
+        together.then(|| Self {
+            proto: self.proto.or(other.proto),
+            port: self.port.or(other.port),
+            family: self.family.or(other.family),
         })
     }
 }

@@ -29,12 +29,12 @@ impl Controller {
     /// How long packets that travel one of these links after the other may take.
     pub(super) fn patience_ms(&self, links: &[(Place, Place)]) -> u64 {
         let matrix = self.matrix();
-        let longest = links.iter().map(|(source, target)| self.asked(&matrix, *source, *target).longest_us());
+        let longest = links.iter().map(|(source, target)| Self::asked(&matrix, *source, *target).longest_us());
         PATIENCE_MS + longest.fold(0, u64::saturating_add) / 1_000
     }
 
     /// What a packet of a probe is to meet.
-    fn asked(&self, matrix: &Matrix, source: Place, target: Place) -> Impairment {
+    fn asked(matrix: &Matrix, source: Place, target: Place) -> Impairment {
         let position = |place| match place {
             Place::Node(node) => node,
             Place::World => matrix.world(),
@@ -103,7 +103,7 @@ impl Controller {
         let (mut found, mut unmeasured) = (Vec::new(), Vec::new());
         for (source, target) in pairs {
             let (from, to) = self.ends(source, target)?;
-            let asked = self.asked(matrix, from, to);
+            let asked = Self::asked(matrix, from, to);
             let (Some(at_source), Some(at_target)) = (matrix.position(source), matrix.position(target)) else {
                 continue;
             };
