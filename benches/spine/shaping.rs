@@ -52,8 +52,15 @@ fn metrics(folder: &TempDir, name: &str) -> Vec<f64> {
     metrics.iter().filter(|metric| metric["name"] == name).filter_map(|metric| metric["value"].as_f64()).collect()
 }
 
+/// What is taken where nobody says otherwise.
+const DEFAULT: &str = "default";
+
 fn run(folder: &TempDir, arm: &str) {
-    timed(folder.path(), &["run", "s.rhai", "-q", "--out", "out", "--shaper", arm, "--timeout", "10m"]);
+    let mut args = vec!["run", "s.rhai", "-q", "--out", "out", "--timeout", "10m"];
+    if arm != DEFAULT {
+        args.extend(["--shaper", arm]);
+    }
+    timed(folder.path(), &args);
 }
 
 /// By how much a round trip is off what was asked for.
@@ -142,7 +149,7 @@ fn kolmogorov(mut values: Vec<f64>, distribution: Distribution) -> f64 {
     let share = |value: f64| {
         let (mut low, mut high) = (0.0, 1.0);
         for _ in 0..40 {
-            let middle = (low + high) / 2.0;
+            let middle = f64::midpoint(low, high);
             if distribution.quantile(middle) <= value { low = middle } else { high = middle }
         }
         low
@@ -180,7 +187,7 @@ fn tcp_pair(script: &str, more: &str) -> TempDir {
 /// How much of a bandwidth TCP gets.
 pub(crate) fn rate() -> Vec<Figure> {
     let mut figures = Vec::new();
-    for (mbit, arm) in [1, 10, 100].into_iter().flat_map(|mbit| arms().map(move |arm| (mbit, arm))) {
+    for (mbit, arm) in [1, 10, 100].into_iter().flat_map(|mbit| arms().chain([DEFAULT]).map(move |arm| (mbit, arm))) {
         let script = format!(
             r#"throttle(link("a", "b"), "{mbit}mbit"); for i in 0..3 {{ metric("got", rate(1, 10000) * 100000.0 / {mbit}.0); }}"#
         );
@@ -234,7 +241,7 @@ pub(crate) fn beside() -> Vec<Figure> {
             if !first { metric("bare", rate(1, 700)); }
         }"#;
     let mut figures = Vec::new();
-    for arm in arms() {
+    for arm in arms().chain([DEFAULT]) {
         let folder = tcp_pair(script, "  n: { command: sleep infinity, count: 50 }\n");
         run(&folder, arm);
         let (bare, beside) = (metrics(&folder, "bare"), metrics(&folder, "beside"));

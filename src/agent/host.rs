@@ -167,8 +167,10 @@ async fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result
     })?;
     let Some((links, seen, events, rules, trees, claim)) = opened else { return Ok(None) };
     let network = Rc::new(Network::new(namespace, links, rules, trees, seen).claimed(claim));
+    // From here on whoever changes the node's plan changes it here, too.
+    let former = networks.insert(&request.node, network.clone(), events);
     let outcome = enforce(networks, &request.node, &network).await;
-    if let Some(former) = networks.insert(&request.node, network.clone(), events) {
+    if let Some(former) = former {
         // Whoever still lives in it is no node any more.
         drop(heal(std::slice::from_ref(&former)));
         close(vec![former]);
@@ -178,13 +180,22 @@ async fn open(networks: &Networks, request: &Attach, namespace: NetNs) -> Result
 
 /// What packets are handed to, then the rules.
 async fn enforce(networks: &Networks, node: &str, network: &Rc<Network>) -> Result<()> {
-    let wanted = networks.wanted(node);
-    if wanted.shaped.is_empty() {
-        // What it had in a former namespace.
-        networks.shaping.forget(node).await;
+    let mut wanted = networks.wanted(node);
+    let prepared = loop {
+        networks.shaping.leave_former(node, network).await;
+        let prepared = networks.prepare(node, network, &wanted).await;
+        let now = networks.wanted(node);
+        if now.is(&wanted) {
+            break prepared;
+        }
+        wanted = now;
+    };
+    network.enforce().and(prepared)?;
+    if wanted.tree.is_empty() {
+        // Classes that a dead agent has left bear numbers that may come again.
+        network.trees.remove(&network.devices())?;
     }
-    let prepared = networks.prepare(node, network, &wanted).await;
-    network.enforce().and(prepared)
+    Ok(())
 }
 
 fn check_addresses(request: &Attach, Interfaces { addresses, .. }: &Interfaces) -> Result<()> {

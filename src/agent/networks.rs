@@ -40,6 +40,16 @@ pub(super) struct Wanted {
     pub(super) seed: u64,
 }
 
+impl Wanted {
+    /// Whether both are the same.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        fn same<T: PartialEq>(own: &Arc<T>, others: &Arc<T>) -> bool {
+            Arc::ptr_eq(own, others) || own == others
+        }
+        same(&self.rules, &other.rules) && same(&self.tree, &other.tree) && same(&self.shaped, &other.shaped)
+    }
+}
+
 impl From<Plan> for Wanted {
     fn from(Plan { ruleset, tree, shaped, seed }: Plan) -> Self {
         Self { rules: Arc::new(ruleset), tree: Arc::new(tree), shaped: Arc::new(shaped), seed }
@@ -128,8 +138,11 @@ impl Networks {
         applied.failures.extend(failures);
         for (node, network, wanted) in found {
             prune_in_time(&network);
-            if wanted.shaped.is_empty() {
-                self.shaping.forget(&node).await;
+            if wanted.shaped.is_empty()
+                && let Err(error) = self.shaping.shape(&self.home, &node, &network, (wanted.seed, &wanted.shaped)).await
+            {
+                // No rule leads there any more.
+                tracing::debug!("{error}");
             }
         }
         applied

@@ -11,11 +11,14 @@ use crate::shaper::{Handle, Sockets};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
-/// So often it is started anew at most: one that dies of what it is told does so again.
-const LIVES_MAX: u32 = 10;
+/// So often in a row it is started anew: one that dies of what it is told does so again.
+const DEATHS_MAX: u32 = 10;
+/// One that has lived so long did not die of that.
+const LIVED: Duration = Duration::from_secs(10);
 
 /// The shaper, if there is one, and what it was told.
 pub(super) struct Shaping {
@@ -23,12 +26,15 @@ pub(super) struct Shaping {
     state: RefCell<State>,
     /// One change at a time: a node is handed over before it is shaped.
     turn: tokio::sync::Mutex<()>,
+    /// Told when there is a shaper to watch.
+    started: Notify,
 }
 
 #[derive(Default)]
 struct State {
     handle: Option<Rc<Handle>>,
-    lives: u32,
+    born: Option<Instant>,
+    deaths: u32,
     nodes: BTreeMap<String, Node>,
 }
 
@@ -40,9 +46,20 @@ struct Node {
     seed: u64,
 }
 
+impl Node {
+    fn is_of(&self, network: &Rc<Network>) -> bool {
+        self.network.upgrade().is_some_and(|own| Rc::ptr_eq(&own, network))
+    }
+}
+
 impl Shaping {
     pub(super) fn new(outbox: &Outbox) -> Self {
-        Self { outbox: outbox.clone(), state: RefCell::default(), turn: tokio::sync::Mutex::default() }
+        Self {
+            outbox: outbox.clone(),
+            state: RefCell::default(),
+            turn: tokio::sync::Mutex::default(),
+            started: Notify::new(),
+        }
     }
 
     /// Brings it about that a node's packets meet this, where a rule hands them over.
@@ -60,8 +77,7 @@ impl Shaping {
             if known.is_none() && shaped.is_empty() {
                 return Ok(());
             }
-            let same = |known: &Node| known.network.upgrade().is_some_and(|known| Rc::ptr_eq(&known, network));
-            state.handle.is_some() && known.is_some_and(same)
+            state.handle.is_some() && known.is_some_and(|known| known.is_of(network))
         };
         self.tell(home, node, network, (seed, shaped), !knows).await
     }
@@ -69,6 +85,19 @@ impl Shaping {
     /// Lets go of a node, whose rules are gone.
     pub(super) async fn forget(&self, node: &str) {
         let _turn = self.turn.lock().await;
+        self.let_go(node).await;
+    }
+
+    /// Lets go of the network that a node had before this one.
+    pub(super) async fn leave_former(&self, node: &str, network: &Rc<Network>) {
+        let _turn = self.turn.lock().await;
+        let is_former = self.state.borrow().nodes.get(node).is_some_and(|known| !known.is_of(network));
+        if is_former {
+            self.let_go(node).await;
+        }
+    }
+
+    async fn let_go(&self, node: &str) {
         let known = self.state.borrow_mut().nodes.remove(node);
         let handle = self.state.borrow().handle.clone();
         if let (Some(_), Some(handle)) = (known, handle) {
@@ -86,14 +115,14 @@ impl Shaping {
         hand_over: bool,
     ) -> Result<()> {
         let handle = self.handle()?;
-        let shaped = shaped.clone();
-        let known = Node { network: Rc::downgrade(network), shaped: shaped.clone(), seed };
-        self.state.borrow_mut().nodes.insert(node.to_owned(), known);
         if hand_over {
+            self.state.borrow_mut().nodes.remove(node);
             let sockets = home.visit(&network.namespace, Sockets::open)?;
             handle.attach(node, sockets).await?;
         }
-        handle.shape(node, seed, &shaped).await
+        let known = Node { network: Rc::downgrade(network), shaped: shaped.clone(), seed };
+        self.state.borrow_mut().nodes.insert(node.to_owned(), known);
+        handle.shape(node, seed, shaped).await
     }
 
     /// The shaper, started where there is none.
@@ -102,12 +131,13 @@ impl Shaping {
             return Ok(handle.clone());
         }
         let mut state = self.state.borrow_mut();
-        if state.lives >= LIVES_MAX {
+        if state.deaths >= DEATHS_MAX {
             return Err(Error::machine("the user-space shaper died again and again, and is not started any more"));
         }
-        state.lives += 1;
         let handle = Rc::new(Handle::spawn()?);
         state.handle = Some(handle.clone());
+        state.born = Some(Instant::now());
+        self.started.notify_one();
         Ok(handle)
     }
 
@@ -116,13 +146,13 @@ impl Shaping {
         let shaping = Rc::downgrade(self);
         spawn_local(async move {
             loop {
-                let Some(handle) = shaping.upgrade().map(|shaping| shaping.state.borrow().handle.clone()) else {
-                    return;
-                };
+                let Some(alive) = shaping.upgrade() else { return };
+                let handle = alive.state.borrow().handle.clone();
                 let Some(handle) = handle else {
-                    tokio::time::sleep(LOOK).await;
+                    alive.started.notified().await;
                     continue;
                 };
+                drop(alive);
                 let cause = handle.ended().await;
                 drop(handle);
                 let Some(shaping) = shaping.upgrade() else { return };
@@ -134,8 +164,13 @@ impl Shaping {
     async fn revive(self: &Rc<Self>, home: &NetNs, cause: &Error) {
         let died = Instant::now();
         let _turn = self.turn.lock().await;
-        self.state.borrow_mut().handle = None;
-        let nodes = self.state.borrow().nodes.clone();
+        let nodes = {
+            let mut state = self.state.borrow_mut();
+            state.handle = None;
+            let lived = state.born.is_some_and(|born| born.elapsed() >= LIVED);
+            state.deaths = if lived { 1 } else { state.deaths + 1 };
+            state.nodes.clone()
+        };
         if nodes.values().all(|node| node.shaped.is_empty()) {
             self.state.borrow_mut().nodes.clear();
             return;
@@ -148,14 +183,12 @@ impl Shaping {
                 failed = Some(error);
             }
         }
+        let is_back = failed.is_none();
         let outcome = match failed {
             None => format!("it was started anew, {} ms later", died.elapsed().as_millis()),
             Some(error) => format!("it could not be started anew ({error}): links that it impaired are whole"),
         };
         let what = format!("the user-space shaper died ({cause}), and packets passed unimpaired; {outcome}");
-        self.outbox.notify(Notification::Shaper { what });
+        self.outbox.notify(Notification::Shaper { what, is_back });
     }
 }
-
-/// How often to look whether there is a shaper to watch.
-const LOOK: std::time::Duration = std::time::Duration::from_millis(100);

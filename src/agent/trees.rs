@@ -91,14 +91,20 @@ impl Trees {
     pub(super) fn prune(&self, devices: &[Interface]) -> Option<Instant> {
         let mut state = self.0.borrow_mut();
         let now = Instant::now();
-        state.retired.retain(|_, empty_at| *empty_at > now);
-        let keep: BTreeSet<ClassId> = state.wanted.classes.keys().chain(state.retired.keys()).copied().collect();
+        let waiting = state.retired.iter().filter(|(_, empty_at)| **empty_at > now).map(|(id, _)| *id);
+        let keep: BTreeSet<ClassId> = waiting.chain(state.wanted.classes.keys().copied()).collect();
+        let mut failed = false;
         for device in devices {
-            // A device may have gone meanwhile, and its classes with it.
+            // A device may have gone meanwhile, and its classes with it; else it is tried again.
             if let Err(error) = state.tc.prune(as_device(device), &keep) {
                 tracing::debug!("{error}");
+                failed = true;
             }
         }
+        if failed {
+            return Some(now + LEFT_FOR);
+        }
+        state.retired.retain(|_, empty_at| *empty_at > now);
         state.holds = !keep.is_empty();
         state.retired.values().min().copied()
     }
@@ -108,10 +114,12 @@ impl Trees {
         let mut state = self.0.borrow_mut();
         state.wanted = Arc::default();
         state.retired.clear();
-        if !std::mem::take(&mut state.holds) {
+        if !state.holds {
             return Ok(());
         }
-        devices.iter().try_for_each(|device| state.tc.prune(as_device(device), &BTreeSet::new()))
+        devices.iter().try_for_each(|device| state.tc.prune(as_device(device), &BTreeSet::new()))?;
+        state.holds = false;
+        Ok(())
     }
 }
 

@@ -72,6 +72,7 @@ impl Global {
 }
 
 #[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each process")]
 enum Command {
     /// Run a script against its cluster
     Run(run::Args),

@@ -33,8 +33,6 @@ pub struct Facts {
     pub netem: Trial,
     /// The queueing discipline HTB.
     pub htb: Trial,
-    /// The queueing discipline TBF.
-    pub tbf: Trial,
     /// Packets handed to user space.
     pub queue: Trial,
 }
@@ -69,7 +67,6 @@ fn inside() -> Facts {
         chance: Some(features::chance()),
         netem: on_links(features::netem),
         htb: on_links(features::htb),
-        tbf: on_links(features::tbf),
         queue: Some(features::queue()),
         links: Some(links),
         ..facts

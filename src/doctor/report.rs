@@ -108,14 +108,6 @@ pub(super) const HTB: Feature = Feature {
     module: Some("sch_htb"),
     option: "CONFIG_NET_SCH_HTB",
 };
-const TBF: Feature = Feature {
-    name: "sch_tbf",
-    essential: false,
-    used_for: "throttle of whole nodes",
-    lost: "nothing while sch_htb is there",
-    module: Some("sch_tbf"),
-    option: "CONFIG_NET_SCH_TBF",
-};
 pub(super) const QUEUE: Feature = Feature {
     name: "nfnetlink_queue",
     essential: false,
@@ -137,7 +129,6 @@ impl Report {
             (CHANCE, &facts.chance),
             (NETEM, &facts.netem),
             (HTB, &facts.htb),
-            (TBF, &facts.tbf),
             (QUEUE, &facts.queue),
         ];
         let mut findings = vec![namespaces(machine, facts), proc(facts)];
@@ -343,7 +334,6 @@ mod tests {
             egress: yes(),
             netem: yes(),
             htb: yes(),
-            tbf: yes(),
             queue: yes(),
         }
     }
@@ -354,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_can_do_everything() {
-        insta::assert_snapshot!(Report::of(&machine(true), &all()).text(), @"
+        insta::assert_snapshot!(Report::of(&machine(true), &all()).text(), @r"
         Linux 6.1.0, tried as root
           yes  namespaces                made with root's rights
           yes  mounts and a fresh /proc  each node sees its own processes
@@ -363,10 +353,11 @@ mod tests {
           yes  nftables (inet)           for partition, isolate, one_way and block
           yes  nftables reject           for reject
           yes  nftables (netdev egress)  for cuts towards the world
+          yes  nftables (numgen)         for flaky, where sch_netem is missing
           yes  sch_netem                 for delay, loss, corruption and reordering in the kernel
           yes  sch_htb                   for throttle, and delays that differ from link to link
-          yes  sch_tbf                   for throttle of whole nodes
-          yes  nfnetlink_queue           for delay, loss and the like in user space, where sch_netem is missing
+          yes  nfnetlink_queue           for the user-space shaper: what comes from the world, what netem does inexactly, and all of it without sch_netem
+          yes  impaired links            netem and HTB; what comes from the world, and what netem does inexactly, by the user-space shaper
           yes  docker                    20.10.24 answers on /var/run/docker.sock (API 1.41)
           yes  docker: faults            as root, faults need no helper container
         ready: clusters in namespaces run here
@@ -389,12 +380,13 @@ mod tests {
           NO   nftables (netdev egress)  Operation not supported (os error 95)
                                          lost: block(node, "world") and isolate(): what a node sends to the world
                                          mend: a kernel with CONFIG_NETFILTER_EGRESS, from Linux 5.16 on
+          yes  nftables (numgen)         for flaky, where sch_netem is missing
           NO   sch_netem                 No such file or directory (os error 2)
                                          lost: slow, flaky and the like by the kernel itself; a queue in user space can take its place
                                          mend: `sudo modprobe sch_netem`; if there is none: `sudo apt install linux-modules-extra-$(uname -r)`
           yes  sch_htb                   for throttle, and delays that differ from link to link
-          yes  sch_tbf                   for throttle of whole nodes
-          yes  nfnetlink_queue           for delay, loss and the like in user space, where sch_netem is missing
+          yes  nfnetlink_queue           for the user-space shaper: what comes from the world, what netem does inexactly, and all of it without sch_netem
+          yes  impaired links            loss by nftables; rates by HTB; all else by the user-space shaper
           NO   docker                    no permission to use it
                                          lost: the docker runtime; nodes with a `command` run without it
                                          mend: join its group
@@ -409,7 +401,7 @@ mod tests {
         let error = explain(Step::Mount, Errno::PERM, &settings);
         let facts = Facts { namespaces: Some(Ok(())), proc: Some(Err(error)), ..Facts::default() };
         let report = Report::of(&machine(false), &facts);
-        insta::assert_snapshot!(report.text(), @"
+        insta::assert_snapshot!(report.text(), @r"
         Linux 6.1.0, tried as an ordinary user
           yes  namespaces                in a user namespace, without any rights
           NO   mounts and a fresh /proc  cannot mount anything in a namespace of our own: AppArmor denies rights in user namespaces (kernel.apparmor_restrict_unprivileged_userns is 1)
@@ -419,10 +411,12 @@ mod tests {
           NO   nftables (inet)           not tried: it needs what is missing above
           NO   nftables reject           not tried: it needs what is missing above
           NO   nftables (netdev egress)  not tried: it needs what is missing above
+          NO   nftables (numgen)         not tried: it needs what is missing above
           NO   sch_netem                 not tried: it needs what is missing above
           NO   sch_htb                   not tried: it needs what is missing above
-          NO   sch_tbf                   not tried: it needs what is missing above
           NO   nfnetlink_queue           not tried: it needs what is missing above
+          NO   impaired links            nothing here can impair links
+                                         lost: slow, flaky, throttle and the like
           yes  docker                    20.10.24 answers on /var/run/docker.sock (API 1.41)
           yes  docker: faults            without root, a helper container sets the faults, which takes a second more at the start
         not ready: no cluster in namespaces runs here

@@ -176,6 +176,7 @@ impl Controller {
             Notice::Resumed { node, life } => self.resumed(node, life),
             Notice::Missing { node, life } => self.missing(node, life),
             Notice::Repaired { what, .. } => self.recorder.record_engine(EventBody::Note { message: what }),
+            Notice::Unimpaired { what } => Err(Error::machine(what)),
             Notice::Interfaces { node, interfaces } => {
                 self.interfaces[node] = interfaces;
                 self.reconcile().await.map(|_| ())

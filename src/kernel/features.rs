@@ -19,9 +19,7 @@ const ETH0: Device<'static> = Device { index: 4, name: "eth0" };
 
 // <linux/pkt_sched.h>
 const TCA_HTB_INIT: u16 = 2;
-const TCA_TBF_PARMS: u16 = 1;
 const TC_H_ROOT: u32 = 0xffff_ffff;
-const TC_LINKLAYER_ETHERNET: u8 = 1;
 // <linux/netfilter/nfnetlink_queue.h>
 const NFQNL_MSG_CONFIG: u16 = 2;
 const NFQA_CFG_CMD: u16 = 1;
@@ -90,16 +88,6 @@ pub fn htb() -> Result<()> {
     // struct tc_htb_glob: version, rate2quantum, defcls, debug, direct_pkts
     let options = words(&[3, 10, 0, 0, 0]);
     qdisc(PORT, "htb", |writer| writer.nest(libc::TCA_OPTIONS, |writer| writer.bytes(TCA_HTB_INIT, &options)))
-}
-
-/// `tc qdisc add dev br0 root tbf rate 1mbit burst 10k limit 10k`
-pub fn tbf() -> Result<()> {
-    // struct tc_ratespec: cell_log, linklayer, overhead, cell_align, mpu, rate in bytes per second
-    let mut options = vec![0, TC_LINKLAYER_ETHERNET, 0, 0, 0, 0, 0, 0];
-    options.extend(words(&[125_000]));
-    // No peak rate; then limit in bytes, buffer in ticks of 64 ns, mtu.
-    options.extend(words(&[0, 0, 0, 10_000, 1_250_000, 0]));
-    qdisc(BRIDGE, "tbf", |writer| writer.nest(libc::TCA_OPTIONS, |writer| writer.bytes(TCA_TBF_PARMS, &options)))
 }
 
 /// Each kind on a device of its own, so that no trial hangs on another.

@@ -4,7 +4,7 @@
 //! asks for, and keeps it until the verdict. A queue ends with its socket: what it holds then is dropped, and what comes
 //! afterwards passes. Like every netlink socket it stays in the namespace that it was opened in, whoever holds it.
 
-use super::message::{Messages, attributes, received};
+use super::message::{Messages, Received, attributes, received};
 use super::netlink::{Protocol, Socket, failed, last_error, set_option};
 use crate::error::Result;
 pub use crate::plan::table::Queue as Kind;
@@ -124,6 +124,7 @@ impl Queue {
         buffers.lengths = [0; AT_ONCE];
         match receive_many(self.fd.as_fd(), buffers) {
             Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+            Ok(()) => buffers.refusal().map_or(Ok(()), Err),
             result => result,
         }
     }
@@ -199,6 +200,17 @@ impl Buffers {
     pub fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
         let messages = self.bytes.chunks_exact(self.size).zip(&self.lengths);
         messages.flat_map(|(bytes, length)| packets(&bytes[..(*length).min(self.size)]))
+    }
+}
+
+impl Buffers {
+    /// Whether the kernel says that verdicts are not ours to give: then all packets would wait for ever.
+    fn refusal(&self) -> Option<Errno> {
+        let messages = self.bytes.chunks_exact(self.size).zip(&self.lengths);
+        let all = messages.flat_map(|(bytes, length)| received(&bytes[..(*length).min(self.size)]));
+        let refusals = all.filter(|message| i32::from(message.kind) == libc::NLMSG_ERROR);
+        let code = |message: Received<'_>| message.payload.first_chunk().map(|code| i32::from_ne_bytes(*code));
+        refusals.filter_map(code).find(|code| *code == -libc::EPERM).map(|_| Errno::PERM)
     }
 }
 

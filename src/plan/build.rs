@@ -92,9 +92,10 @@ impl Draft<'_> {
         for (filter, effect) in cell {
             match effect.cut {
                 Cut::Open => {}
-                Cut::Drop if target == self.matrix.world() => self.leaving(source, *filter, Leaving::Drop),
                 // There is nobody outside who could answer for us.
-                Cut::Reject if target == self.matrix.world() => self.leaving(source, *filter, Leaving::Drop),
+                Cut::Drop | Cut::Reject if target == self.matrix.world() => {
+                    self.leaving(source, *filter, Leaving::Drop);
+                }
                 Cut::Drop => self.arriving(source, target, *filter, Treatment::Drop),
                 Cut::Reject => self.arriving(source, target, *filter, Treatment::Reject),
             }

@@ -183,10 +183,10 @@ fn holds<'a>(rule: &Rule, packet: Packet, table: &'a Table, now: &dyn Fn() -> Op
     rule.family.is_none_or(|family| family == packet.family())
         && rule.matches.iter().all(|one| match one {
             Match::Loopback | Match::ToLoopback => packet.loopback,
-            Match::Shaped => false, // such a one is not run again here
             Match::NeighbourDiscovery => packet.discovery,
             Match::Multicast => packet.hook == TableFamily::Netdev && packet.party.is_multicast(),
-            Match::Broadcast => false,
+            // None of these is run here, nor one that the shaper has seen to.
+            Match::Broadcast | Match::Shaped => false,
             Match::Proto(proto) => packet.proto == *proto,
             Match::Port(proto, End::Source, port) => packet.proto == *proto && packet.ports[0] == *port,
             Match::Port(proto, End::Destination, port) => packet.proto == *proto && packet.ports[1] == *port,

@@ -115,14 +115,17 @@ impl Means {
             return Ok(Way::default());
         }
         let has_rate = cell.values().any(|impairment| impairment.rate_bits.is_some());
-        let rate_in_class = has_rate && self.rate_in_class(ends);
+        // Classes do not share a bandwidth with each other: where several kinds of packets do, it is the shaper's.
+        let is_shared = has_rate && cell.len() > 1;
+        let rate_in_class = has_rate && !is_shared && self.rate_in_class(ends);
         let rest = |impairment: &Impairment| {
             if rate_in_class { impairment.without_rate() } else { impairment.clone() }
         };
         let rests: Vec<(Filter, Impairment)> =
             cell.iter().map(|(filter, impairment)| (*filter, rest(impairment))).collect();
         let mut way = Way::default();
-        let in_netem = match self.netem_refuses(&rests, ends) {
+        let shared = is_shared.then(|| "packets of several kinds share a bandwidth, and classes do not".to_owned());
+        let in_netem = match shared.or_else(|| self.netem_refuses(&rests, ends)) {
             None => true,
             Some(_) if self.only_chances(&rests) => {
                 let lossy = rests.iter().filter(|(_, impairment)| impairment.loss > 0.0);
@@ -192,6 +195,9 @@ impl Means {
     }
 }
 
+/// netem holds a jitter in 31 bits of nanoseconds.
+const NETEM_JITTER_US_MAX: u64 = (i32::MAX / 1_000) as u64;
+
 /// The filters under which something happens to packets that are let through.
 fn impaired(cell: &Cell) -> impl Iterator<Item = (Filter, &Impairment)> {
     let open = cell.iter().filter(|(_, effect): &(&Filter, &Effect)| !effect.impairment.is_none());
@@ -211,6 +217,8 @@ fn inexact_in_netem(impairment: &Impairment) -> Option<&'static str> {
         Some("it has one model of loss for a link")
     } else if chances.iter().any(|chance| chance.correlation > 0.0) {
         Some("its correlated chances do not keep the share that was asked for")
+    } else if impairment.jitter.iter().any(|jitter| jitter.us > NETEM_JITTER_US_MAX) {
+        Some("its jitter ends at 2.1 s")
     } else if impairment.jitter.iter().any(|jitter| jitter.correlation > 0.0) {
         Some("its correlated jitter does not keep its distribution")
     } else {
@@ -241,16 +249,15 @@ fn regions(cell: &BTreeMap<Filter, &Impairment>) -> BTreeMap<Filter, Impairment>
 impl Filter {
     /// The packets that both select; `None` where there are none.
     fn and(self, other: Self) -> Option<Self> {
-        fn both<T: PartialEq + Copy>(a: Option<T>, b: Option<T>) -> Option<Option<T>> {
-            match (a, b) {
-                (Some(a), Some(b)) if a != b => None,
-                (a, b) => Some(a.or(b)),
-            }
+        fn agree<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+            a.is_none() || b.is_none() || a == b
         }
-        Some(Self {
-            proto: both(self.proto, other.proto)?,
-            port: both(self.port, other.port)?,
-            family: both(self.family, other.family)?,
+        let together =
+            agree(self.proto, other.proto) && agree(self.port, other.port) && agree(self.family, other.family);
+        together.then(|| Self {
+            proto: self.proto.or(other.proto),
+            port: self.port.or(other.port),
+            family: self.family.or(other.family),
         })
     }
 }

@@ -41,6 +41,8 @@ const FASTEST_BITS: u64 = 10_000_000_000;
 /// The least room of a queue, and the most, packets.
 const LEAST_PACKETS: u64 = 32;
 const MOST_PACKETS: u64 = 1_000_000;
+/// Nobody waits longer than that for a queue to run empty, microseconds.
+const LONGEST_QUEUE_US: u64 = 600_000_000;
 /// A queue of bytes takes a large packet in any case.
 const LEAST_BYTES: u64 = 1 << 17;
 
@@ -83,8 +85,22 @@ impl Class {
     /// How long the last packet that enters it may stay, microseconds.
     #[must_use]
     pub fn empties_within_us(&self) -> u64 {
-        let queued = self.impairment.rate_bits.map_or(0, |_| 2 * QUEUE_US);
-        self.impairment.longest_us().saturating_add(queued)
+        self.impairment.longest_us().saturating_add(self.impairment.rate_bits.map_or(0, |rate| self.queued_us(rate)))
+    }
+}
+
+impl Class {
+    /// How long a full queue takes to run empty through a bandwidth, microseconds.
+    fn queued_us(&self, rate_bits: u64) -> u64 {
+        /// What the kernel hands down as one packet at most.
+        const LARGEST_PACKET: u64 = 1 << 16;
+        let bytes = if self.has_netem() {
+            u64::from(self.limit_packets()) * LARGEST_PACKET
+        } else {
+            u64::from(self.limit_bytes()) + LARGEST_PACKET
+        };
+        let us = u128::from(bytes) * 8_000_000 / u128::from(rate_bits.max(1));
+        u64::try_from(us).unwrap_or(u64::MAX).min(LONGEST_QUEUE_US)
     }
 }
 

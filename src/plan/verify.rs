@@ -42,6 +42,14 @@ pub struct Verified {
     pub wrong: Vec<String>,
 }
 
+impl Verified {
+    /// A link that no probe can say anything about.
+    #[must_use]
+    pub fn not_measured(link: String, why: &str) -> Self {
+        Self { link, asked: String::new(), measured: format!("not measured: {why}"), wrong: Vec::new() }
+    }
+}
+
 /// What to send to see whether a link does this.
 #[must_use]
 pub fn stream(asked: &Impairment, wait_ms: u64) -> Stream {

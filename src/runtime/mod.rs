@@ -76,6 +76,11 @@ pub enum Notice {
         /// What had happened and what was done about it, a sentence without a full stop.
         what: String,
     },
+    /// What impairs links is gone, and cannot be brought back: those links are whole.
+    Unimpaired {
+        /// What happened, a sentence without a full stop.
+        what: String,
+    },
     /// Its addresses or devices are others now.
     Interfaces {
         /// Which node.

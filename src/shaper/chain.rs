@@ -191,7 +191,7 @@ mod tests {
         let share = |value: f64, or_equal: bool| {
             let (mut low, mut high) = (0.0, 1.0);
             for _ in 0..50 {
-                let middle = (low + high) / 2.0;
+                let middle = f64::midpoint(low, high);
                 let at = distribution.quantile(middle);
                 if at < value || or_equal && at <= value { low = middle } else { high = middle }
             }

@@ -13,7 +13,8 @@
 //! The stream of the class of packets that no filter singles out is the link's, `Stream::root(seed).split("n1 → n2")`;
 //! that of another class is its child named after the filters.
 //!
-//! A packet that is not lost waits for the bandwidth, then for the delay. What comes twice comes twice at the same time,
+//! A packet that is not lost waits for the bandwidth, of which it takes its bytes from the header of IP on, then for the
+//! delay. What comes twice comes twice at the same time,
 //! and the copy is intact.
 
 use super::chain::{Deviation, LossState, Memory};
@@ -105,7 +106,7 @@ impl Link {
         }
     }
 
-    /// What becomes of the next packet, which is so long and arrives now; nothing: it is lost.
+    /// What becomes of the next packet, which is so long on the wire and arrives now; nothing: it is lost.
     pub(super) fn decide(&mut self, header: &Header, bytes: usize, now_ns: u64) -> Option<Fate> {
         let filters = self.shaped.effects.iter().map(|(filter, _)| *filter);
         self.selected.clear();
@@ -251,7 +252,7 @@ fn open(bits: u64) -> f64 {
 
 /// Which of `n` a number of a [`Fate`] means.
 pub(super) fn place(bits: u64, n: usize) -> usize {
-    (u128::from(bits) * n as u128 >> 64) as usize
+    ((u128::from(bits) * n as u128) >> 64) as usize
 }
 
 #[cfg(test)]
@@ -461,7 +462,7 @@ mod tests {
             rate_bits in prop::option::of(100_000..1_000_000_000_u64),
             loss in 0.0..0.5,
         ) {
-            let mut link = Link::new(1, any(Impairment { delay_us, rate_bits, loss, ..Impairment::NONE }));
+            let mut link = Link::new(1, any(Impairment { delay_us, loss, rate_bits, ..Impairment::NONE }));
             let (mut now, mut last) = (0, 0);
             for gap in gaps {
                 now += gap;

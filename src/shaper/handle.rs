@@ -6,6 +6,7 @@ use crate::agent::protocol::read;
 use crate::error::{Error, Result};
 use crate::plan::Shaped;
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::thread::{CapabilitySet, capabilities, configure_capability_in_ambient_set, set_capabilities};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -52,14 +53,15 @@ impl Handle {
     /// Starts that binary, `blockade`, as a shaper.
     pub fn spawn_from(binary: &Path) -> Result<Self> {
         let (ours, theirs) = StdUnixStream::pair().map_err(|error| cannot("open a socket", &error))?;
-        // The socket is its stdin, so that nothing has to be done between fork and exec.
-        let child = Command::new(binary)
+        let mut command = Command::new(binary);
+        command
             .arg0("blockade: shaper")
             .args(["shaper", "--fd", "0"])
             .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|error| cannot("start the shaper", &error))?;
+            .stdout(Stdio::null());
+        // SAFETY: between fork and exec only system calls are made.
+        unsafe { command.pre_exec(keep_rights) };
+        let child = command.spawn().map_err(|error| cannot("start the shaper", &error))?;
         Self::connect(ours, Some(child))
     }
 
@@ -111,6 +113,18 @@ impl Handle {
         self.jobs.send(job).map_err(|_| cause())?;
         answered.await.unwrap_or_else(|_| Err(cause()))
     }
+}
+
+/// The right to give verdicts and to send what was held survives the execve also where we are no root: in a user
+/// namespace that we have entered with another user's id.
+fn keep_rights() -> std::io::Result<()> {
+    let rights = CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW;
+    let mut sets = capabilities(None)?;
+    let kept = sets.permitted & rights;
+    sets.inheritable |= kept;
+    set_capabilities(None, sets)?;
+    kept.iter().try_for_each(|one| configure_capability_in_ambient_set(one, true))?;
+    Ok(())
 }
 
 /// Writes requests until there is nobody to make any; then the shaper sees the end.

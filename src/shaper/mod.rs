@@ -54,6 +54,7 @@ pub fn main(args: &Args) -> ExitCode {
     let _ = rustix::thread::set_name(c"blockade-shaper");
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     raise_open_files();
+    hurry();
     // Without the socket there is nobody to tell.
     let Ok(control) = adopt(args.fd) else { return ExitCode::from(2) };
     match serve::serve(control) {
@@ -63,6 +64,14 @@ pub fn main(args: &Args) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Before the programs under test, which may well take every core there is: with two busy loops on each core a packet
+/// that was to take 10 ms took 2 ms more in the median, and with this 0.5. (A real-time class would be little better, and
+/// a flood of packets would then take a core from everybody else.)
+fn hurry() {
+    // An ordinary user may not, and waits with the others.
+    let _ = rustix::process::setpriority_process(None, -10);
 }
 
 /// Takes the inherited socket over, out of the place of stdin.

@@ -27,7 +27,7 @@ impl Links {
     /// The link of that name, which does this from now on.
     fn shape(&mut self, seed: u64, shaped: &ShapedLink) -> LinkId {
         // Whose packets they are is looked up elsewhere.
-        let shaped = ShapedLink { sources: None, ..shaped.clone() };
+        let shaped = ShapedLink { name: shaped.name.clone(), sources: None, effects: shaped.effects.clone() };
         if let Some(id) = self.names.get(&shaped.name) {
             self.links[*id].change(seed, shaped);
             return *id;
@@ -48,6 +48,8 @@ pub(super) struct Node {
     /// Packets from anywhere else: from the world.
     from_others: Option<LinkId>,
     leaving: Option<LinkId>,
+    /// The largest packet that each device takes, asked for once and again after each change.
+    mtus: HashMap<u32, usize>,
     /// How many things are still to be done.
     pub(super) held: usize,
     /// Whether it is still the agent's. Else it only waits for what it holds.
@@ -84,6 +86,7 @@ impl Node {
             arriving: HashMap::new(),
             from_others: None,
             leaving: None,
+            mtus: HashMap::new(),
             held: 0,
             is_attached: true,
             verdicts,
@@ -99,6 +102,7 @@ impl Node {
     pub(super) fn shape(&mut self, seed: u64, shaped: &Shaped, links: &mut Links) {
         self.arriving.clear();
         self.from_others = None;
+        self.mtus.clear();
         for link in &shaped.arriving {
             let id = links.shape(seed, link);
             match &link.sources {
@@ -130,7 +134,8 @@ impl Node {
         let Some((header, link)) = self.link(kind, packet) else {
             return self.act(Act::Accept(kind, packet.id));
         };
-        let fate = links.links[link].decide(&header, packet.length, now_ns).filter(|_| self.held < HELD_MAX);
+        let bytes = self.wire_length(&header, packet);
+        let fate = links.links[link].decide(&header, bytes, now_ns).filter(|_| self.held < HELD_MAX);
         let Some(fate) = fate else { return self.verdicts(kind).drop(kind, packet.id) };
         let acts = if kind == Kind::Leaving {
             self.leaves(&header, packet, fate, now_ns)
@@ -161,8 +166,8 @@ impl Node {
     /// than the device takes, which the kernel is to cut up later, cannot. It stays the sender's.
     fn leaves(&mut self, header: &Header, packet: &Packet<'_>, fate: Fate, now_ns: u64) -> [Option<Act>; 2] {
         let at_once = fate.due_ns <= now_ns && !fate.copy;
-        let is_sendable = || packet.is_whole() && (header.is_tcp() || packet.length <= MTU_MIN || self.takes(packet));
-        if at_once || !is_sendable() {
+        let fits = header.is_tcp() || packet.length <= MTU_MIN || packet.length <= self.mtu(packet.device);
+        if at_once || !fits || !packet.is_whole() {
             return [Some(goes_on(Kind::Leaving, header, packet, fate)), None];
         }
         self.verdicts(Kind::Leaving).drop(Kind::Leaving, packet.id);
@@ -170,8 +175,19 @@ impl Node {
         [Some(copy(header, packet, bytes)), fate.copy.then(|| copy(header, packet, packet.bytes.to_vec()))]
     }
 
-    fn takes(&self, packet: &Packet<'_>) -> bool {
-        self.sockets.raw.mtu(packet.device).is_ok_and(|mtu| packet.length <= mtu)
+    /// What a bandwidth counts.
+    fn wire_length(&mut self, header: &Header, packet: &Packet<'_>) -> usize {
+        if packet.length <= MTU_MIN {
+            return packet.length;
+        }
+        let mtu = self.mtu(packet.device);
+        header.wire_length(packet.bytes, packet.length, mtu)
+    }
+
+    /// Zero where the device is gone.
+    fn mtu(&mut self, device: u32) -> usize {
+        let raw = &self.sockets.raw;
+        *self.mtus.entry(device).or_insert_with(|| raw.mtu(device).unwrap_or(0))
     }
 
     /// Does it, verdicts with the next [`Self::say`].
@@ -216,7 +232,8 @@ impl Node {
 
 /// What arrives stays in the kernel. Its copy comes by loopback, where no rule of ours meets it again.
 fn arrives(kind: Kind, header: &Header, packet: &Packet<'_>, fate: Fate) -> [Option<Act>; 2] {
-    let again = fate.copy && is_told(kind, packet);
+    // What goes to many would go to them again, from here.
+    let again = fate.copy && is_told(kind, packet) && header.is_for_one();
     [Some(goes_on(kind, header, packet, fate)), again.then(|| copy(header, packet, packet.bytes.to_vec()))]
 }
 

@@ -29,6 +29,15 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// Whether it is for one receiver. (A subnet's own broadcast address cannot be told from others: no route leads a copy
+    /// of it back to its receiver, see [`Raw`](crate::kernel::raw::Raw).)
+    pub(super) fn is_for_one(&self) -> bool {
+        match self.destination {
+            IpAddr::V4(v4) => !v4.is_multicast() && !v4.is_broadcast(),
+            IpAddr::V6(v6) => !v6.is_multicast(),
+        }
+    }
+
     /// Reads the headers; nothing where they are none of IP.
     pub(super) fn read(packet: &[u8]) -> Option<Self> {
         match packet.first()? >> 4 {
@@ -82,6 +91,24 @@ impl Header {
         filter.family.is_none_or(|wanted| wanted == family)
             && number.is_none_or(|wanted| self.proto == Some(wanted))
             && filter.port.is_none_or(|port| self.ports.is_some_and(|(source, to)| port == source || port == to))
+    }
+
+    /// How many bytes a packet of this length is on the wire, where the kernel has made one large piece of what are many
+    /// packets there, each with these headers: as many as a device of this MTU needs.
+    pub(super) fn wire_length(&self, packet: &[u8], length: usize, mtu: usize) -> usize {
+        let headers = self.length + self.transport_length(packet);
+        match (length.checked_sub(headers), mtu.checked_sub(headers)) {
+            (Some(content), Some(room)) if length > mtu && room > 0 => content + content.div_ceil(room) * headers,
+            _ => length,
+        }
+    }
+
+    fn transport_length(&self, packet: &[u8]) -> usize {
+        match self.proto {
+            Some(TCP) => packet.get(self.length + 12).map_or(20, |offset| usize::from(offset >> 4) * 4),
+            Some(UDP) => 8,
+            _ => 0,
+        }
     }
 
     /// Whether it is TCP.
@@ -202,6 +229,18 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_large_piece_counts_with_the_headers_of_all_its_packets() {
+        let mut packet = v4(TCP, 1, 2);
+        packet.resize(52, 0);
+        packet[32] = 8 << 4;
+        let header = Header::read(&packet).unwrap();
+        for (length, expected) in [(52, 52), (1_500, 1_500), (1_501, 1_553), (52 + 10 * 1_448, 15_000)] {
+            assert_eq!(header.wire_length(&packet, length, 1_500), expected);
+        }
+        assert_eq!(header.wire_length(&packet, 9_000, 0), 9_000);
+    }
+
+    #[test]
     fn extension_headers_are_passed_over() {
         let options = [60, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let rest = [&options[..], &[TCP, 0, 0, 0, 0, 0, 0, 0], &[0, 80, 1, 0, 9, 9]].concat();
@@ -225,7 +264,7 @@ pub(super) mod tests {
         #[test]
         fn any_bytes_can_be_read(version in 0..16_u8, kind: u8, mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             bytes.insert(0, version << 4 | 5);
-            let _ = Header::read(&bytes);
+            let _ = Header::read(&bytes).map(|header| header.wire_length(&bytes, 9_000, 1_500));
             let _ = Header::read(&v6(kind, &bytes));
             for ext in [0, 43, 44, 51, 60, 135] {
                 let _ = Header::read(&v6(ext, &bytes));

@@ -51,7 +51,7 @@ impl Control {
 
     /// Takes in what is there, without waiting; `false` at the end.
     pub(super) fn fill(&mut self) -> Result<bool, Errno> {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = [0; 16 << 10];
         loop {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
             let mut ancillary = RecvAncillaryBuffer::new(&mut space);

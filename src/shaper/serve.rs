@@ -51,6 +51,8 @@ struct Shaper {
     buffers: [Buffers; 3],
     /// Nodes with verdicts to say.
     unsaid: Vec<NodeId>,
+    /// Why this process cannot go on.
+    failed: Option<Errno>,
 }
 
 /// Serves the agent until it hangs up.
@@ -74,6 +76,9 @@ pub(super) fn serve(control: OwnedFd) -> Result<(), Errno> {
         }
         shaper.release(now_ns());
         shaper.say();
+        if let Some(errno) = shaper.failed {
+            return Err(errno);
+        }
     }
 }
 
@@ -94,6 +99,7 @@ impl Shaper {
             next: FIRST_NODE,
             buffers: Kind::ALL.map(Buffers::of),
             unsaid: Vec::new(),
+            failed: None,
         })
     }
 
@@ -158,13 +164,22 @@ impl Shaper {
         }
     }
 
+    /// A node's queues do not work. One that nobody needs any more is let go of; with another one this process ends: its
+    /// packets pass then, which is better than a queue that nobody reads, and the agent hears of it.
+    fn fail(&mut self, id: NodeId, errno: Errno) {
+        if self.nodes.get(&id).is_some_and(|node| node.is_attached) {
+            self.failed = Some(errno);
+        } else {
+            self.forget(id);
+        }
+    }
+
     /// Reads a few packets of a queue and decides what becomes of them.
     fn read(&mut self, id: NodeId, kind: Kind) {
         let buffers = &mut self.buffers[kind as usize];
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        if node.read(kind, buffers).is_err() {
-            // Without its queues the node's packets pass: better than a queue that nobody reads.
-            return self.forget(id);
+        if let Err(errno) = node.read(kind, buffers) {
+            return self.fail(id, errno);
         }
         // After the reading: nothing is held a moment too short. And what is due by now goes before what has just come.
         let now_ns = now_ns();
@@ -194,8 +209,10 @@ impl Shaper {
     fn say(&mut self) {
         for id in std::mem::take(&mut self.unsaid) {
             let Some(node) = self.nodes.get_mut(&id) else { continue };
-            if node.say().is_err() || node.held == 0 && !node.is_attached {
-                self.forget(id);
+            match node.say() {
+                Err(errno) => self.fail(id, errno),
+                Ok(()) if node.held == 0 && !node.is_attached => self.forget(id),
+                Ok(()) => {}
             }
         }
     }

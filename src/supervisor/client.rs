@@ -216,7 +216,7 @@ impl Port for RemotePort {
         let answer = self.ask(Ask::Call(command));
         Box::pin(async move {
             match answer.await? {
-                Answer::Reply(reply) => Ok(reply),
+                Answer::Reply(reply) => Ok(*reply),
                 other => Err(odd(&other)),
             }
         })

@@ -214,7 +214,7 @@ impl Client {
         let tasks = if command.changes() { &mut self.changes } else { &mut self.looks };
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
-            let result = hub.call(owner, command).await.map(Answer::Reply);
+            let result = hub.call(owner, command).await.map(|reply| Answer::Reply(Box::new(reply)));
             output.send(&Message::Answer { id, result });
         });
     }

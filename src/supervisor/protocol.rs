@@ -71,7 +71,7 @@ pub(super) enum Answer {
     /// To `Hello`.
     Info(Box<Info>),
     /// To `Call`.
-    Reply(Reply),
+    Reply(Box<Reply>),
     /// To the others.
     Done,
 }

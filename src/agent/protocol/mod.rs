@@ -115,6 +115,8 @@ pub enum Notification {
     Shaper {
         /// What.
         what: String,
+        /// Whether what was asked of it is in force again.
+        is_back: bool,
     },
     /// The agent is gone, and with a fabric's every node. The last notification.
     Gone(Error),

@@ -3,7 +3,7 @@
 use super::{Active, Controller};
 use crate::Result;
 use crate::engine::{FaultInfo, Job};
-use crate::fault::{Fault, FaultId, Filter, Impairment, Matrix, Party, Proto};
+use crate::fault::{Cut, Family, Fault, FaultId, Filter, Impairment, Matrix, Party, Proto};
 use crate::plan::Mechanism;
 use crate::plan::means::Ends;
 use crate::plan::verify::{self, Verified};
@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 /// How long a probe waits beyond the delays that were asked for.
 const PATIENCE_MS: u64 = 1_000;
+/// A packet of a probe: UDP, on IPv4 where there is some.
+const PROBE: Filter = Filter { proto: Some(Proto::Udp), port: None, family: Some(Family::Ipv4) };
 /// So many links are measured at a time: each needs the machine's attention.
 const AT_ONCE: usize = 4;
 
@@ -27,19 +29,17 @@ impl Controller {
     /// How long packets that travel one of these links after the other may take.
     pub(super) fn patience_ms(&self, links: &[(Place, Place)]) -> u64 {
         let matrix = self.matrix();
-        let longest = links.iter().map(|(source, target)| self.asked(&matrix, *source, *target).longest_us());
+        let longest = links.iter().map(|(source, target)| Self::asked(&matrix, *source, *target).longest_us());
         PATIENCE_MS + longest.fold(0, u64::saturating_add) / 1_000
     }
 
     /// What a packet of a probe is to meet.
-    fn asked(&self, matrix: &Matrix, source: Place, target: Place) -> Impairment {
+    fn asked(matrix: &Matrix, source: Place, target: Place) -> Impairment {
         let position = |place| match place {
             Place::Node(node) => node,
             Place::World => matrix.world(),
         };
-        // Probes are UDP, on IPv4 where there is some.
-        let packet = Filter { proto: Some(Proto::Udp), family: Some(crate::fault::Family::Ipv4), ..Filter::ANY };
-        matrix.effect(position(source), position(target), packet).impairment
+        matrix.effect(position(source), position(target), PROBE).impairment
     }
 
     /// A fault as others see it.
@@ -64,11 +64,10 @@ impl Controller {
     /// Measures every impaired link, or those of one fault, against what is asked of it.
     pub(super) fn verify(&self, fault: Option<FaultId>) -> Result<Job<Vec<Verified>>> {
         let (matrix, runtime) = (self.matrix(), self.runtime.clone());
-        let links = self.impaired(&matrix, fault)?;
+        let (links, mut verified) = self.impaired(&matrix, fault)?;
         let waits: Vec<u64> = links.iter().map(|link| self.patience_ms(&[(link.source, link.target)])).collect();
         let links: Vec<(Link, u64)> = links.into_iter().zip(waits).collect();
         Ok(Box::pin(async move {
-            let mut verified = Vec::new();
             let mut rest = links.into_iter();
             loop {
                 let some: Vec<_> = rest.by_ref().take(AT_ONCE).collect();
@@ -90,8 +89,8 @@ impl Controller {
         }))
     }
 
-    /// The links that probes can cross and that are asked to do something to them.
-    fn impaired(&self, matrix: &Matrix, fault: Option<FaultId>) -> Result<Vec<Link>> {
+    /// The links that probes can cross and that are asked to do something to them, and those that cannot be measured.
+    fn impaired(&self, matrix: &Matrix, fault: Option<FaultId>) -> Result<(Vec<Link>, Vec<Verified>)> {
         let concerned = |active: &&Active| matches!(active.fault, Fault::Degrade { .. });
         let faults = self.faults.iter().filter(|(id, _)| fault.is_none_or(|only| only == **id));
         let faults: Vec<&Active> = faults.map(|(_, active)| active).filter(concerned).collect();
@@ -101,22 +100,22 @@ impl Controller {
                 pairs.extend(&links.pairs);
             }
         }
-        let mut found = Vec::new();
+        let (mut found, mut unmeasured) = (Vec::new(), Vec::new());
         for (source, target) in pairs {
             let (from, to) = self.ends(source, target)?;
-            let asked = self.asked(matrix, from, to);
-            let is_cut = match (matrix.position(source), matrix.position(target)) {
-                (Some(source), Some(target)) => {
-                    let packet =
-                        Filter { proto: Some(Proto::Udp), family: Some(crate::fault::Family::Ipv4), ..Filter::ANY };
-                    matrix.effect(source, target, packet).cut != crate::fault::Cut::Open
-                }
-                _ => true,
+            let asked = Self::asked(matrix, from, to);
+            let (Some(at_source), Some(at_target)) = (matrix.position(source), matrix.position(target)) else {
+                continue;
             };
-            if !is_cut && !asked.is_none() {
-                found.push(Link { name: format!("{source} → {target}"), source: from, target: to, asked });
+            let name = format!("{source} → {target}");
+            if matrix.effect(at_source, at_target, PROBE).cut != Cut::Open {
+                unmeasured.push(Verified::not_measured(name, "it is cut"));
+            } else if asked.is_none() {
+                unmeasured.push(Verified::not_measured(name, "no UDP on IPv4 without a port of its own meets it"));
+            } else {
+                found.push(Link { name, source: from, target: to, asked });
             }
         }
-        Ok(found)
+        Ok((found, unmeasured))
     }
 }

@@ -71,7 +71,7 @@ impl Nft {
     fn holds_set(&mut self, family: TableFamily, name: &str, set: &Set) -> Result<bool> {
         let mut found = BTreeSet::new();
         self.elements(family, name, |attributes| {
-            found.extend(decode_elements(attributes).map(|(address, _)| address))
+            found.extend(decode_elements(attributes).map(|(address, _)| address));
         })?;
         Ok(found == set.elements)
     }

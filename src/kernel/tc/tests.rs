@@ -153,7 +153,7 @@ fn send(impairment: &Impairment, count: usize, pause: Duration) -> Option<Sent> 
         let came = began.elapsed();
         let numbers = std::str::from_utf8(&buffer).unwrap().split(' ');
         let numbers: Vec<u64> = numbers.take(2).map(|text| text.parse().unwrap()).collect();
-        let (number, took) = (numbers[0] as usize, came - Duration::from_nanos(numbers[1]));
+        let (number, took) = (numbers[0] as usize, came.saturating_sub(Duration::from_nanos(numbers[1])));
         sent.times[number] += 1;
         sent.order.push(number);
         sent.fastest = sent.fastest.min(took);
@@ -199,8 +199,16 @@ fn netem_spreads_delays_by_each_distribution_within_its_reach() {
             Distribution::Uniform | Distribution::Normal => 43,
             Distribution::Pareto | Distribution::ParetoNormal => 50,
         };
-        assert!(sent.fastest >= least - MS / 10 && sent.fastest < reached * MS, "{distribution}: {:?}", sent.fastest);
-        assert!(sent.slowest - sent.fastest > 15 * MS && !sent.order.is_sorted(), "{distribution}: {:?}", sent.slowest);
+        assert!(
+            sent.fastest >= least.saturating_sub(MS / 10) && sent.fastest < reached * MS,
+            "{distribution}: {:?}",
+            sent.fastest
+        );
+        assert!(
+            sent.slowest.saturating_sub(sent.fastest) > 15 * MS && !sent.order.is_sorted(),
+            "{distribution}: {:?}",
+            sent.slowest
+        );
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) enum News {
     /// The addresses or devices of a node changed.
     Interfaces { node: String, interfaces: Interfaces },
     /// Something happened to the user-space shaper.
-    Shaper { what: String },
+    Shaper { what: String, is_back: bool },
     /// There is no agent any more, nor will there be one.
     Lost(Error),
 }
@@ -239,7 +239,7 @@ async fn listen(mut heard: Notifications, tell: &mpsc::UnboundedSender<News>) ->
                 // Whoever heard has gone at the end of a run.
                 let _ = tell.send(News::Interfaces { node, interfaces });
             }
-            Notification::Shaper { what } => _ = tell.send(News::Shaper { what }),
+            Notification::Shaper { what, is_back } => _ = tell.send(News::Shaper { what, is_back }),
             Notification::Gone(error) => return error,
             Notification::Exited { .. } => {}
         }

@@ -245,7 +245,8 @@ async fn listen(inner: std::sync::Weak<Inner>, mut news: mpsc::UnboundedReceiver
     while let Some(news) = news.recv().await {
         let Some(inner) = inner.upgrade() else { return };
         match news {
-            News::Shaper { what } => inner.tell(Notice::Repaired { node: 0, what }),
+            News::Shaper { what, is_back: true } => inner.tell(Notice::Repaired { node: 0, what }),
+            News::Shaper { what, is_back: false } => inner.tell(Notice::Unimpaired { what }),
             News::Interfaces { node, interfaces } => {
                 let members = inner.members();
                 let Some(member) = members.iter().find(|member| member.name() == node) else { continue };

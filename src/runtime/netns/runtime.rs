@@ -92,7 +92,8 @@ async fn listen(inner: std::sync::Weak<Inner>, mut heard: Notifications, notify:
                 lock(&inner.interfaces)[node].clone_from(&interfaces);
                 Notice::Interfaces { node, interfaces }
             }),
-            Notification::Shaper { what } => Some(Notice::Repaired { node: 0, what }),
+            Notification::Shaper { what, is_back: true } => Some(Notice::Repaired { node: 0, what }),
+            Notification::Shaper { what, is_back: false } => Some(Notice::Unimpaired { what }),
             Notification::Gone(error) => Some(Notice::Lost { cause: error.to_string() }),
         };
         if let Some(notice) = notice {
