@@ -1,7 +1,9 @@
 //! A shaper that dies: packets pass until another one has taken its place, and the journal says so.
 
+use super::alone;
 use super::common::processes::descendants;
 use super::common::{Place, User, ended, namespaces, until};
+use super::stream::{cluster, heard};
 use rustix::process::{Pid, Signal, kill_process};
 
 const CLUSTER: &str = "nodes:\n  n1: { command: sleep infinity }\n  n2: { command: sleep infinity }\n";
@@ -50,20 +52,53 @@ fn a_killed_shaper_is_replaced_and_the_fault_is_in_force_again() {
 }
 
 #[test]
-fn without_a_shaper_packets_pass_unimpaired_and_one_that_always_dies_is_given_up() {
+fn a_shaper_that_dies_again_and_again_is_given_up_and_ends_the_run() {
     if namespaces(User::Ours) {
-        let passes =
-            "for n in 0..5 { let probe = probe(\"n1\", \"n2\"); assert(probe.ok && probe.rtt < 0.06, `${probe}`); }";
-        let (place, run) = start(passes);
+        let (place, run) = start("");
         for death in 1..=10 {
             until("there is a shaper", || shaper(run.id()).is_some());
             kill_process(shaper(run.id()).unwrap(), Signal::KILL).unwrap();
             until(&format!("the journal says so of the {death}. death"), || deaths(&place) == death);
         }
-        assert_eq!(shaper(run.id()), None);
-        place.write("killed", "");
-        let ended = ended(run.wait_with_output().unwrap()).with(0);
+        let ended = ended(run.wait_with_output().unwrap()).with(3);
         let told = "it could not be started anew (the user-space shaper died again and again, and is not started any more): links that it impaired are whole";
-        assert!(ended.stdout.contains(told), "{}", ended.stdout);
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn while_there_is_no_shaper_packets_pass() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let _alone = alone();
+    let script = r#"
+        slow(link("n1", "n2"), "60ms");
+        exec("n1", "touch go");
+        sleep("300ms");
+        note("in force");
+        wait_until("60s", || exec("n2", "test -e killed").ok);
+        sleep("500ms");
+        exec("n1", "touch stop");
+        sleep("500ms");
+        for node in ["n2", "n3"] { note(`${node}: ${logs(node)}`); }
+    "#;
+    let place = Place::with(script, &cluster("0.001", 100_000));
+    let killed = place.path().join("killed");
+    place.write("s.rhai", &script.replace("killed", killed.to_str().unwrap()));
+    let run =
+        place.start(&["run", "s.rhai", "--seed", "1", "--out", "out", "--runtime", "netns", "--shaper", "userspace"]);
+    until("the fault is in force", || journal(&place).contains("in force"));
+    kill_process(shaper(run.id()).unwrap(), Signal::KILL).unwrap();
+    until("the journal says so", || deaths(&place) == 1);
+    place.write("killed", "");
+    ended(run.wait_with_output().unwrap()).with(0);
+    let way = heard(&place, "n2");
+    let sent = way.last().unwrap().number + 1;
+    // What the dead one held is lost, and no more: those of 60 ms.
+    assert!((1..300).contains(&(sent - way.len())), "{} of {sent} arrived", way.len());
+    let whole: Vec<usize> = way.iter().filter(|packet| packet.took_us < 59_800).map(|packet| packet.number).collect();
+    assert!(!whole.is_empty() && way[0].took_us >= 59_800 && whole.last() < Some(&(sent - 100)), "{whole:?} of {sent}");
+    // Others do not notice.
+    assert!(heard(&place, "n3").iter().enumerate().all(|(place, packet)| packet.number == place));
 }

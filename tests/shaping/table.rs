@@ -47,6 +47,8 @@ struct Link {
     overtake: Option<(usize, usize)>,
     /// A burst waits for the bandwidth, which single probes do not.
     is_narrow: bool,
+    /// Only other packets than those of probes meet what is asked.
+    is_unseen: bool,
 }
 
 const fn row(faults: &'static str, links: &'static [Link]) -> Row {
@@ -76,7 +78,12 @@ const fn link(name: &'static str, asked: &'static str) -> Link {
         twice: 0.0,
         overtake: None,
         is_narrow: false,
+        is_unseen: false,
     }
+}
+
+const fn unseen(name: &'static str) -> Link {
+    Link { is_unseen: true, ..link(name, "") }
 }
 
 impl Link {
@@ -306,12 +313,12 @@ const ROWS: &[Row] = &[
     // Filters: the packets of probes are UDP on IPv4.
     row(r#"slow(link("n1", "n2").on(#{ proto: "udp" }), "40ms");"#, &[link("n1 → n2", FORTY).delay(40.0)])
     .spared(),
-    row(r#"slow(link("n1", "n2").on(#{ proto: "tcp" }), "40ms");"#, &[]),
-    row(r#"slow(link("n1", "n2").on(#{ proto: "icmp" }), "40ms");"#, &[])
+    row(r#"slow(link("n1", "n2").on(#{ proto: "tcp" }), "40ms");"#, &[unseen("n1 → n2")]),
+    row(r#"slow(link("n1", "n2").on(#{ proto: "icmp" }), "40ms");"#, &[unseen("n1 → n2")])
     .spared(),
-    row(r#"degrade(between("n1", "n2").on(#{ family: "ipv6" }), #{ delay: "40ms", loss: 0.5, rate: "1mbit" });"#, &[])
+    row(r#"degrade(between("n1", "n2").on(#{ family: "ipv6" }), #{ delay: "40ms", loss: 0.5, rate: "1mbit" });"#, &[unseen("n1 → n2"), unseen("n2 → n1")])
     .spared(),
-    row(r#"flaky(between("n1", "n2").on(#{ proto: "udp", port: 5353 }), 1);"#, &[])
+    row(r#"flaky(between("n1", "n2").on(#{ proto: "udp", port: 5353 }), 1);"#, &[unseen("n1 → n2"), unseen("n2 → n1")])
     .spared(),
     row(
         r#"slow(link("n1", "n2").on(#{ proto: "udp" }), "40ms"); slow(link("n1", "n2").on(#{ family: "ipv4" }), "50ms"); flaky(link("n1", "n2").on(#{ proto: "tcp" }), 1);"#,
@@ -484,6 +491,9 @@ impl Link {
         let is_share = |percent: f64, p: f64, n: f64, varies: f64| {
             (percent / 100.0 - p).abs() <= 5.4 * varies * (p * (1.0 - p) / n).sqrt() + 0.01
         };
+        if self.is_unseen {
+            return text == "not measured: no UDP on IPv4 without a port of its own meets it";
+        }
         if self.is_narrow {
             // Its queue may be full.
             return number("delay") >= self.delay;
@@ -536,7 +546,7 @@ fn compare(arm: &Arm, rows: &[&Row]) {
         }
     });
     assert!(wrong.is_empty(), "with {:?}:\n{}", arm.args, wrong.join("\n"));
-    // Chance does that to one of ten thousand links.
+    // Chance does that to one of ten thousand links, a busy machine to some of them; what is wrong by itself, to all.
     assert!(twice.len() <= arm.second_looks, "with {:?}, right only at a second look:\n{}", arm.args, twice.join("\n"));
 }
 
@@ -553,14 +563,14 @@ fn impairments_do_what_was_asked_on_the_simulator() {
 fn impairments_do_what_was_asked_in_user_space() {
     if namespaces(User::Ours) {
         let args = &["--runtime", "netns", "--shaper", "userspace"];
-        compare(&Arm { args, runs: 4, late: 25.0, verified: 2, second_looks: 2 }, &all());
+        compare(&Arm { args, runs: 3, late: 25.0, verified: 3, second_looks: 12 }, &all());
     }
 }
 
 #[test]
 fn impairments_do_what_was_asked_by_whatever_the_kernel_offers() {
     if namespaces(User::Ours) {
-        compare(&Arm { args: &["--runtime", "netns"], runs: 4, late: 25.0, verified: 2, second_looks: 2 }, &all());
+        compare(&Arm { args: &["--runtime", "netns"], runs: 3, late: 25.0, verified: 3, second_looks: 12 }, &all());
     }
 }
 
