@@ -2,11 +2,12 @@
 
 use super::means::{Ends, Means, Way};
 use super::tree::{Class, ClassIds, Key, Tree};
-use super::{Addresses, Billionths, Interfaces, Lane, Leaving, Ruleset, Shaped, ShapedLink, Treatment};
+use super::{Addresses, Billionths, ClassId, Interfaces, Lane, Leaving, Ruleset, Shaped, ShapedLink, Side, Treatment};
 use crate::Result;
 use crate::fault::{Cell, Cut, Filter, Impairment, Matrix};
 use crate::random::Stream;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// All that one node's namespace must hold. The default holds nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,13 +47,17 @@ pub struct Planner {
     /// From which the shaper's and netem's decisions come.
     pub seed: u64,
     ids: Vec<ClassIds>,
+    sides: Sides,
 }
+
+/// Through which class a link's packets of one kind leave, and in which map that stands.
+type Sides = BTreeMap<(usize, usize, Filter), (ClassId, Side)>;
 
 impl Planner {
     /// With these means and this seed.
     #[must_use]
     pub fn new(means: Means, seed: u64) -> Self {
-        Self { means, seed, ids: Vec::new() }
+        Self { means, seed, ids: Vec::new(), sides: Sides::new() }
     }
 
     /// The plan of every node, `nodes` being their interfaces in the matrix's order of nodes: the receiver refuses, in
@@ -68,7 +73,7 @@ impl Planner {
             draft.impair(source, target, self.means.way(cell, ends)?);
         }
         self.ids.resize_with(nodes.len(), ClassIds::default);
-        Ok(draft.finish(&mut self.ids, self.seed))
+        Ok(draft.finish(&mut self.ids, &mut self.sides, self.seed))
     }
 }
 
@@ -152,13 +157,20 @@ impl Draft<'_> {
     }
 
     /// Numbers the classes, which takes all of a node's at once.
-    fn finish(mut self, ids: &mut [ClassIds], seed: u64) -> Vec<Plan> {
+    fn finish(mut self, ids: &mut [ClassIds], sides: &mut Sides, seed: u64) -> Vec<Plan> {
+        let former = std::mem::take(sides);
         let sorted = std::mem::take(&mut self.keys);
         for (node, ids) in ids.iter_mut().enumerate() {
             let own: Vec<&Sorted> = sorted.iter().filter(|sorted| sorted.source == node).collect();
             let numbers = ids.of(own.iter().map(|sorted| sorted.key()).collect());
             for (sorted, id) in own.into_iter().zip(numbers) {
-                self.class(sorted, id, seed);
+                let side = match former.get(&sorted.place()) {
+                    None => Side::One,
+                    Some((former, side)) if *former == id => *side,
+                    Some((_, side)) => side.other(),
+                };
+                sides.insert(sorted.place(), (id, side));
+                self.class(sorted, (id, side), seed);
             }
         }
         for plan in &mut self.plans {
@@ -173,7 +185,7 @@ impl Draft<'_> {
         self.plans
     }
 
-    fn class(&mut self, sorted: &Sorted, id: super::ClassId, seed: u64) {
+    fn class(&mut self, sorted: &Sorted, (id, side): (ClassId, Side), seed: u64) {
         let label = format!("{} class {id}", self.matrix.name(sorted.source));
         let class = Class { impairment: sorted.impairment.clone(), seed: Stream::root(seed).split(&label).bits() };
         self.plans[sorted.source].tree.classes.insert(id, class);
@@ -181,12 +193,16 @@ impl Draft<'_> {
             self.leaving(sorted.source, sorted.filter, Leaving::Class(id));
         } else {
             let reached = self.nodes[sorted.target].addresses.iter().map(|address| (*address, id));
-            self.plans[sorted.source].ruleset.classed.entry(sorted.filter).or_default().extend(reached);
+            self.plans[sorted.source].ruleset.classed.entry((sorted.filter, side)).or_default().extend(reached);
         }
     }
 }
 
 impl Sorted {
+    fn place(&self) -> (usize, usize, Filter) {
+        (self.source, self.target, self.filter)
+    }
+
     fn key(&self) -> Key {
         let link = self.impairment.rate_bits.map(|_| self.target);
         Key { impairment: self.impairment.clone(), link }

@@ -1,7 +1,7 @@
 //! A model of the kernel for tests: it runs packets through tables as values, even while these change.
 
 use super::diff::{Act, Transaction};
-use super::ruleset::{Billionths, ClassId, Lane, Leaving, Ruleset, Treatment, WorldCut};
+use super::ruleset::{Billionths, ClassId, Lane, Leaving, Ruleset, Side, Treatment, WorldCut};
 use super::table::{Chain, ClassMap, End, Hook, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
 use crate::fault::{Family, Filter, Proto};
 use proptest::collection::{btree_map, btree_set};
@@ -292,7 +292,7 @@ pub(crate) fn ruleset() -> impl Strategy<Value = Ruleset> {
     let world = prop_oneof![Just(WorldCut::default()), world];
     let devices = subsequence(DEVICES.to_vec(), 0..=2);
     let classes = btree_map(select(addresses()), 1_u16..4, 1..4);
-    let classed = btree_map(filter(), classes, 0..3);
+    let classed = btree_map((filter(), select(vec![Side::One, Side::Other])), classes, 0..3);
     (treated, classed, world, some(), devices).prop_map(|(treated, classed, world, nodes, devices)| {
         if world.is_empty() {
             return Ruleset { treated, classed, ..Ruleset::default() };

@@ -14,7 +14,7 @@
 //! A set's size in the kernel is fixed when the set is made. So few addresses and many lie in differently named sets,
 //! with differently named chains: that is one refusal taking another's place, which `diff` does without a gap.
 
-use super::ruleset::{Addresses, Lane, Leaving, Ruleset, Treatment};
+use super::ruleset::{Addresses, Lane, Leaving, Ruleset, Side, Treatment};
 use super::table::{Chain, ClassMap, End, Hook, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
 use crate::fault::{Family, Filter, Proto};
 use std::collections::BTreeSet;
@@ -64,10 +64,11 @@ impl Ruleset {
 
     /// Packets to nodes and to the world find their class.
     fn sorting(&self, table: &mut Table) {
-        for (filter, classes) in &self.classed {
+        for ((filter, side), classes) in &self.classed {
+            let kind = side.kind();
             let mut rules = discovery(*filter);
             for family in filter.families() {
-                let map = set_name(CLASSED, family, *filter);
+                let map = set_name(kind, family, *filter);
                 let class =
                     |(_, matches)| Rule { family: Some(family), matches, verdict: Verdict::ClassIn(map.clone()) };
                 rules.extend(selecting(*filter, false).into_iter().map(class));
@@ -75,7 +76,7 @@ impl Ruleset {
                 let elements = elements.map(|(address, class)| (*address, *class)).collect();
                 table.maps.insert(map, ClassMap { family, elements });
             }
-            table.chains.insert(name(CLASSED, *filter), Chain { hook: filter.sorting(), rules });
+            table.chains.insert(name(kind, *filter), Chain { hook: filter.sorting(), rules });
         }
         for (filter, leaving) in &self.world.to_world {
             if let Leaving::Class(class) = leaving {
@@ -166,6 +167,7 @@ impl fmt::Display for Spelled<'_> {
 const NODES: &str = "nodes";
 /// The maps from addresses to classes.
 const CLASSED: &str = "classed";
+const CLASSED_TOO: &str = "classed_too";
 
 /// So many addresses of a family are few.
 const FEW: usize = 256;
@@ -179,6 +181,15 @@ fn size_class(addresses: &Addresses) -> &'static str {
 
 fn is_few(addresses: &Addresses) -> bool {
     addresses.v4.len().max(addresses.v6.len()) <= FEW
+}
+
+impl Side {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::One => CLASSED,
+            Self::Other => CLASSED_TOO,
+        }
+    }
 }
 
 impl Treatment {

@@ -19,6 +19,6 @@ pub mod verify;
 pub use build::{Plan, Planner};
 pub use diff::{Act, Change, Transaction, diff};
 pub use means::{Means, Mechanism, Shaper};
-pub use ruleset::{Addresses, Billionths, ClassId, Interfaces, Lane, Leaving, Ruleset, Treatment, WorldCut};
+pub use ruleset::{Addresses, Billionths, ClassId, Interfaces, Lane, Leaving, Ruleset, Side, Treatment, WorldCut};
 pub use shaped::{Shaped, ShapedLink};
 pub use tree::{Class, Tree};

@@ -112,6 +112,28 @@ pub enum Leaving {
     Queue,
 }
 
+/// Which of two maps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The first.
+    #[default]
+    One,
+    /// The second.
+    Other,
+}
+
+impl Side {
+    /// The one that this is not.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::One => Self::Other,
+            Self::Other => Self::One,
+        }
+    }
+}
+
 /// A class of a device's tree, its minor number: from 1 on.
 pub type ClassId = u16;
 
@@ -134,8 +156,11 @@ pub struct Ruleset {
     pub treated: BTreeMap<(Filter, Treatment), Addresses>,
     /// Through which class packets to these addresses leave, by filter. Of several filters that select a packet the
     /// one that asks most decides. No entry is empty.
+    ///
+    /// There are two maps for each: an address that changes its class is put into the other one, and stands in both for a
+    /// moment. (Where it changed it within one map, a look-up under way might find neither, before Linux 6.17.)
     #[serde(with = "as_list")]
-    pub classed: BTreeMap<Filter, BTreeMap<IpAddr, ClassId>>,
+    pub classed: BTreeMap<(Filter, Side), BTreeMap<IpAddr, ClassId>>,
     /// What happens towards and from the world.
     pub world: WorldCut,
     /// Every address of every node, this one's own included: what is not the world. Filled only where `world` is not

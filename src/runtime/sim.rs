@@ -157,8 +157,8 @@ impl Sim {
         let id = match target {
             Place::Node(target) => {
                 let address = self.address(target)?;
-                let sorting = plan.ruleset.classed.iter().filter(|(filter, _)| covers(**filter, address));
-                let found = sorting.filter_map(|(filter, classes)| Some((filter.asks(), *classes.get(&address)?)));
+                let sorting = plan.ruleset.classed.iter().filter(|((filter, _), _)| covers(*filter, address));
+                let found = sorting.filter_map(|((filter, _), classes)| Some((filter.asks(), *classes.get(&address)?)));
                 found.max_by_key(|(asks, _)| *asks)?.1
             }
             Place::World => {

@@ -53,14 +53,8 @@ fn slower(heard: &[Heard], ms: u64) -> usize {
     heard.iter().filter(|packet| packet.took_us >= ms * 1_000).count()
 }
 
-/// In the first `stays` turns, what was begun on the other link stays. So many packets at most pass unimpaired.
-fn nothing_is_lost_and_nothing_passes_unimpaired(
-    shaper: &str,
-    turns: usize,
-    stays: usize,
-    pause: &str,
-    unimpaired: usize,
-) {
+/// In the first `stays` turns, what was begun on the other link stays.
+fn nothing_is_lost_and_nothing_passes_unimpaired(shaper: &str, turns: usize, stays: usize, pause: &str) {
     let script = CHANGES.replace("TURNS", &turns.to_string()).replace("STAYS", &stays.to_string());
     let _alone = alone();
     let place = Place::with(&script, &cluster(pause, 100_000));
@@ -70,7 +64,7 @@ fn nothing_is_lost_and_nothing_passes_unimpaired(
     assert!(sent > 20 * turns, "{sent} packets for {turns} turns are no stream");
     // The clocks are read in two programs.
     let early: Vec<&Heard> = way.iter().filter(|packet| packet.took_us < 49_800).collect();
-    assert!(early.len() <= unimpaired, "unimpaired: {early:?}");
+    assert!(early.is_empty(), "unimpaired: {early:?}");
     // What was asked for later happened, too, and ended.
     assert!(slower(&way, 100) > turns && sent - slower(&way, 90) > turns, "{} of {sent}", slower(&way, 100));
     assert!(slower(&other, 40) > turns && sent - slower(&other, 38) > turns, "{} of {sent}", slower(&other, 40));
@@ -79,17 +73,14 @@ fn nothing_is_lost_and_nothing_passes_unimpaired(
 #[test]
 fn user_space_changes_what_it_does_without_a_gap() {
     if namespaces(User::Ours) {
-        nothing_is_lost_and_nothing_passes_unimpaired("userspace", 15, 1, "0.001", 0);
+        nothing_is_lost_and_nothing_passes_unimpaired("userspace", 15, 1, "0.001");
     }
 }
 
 #[test]
 fn netem_changes_what_it_does_without_a_gap() {
     if netem() && namespaces(User::Ours) {
-        // Where an address gets another class, a look-up under way may find neither (the kernel repeats it since 6.17): that
-        // is a packet in a thousand on a machine whose processors halt at any point, as an emulated one's do. A gap in each
-        // of these changes would be ten times as many.
-        nothing_is_lost_and_nothing_passes_unimpaired("netem", 8, 0, "0.002", 3);
+        nothing_is_lost_and_nothing_passes_unimpaired("netem", 8, 0, "0.002");
     }
 }
 

@@ -86,7 +86,7 @@ fn throughput(cluster: &Cluster, during: Duration) -> f64 {
 fn a_sorted_packet_meets_the_rate_of_its_class_and_others_do_not() {
     use crate::fault::Filter;
     use crate::kernel::nft::Nft;
-    use crate::plan::{Ruleset, diff};
+    use crate::plan::{Ruleset, Side, diff};
     let Some(cluster) = Cluster::new(2) else { return };
     let mut tc = tc(&cluster.nodes[0]);
     let mut nft = cluster.nodes[0].inside(Nft::open).unwrap();
@@ -94,7 +94,7 @@ fn a_sorted_packet_meets_the_rate_of_its_class_and_others_do_not() {
     let unsorted = throughput(&cluster, Duration::from_millis(300));
     assert!(unsorted > 200e6, "a packet without a class is slow: {unsorted}");
     let mut ruleset = Ruleset::default();
-    ruleset.classed.entry(Filter::ANY).or_default().insert(v4(1), 3);
+    ruleset.classed.entry((Filter::ANY, Side::One)).or_default().insert(v4(1), 3);
     nft.apply(&diff(&Ruleset::default(), &ruleset)).unwrap();
     assert!(nft.holds(&ruleset).unwrap());
     let sorted = throughput(&cluster, Duration::from_millis(1_500));
@@ -127,11 +127,11 @@ impl Sent {
 fn send(impairment: &Impairment, count: usize, pause: Duration) -> Option<Sent> {
     use crate::fault::Filter;
     use crate::kernel::nft::Nft;
-    use crate::plan::{Ruleset, diff};
+    use crate::plan::{Ruleset, Side, diff};
     let cluster = Cluster::new(2)?;
     tc(&cluster.nodes[0]).grow(ETH0, &tree(&[(3, impairment.clone())])).unwrap();
     let mut ruleset = Ruleset::default();
-    ruleset.classed.entry(Filter::ANY).or_default().insert(v4(1), 3);
+    ruleset.classed.entry((Filter::ANY, Side::One)).or_default().insert(v4(1), 3);
     let mut nft = cluster.nodes[0].inside(Nft::open).unwrap();
     nft.apply(&diff(&Ruleset::default(), &ruleset)).unwrap();
     let (from, to) = (cluster.udp(0, v4(0)), cluster.udp(1, v4(1)));
