@@ -30,7 +30,7 @@ fn every_impairment_has_a_line_and_says_by_what_means_it_acts() {
             &["corrupt", "n3", "--corrupt", "1%", "--both", "--to", "world"],
             &["reorder", "n2", "--reorder", "25%", "--gap", "5", "--to", "n3"],
             &["degrade", "n1", "--delay", "5ms", "--jitter", "1ms", "--distribution", "pareto", "--rate", "1gbit"],
-            &["flaky", "--all", "--loss", "2%", "--proto", "tcp", "--port", "80", "--family", "ipv6"],
+            &["flaky", "n3", "--loss", "2%", "--proto", "tcp", "--port", "80", "--family", "ipv6"],
         ],
     );
     insta::assert_snapshot!(lines, @r"
@@ -41,18 +41,18 @@ fn every_impairment_has_a_line_and_says_by_what_means_it_acts() {
     f5: corrupt n3 → world, world → n3: corrupt 1 %
     f6: reorder n2 → n3: reorder 25 %, gap 5
     f7: degrade n1 → n2, n1 → n3, n1 → world: delay 5 ms, jitter 1 ms pareto, rate 1000000 kbit
-    f8: flaky n1 → n2, n1 → n3, n1 → world, n2 → n1, n2 → n3, n2 → world, and 3 more (tcp port 80 ipv6): loss 2 %
+    f8: flaky n3 → n1, n3 → n2, n3 → world (tcp port 80 ipv6): loss 2 %
     ");
     insta::assert_snapshot!(up.says(&["faults"]), @r"
-    ID  FAULT                                                                                                      BY
-    f1  slow n1 → n2: delay 10 ms                                                                                  netem, htb
-    f2  flaky n1 → n3: loss 1 % (correlation 25 %)                                                                 netem, htb
-    f3  throttle n2 → n1, n2 → n3, n2 → world: rate 10000 kbit                                                     netem, htb
-    f4  duplicate n3 → n1, n3 → n2: duplicate 5 %                                                                  netem
-    f5  corrupt n3 → world, world → n3: corrupt 1 %                                                                netem, userspace
-    f6  reorder n2 → n3: reorder 25 %, gap 5                                                                       netem, htb
-    f7  degrade n1 → n2, n1 → n3, n1 → world: delay 5 ms, jitter 1 ms pareto, rate 1000000 kbit                    netem, htb
-    f8  flaky n1 → n2, n1 → n3, n1 → world, n2 → n1, n2 → n3, n2 → world, and 3 more (tcp port 80 ipv6): loss 2 %  netem, htb
+    ID  FAULT                                                                                    BY
+    f1  slow n1 → n2: delay 10 ms                                                                netem, htb
+    f2  flaky n1 → n3: loss 1 % (correlation 25 %)                                               netem, htb
+    f3  throttle n2 → n1, n2 → n3, n2 → world: rate 10000 kbit                                   netem, htb
+    f4  duplicate n3 → n1, n3 → n2: duplicate 5 %                                                userspace
+    f5  corrupt n3 → world, world → n3: corrupt 1 %                                              netem, userspace
+    f6  reorder n2 → n3: reorder 25 %, gap 5                                                     netem, htb
+    f7  degrade n1 → n2, n1 → n3, n1 → world: delay 5 ms, jitter 1 ms pareto, rate 1000000 kbit  netem, htb
+    f8  flaky n3 → n1, n3 → n2, n3 → world (tcp port 80 ipv6): loss 2 %                          netem, userspace
     ");
     let all: Value = serde_json::from_str(&up.says(&["faults", "--json"])).unwrap();
     assert_eq!(

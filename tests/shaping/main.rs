@@ -7,6 +7,7 @@ mod common;
 
 mod change;
 mod death;
+mod refuse;
 mod seed;
 mod stream;
 mod table;
