@@ -1,9 +1,10 @@
 //! Measurements, by hand and in release: `cargo test --release --lib -- --ignored --nocapture --test-threads 1 shaper::measure`.
 
+use super::sockets::Sockets;
 use super::tests::{Bench, delay};
 use crate::fault::{Distribution, Impairment, Jitter};
 use crate::kernel::queue::Kind;
-use crate::kernel::testing::v4;
+use crate::kernel::testing::{Namespace, v4};
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -134,5 +135,18 @@ fn small_packets_through_a_delay_and_a_jitter() {
             let came = std::iter::from_fn(|| target.recv(&mut [0; 8]).ok()).count();
             println!("{what}: {} packets a second, {came} of {sent} came", sent / 2);
         }
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn sockets_open_and_close() {
+    let Some(namespace) = Namespace::new() else { return };
+    for round in 0..5 {
+        let start = Instant::now();
+        let sockets = namespace.inside(Sockets::open).unwrap();
+        let opened = start.elapsed();
+        drop(sockets);
+        println!("{round}: open {opened:?}, close {:?}", start.elapsed().checked_sub(opened).unwrap());
     }
 }
