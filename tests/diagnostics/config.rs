@@ -199,9 +199,9 @@ fn a_variable_that_nobody_gave() {
 
 #[test]
 fn an_impairment_that_makes_no_sense() {
-    insta::assert_snapshot!(config(r#"network: { slow: fast }
+    insta::assert_snapshot!(config(r"network: { slow: fast }
 nodes: { n1: }
-"#), @r#"
+"), @r#"
     exit 2
     error: "fast" is no duration
      --> s.yaml:1:18
@@ -211,9 +211,9 @@ nodes: { n1: }
       |
     help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
     "#);
-    insta::assert_snapshot!(config(r#"network: { slow: 75ms distribution bell }
+    insta::assert_snapshot!(config(r"network: { slow: 75ms distribution bell }
 nodes: { n1: }
-"#), @r"
+"), @r"
     exit 2
     error: unknown distribution `bell`
      --> s.yaml:1:18
@@ -223,9 +223,9 @@ nodes: { n1: }
       |
     help: write TIME [JITTER [CORRELATION]] [distribution uniform|normal|pareto|paretonormal], like `75ms 100ms distribution normal`
     ");
-    insta::assert_snapshot!(config(r#"network: { slow: 75ms 10ms 25% 3 }
+    insta::assert_snapshot!(config(r"network: { slow: 75ms 10ms 25% 3 }
 nodes: { n1: }
-"#), @r#"
+"), @r#"
     exit 2
     error: "75ms 10ms 25% 3" is no delay
      --> s.yaml:1:18
@@ -235,9 +235,9 @@ nodes: { n1: }
       |
     help: write TIME [JITTER [CORRELATION]] [distribution uniform|normal|pareto|paretonormal], like `75ms 100ms distribution normal`
     "#);
-    insta::assert_snapshot!(config(r#"network: { slow: 75ms 10ms 100% }
+    insta::assert_snapshot!(config(r"network: { slow: 75ms 10ms 100% }
 nodes: { n1: }
-"#), @r"
+"), @r"
     exit 2
     error: a correlation of 100% would repeat the first packet's fate for ever
      --> s.yaml:1:18
@@ -247,9 +247,9 @@ nodes: { n1: }
       |
     help: write less
     ");
-    insta::assert_snapshot!(config(r#"network: { slow: 5 }
+    insta::assert_snapshot!(config(r"network: { slow: 5 }
 nodes: { n1: }
-"#), @r#"
+"), @r#"
     exit 2
     error: the duration "5" has no unit
      --> s.yaml:1:18
@@ -259,9 +259,9 @@ nodes: { n1: }
       |
     help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
     "#);
-    insta::assert_snapshot!(config(r#"network: { flaky: 130% }
+    insta::assert_snapshot!(config(r"network: { flaky: 130% }
 nodes: { n1: }
-"#), @r#"
+"), @r#"
     exit 2
     error: the probability "130%" is not between 0 and 1
      --> s.yaml:1:19
@@ -271,9 +271,9 @@ nodes: { n1: }
       |
     help: write a number from 0 to 1 like 0.3, or text like "30%"
     "#);
-    insta::assert_snapshot!(config(r#"network: { flaky: 30 }
+    insta::assert_snapshot!(config(r"network: { flaky: 30 }
 nodes: { n1: }
-"#), @r#"
+"), @r#"
     exit 2
     error: the probability "30" has no unit
      --> s.yaml:1:19
@@ -307,9 +307,9 @@ nodes: { n1: }
       |
     help: write [random] PERCENT [CORRELATION], like `30%` or `30% 25%`
     "#);
-    insta::assert_snapshot!(config(r#"network: { duplicate: -5% }
+    insta::assert_snapshot!(config(r"network: { duplicate: -5% }
 nodes: { n1: }
-"#), @r#"
+"), @r#"
     exit 2
     error: the probability "-5%" is not between 0 and 1
      --> s.yaml:1:23

@@ -151,6 +151,7 @@ fn a_jitter_that_cannot_be() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one whole output after the other")]
 fn a_probability_that_is_none() {
     insta::assert_snapshot!(told(r#"flaky("n1", 1.5);"#), @r#"
     exit 2

@@ -136,6 +136,7 @@ fn without_a_number_the_cluster_files_are_taken() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one whole output after the other")]
 fn what_makes_no_sense_is_told_and_nothing_is_impaired() {
     let up = Up::on("sim");
     let told = refuse(

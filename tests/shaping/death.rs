@@ -27,7 +27,7 @@ fn deaths(place: &Place) -> usize {
 fn start(script: &str) -> (Place, std::process::Child) {
     let place = Place::with("", CLUSTER);
     let killed = place.path().join("killed");
-    let wait = format!("wait_until(\"60s\", || exec(\"n1\", [\"test\", \"-e\", {killed:?}]).ok);");
+    let wait = format!("wait_until(\"60s\", || exec(\"n1\", [\"test\", \"-e\", \"{}\"]).ok);", killed.display());
     let begin = "slow(link(\"n1\", \"n2\"), \"60ms\"); assert(probe(\"n1\", \"n2\").rtt >= 0.06); note(\"in force\");";
     place.write("s.rhai", &format!("{begin}\n{wait}\n{script}"));
     let args = ["run", "s.rhai", "--seed", "1", "--out", "out", "--runtime", "netns", "--shaper", "userspace"];

@@ -56,7 +56,7 @@ pub(crate) struct Heard {
 pub(crate) fn heard(place: &Place, node: &str) -> Vec<Heard> {
     let journal = place.lines("out/journal.jsonl");
     let notes = journal.iter().filter_map(|event| event["message"].as_str());
-    let log = notes.filter_map(|note| note.strip_prefix(&format!("{node}: "))).last().unwrap().to_owned();
+    let log = notes.filter_map(|note| note.strip_prefix(&format!("{node}: "))).next_back().unwrap().to_owned();
     let packet = |line: &str| {
         let (number, took) = line.split_once(' ')?;
         Some(Heard { number: number.parse().ok()?, took_us: took.parse().ok()? })

@@ -416,12 +416,11 @@ impl Row {
             let (what, rest) = look.split_once(' ').unwrap();
             let (way, values) = rest.split_once(':').unwrap();
             let (from, to) = way.split_once(" → ").unwrap();
-            let is_right = match what {
-                "arrived" => values.trim() == LOOKS.to_string(),
-                _ => {
-                    let took: Option<Vec<f64>> = values.split_whitespace().map(|ms| ms.parse().ok()).collect();
-                    took.is_some_and(|took| self.takes(from, to, &took, arm))
-                }
+            let is_right = if what == "arrived" {
+                values.trim() == LOOKS.to_string()
+            } else {
+                let took: Option<Vec<f64>> = values.split_whitespace().map(|ms| ms.parse().ok()).collect();
+                took.is_some_and(|took| self.takes(from, to, &took, arm))
             };
             if !is_right {
                 wrong.push((*look).to_owned());
@@ -498,7 +497,7 @@ impl Link {
             // Its queue may be full.
             return number("delay") >= self.delay;
         }
-        if self.loss == 1.0 {
+        if self.loss >= 1.0 {
             return text == "of 400 packets: none came, loss 100 %";
         }
         let arrived = 400.0 * (1.0 - self.loss);
