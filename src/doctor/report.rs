@@ -95,7 +95,7 @@ const CHANCE: Feature = Feature {
 pub(super) const NETEM: Feature = Feature {
     name: "sch_netem",
     essential: false,
-    used_for: "delay, loss, corruption and reordering in the kernel",
+    used_for: "delay, loss and reordering in the kernel",
     lost: "slow, flaky and the like by the kernel itself; a queue in user space can take its place",
     module: Some("sch_netem"),
     option: "CONFIG_NET_SCH_NETEM",
@@ -354,7 +354,7 @@ mod tests {
           yes  nftables reject           for reject
           yes  nftables (netdev egress)  for cuts towards the world
           yes  nftables (numgen)         for flaky, where sch_netem is missing
-          yes  sch_netem                 for delay, loss, corruption and reordering in the kernel
+          yes  sch_netem                 for delay, loss and reordering in the kernel
           yes  sch_htb                   for throttle, and delays that differ from link to link
           yes  nfnetlink_queue           for the user-space shaper: what comes from the world, what netem does inexactly, and all of it without sch_netem
           yes  impaired links            netem and HTB; what comes from the world, and what netem does inexactly, by the user-space shaper

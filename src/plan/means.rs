@@ -3,7 +3,7 @@
 //!
 //! | | needs | where | exact for |
 //! |---|---|---|---|
-//! | netem | `sch_netem`, `sch_htb` | sender | one jitter without correlation, one burst model, damage and order without correlation; no copies |
+//! | netem | `sch_netem`, `sch_htb` | sender | one jitter without correlation, one burst model, order without correlation; no copies, no damage |
 //! | class | `sch_htb` | sender | bandwidth |
 //! | chance | nothing | receiver; towards the world the sender | loss without memory |
 //! | shaper | `nfnetlink_queue`, `xt_NFQUEUE` or `nft_queue` | receiver; towards the world the sender | everything |
@@ -206,7 +206,6 @@ fn impaired(cell: &Cell) -> impl Iterator<Item = (Filter, &Impairment)> {
 
 /// Why netem would do something else than was asked.
 fn inexact_in_netem(impairment: &Impairment) -> Option<&'static str> {
-    let chances = [impairment.corrupt, impairment.reorder];
     let independent = |burst: &Burst| matches!(burst, Burst::FourState { .. }) && impairment.loss > 0.0;
     if impairment.duplicate.p > 0.0 {
         // Since Linux 6.16, and in the older ones that are kept up. And what it copies it does not lose.
@@ -215,10 +214,13 @@ fn inexact_in_netem(impairment: &Impairment) -> Option<&'static str> {
         Some("it adds up one jitter only")
     } else if impairment.bursts.len() > 1 || impairment.bursts.iter().any(independent) {
         Some("it has one model of loss for a link")
-    } else if chances.iter().any(|chance| chance.correlation > 0.0) {
-        Some("its correlated chances do not keep the share that was asked for")
     } else if impairment.jitter.iter().any(|jitter| jitter.us > NETEM_JITTER_US_MAX) {
         Some("its jitter ends at 2.1 s")
+    } else if impairment.corrupt.p > 0.0 {
+        // It takes the frame with its header: from a sender's address that has become the receiver's a bridge learns.
+        Some("it also damages the wire's own addresses, and whole links with them")
+    } else if impairment.reorder.correlation > 0.0 {
+        Some("its correlated chances do not keep the share that was asked for")
     } else if impairment.jitter.iter().any(|jitter| jitter.correlation > 0.0) {
         Some("its correlated jitter does not keep its distribution")
     } else {

@@ -49,10 +49,10 @@ fn every_impairment_has_a_line_and_says_by_what_means_it_acts() {
     f2  flaky n1 → n3: loss 1 % (correlation 25 %)                                               netem, htb
     f3  throttle n2 → n1, n2 → n3, n2 → world: rate 10000 kbit                                   netem, htb
     f4  duplicate n3 → n1, n3 → n2: duplicate 5 %                                                userspace
-    f5  corrupt n3 → world, world → n3: corrupt 1 %                                              netem, userspace
+    f5  corrupt n3 → world, world → n3: corrupt 1 %                                              userspace
     f6  reorder n2 → n3: reorder 25 %, gap 5                                                     netem, htb
     f7  degrade n1 → n2, n1 → n3, n1 → world: delay 5 ms, jitter 1 ms pareto, rate 1000000 kbit  netem, htb
-    f8  flaky n3 → n1, n3 → n2, n3 → world (tcp port 80 ipv6): loss 2 %                          netem, userspace
+    f8  flaky n3 → n1, n3 → n2, n3 → world (tcp port 80 ipv6): loss 2 %                          userspace
     ");
     let all: Value = serde_json::from_str(&up.says(&["faults", "--json"])).unwrap();
     assert_eq!(
@@ -77,7 +77,7 @@ fn every_impairment_has_a_line_and_says_by_what_means_it_acts() {
     ");
     insta::assert_snapshot!(up.says(&["faults"]), @r"
     ID  FAULT                                        BY
-    f5  corrupt n3 → world, world → n3: corrupt 1 %  netem, userspace
+    f5  corrupt n3 → world, world → n3: corrupt 1 %  userspace
     f9  block n3 → n1
     ");
     assert_eq!(up.run(&["fast", "n1"]).with(0).stderr, "nothing to heal\n");

@@ -119,6 +119,7 @@ impl Link {
 const FORTY: &str = "delay 40 ms";
 const WORLD: &str = "netem acts at the sender, and the world is none of ours";
 const COPIES: &str = "where it duplicates, the kernel lets no other one stand beside it";
+const DAMAGE: &str = "it also damages the wire's own addresses, and whole links with them";
 const CHANCES: &str = "its correlated chances do not keep the share that was asked for";
 
 const ROWS: &[Row] = &[
@@ -168,6 +169,18 @@ const ROWS: &[Row] = &[
         &[link("n1 → n2", "loss 4state p13 0.1 p31 0.3 p32 0.2 p23 0.5 p14 0.05").bursts(0.252_7, 2.0)],
     ),
     // Copies, damage, order.
+    row(
+        r#"reorder(link("n1", "n2"), #{ reorder: 0.25, correlation: 0.3, delay: "40ms" });"#,
+        &[link("n1 → n2", "delay 40 ms, reorder 25 % (correlation 30 %)").delay(40.0).overtake(1, 28)],
+    )
+    .refused(CHANCES),
+    row(
+        r#"degrade(link("n1", "n2"), #{ delay: "40ms", jitter: "2ms", loss: 0.2, rate: "20mbit" });"#,
+        &[link("n1 → n2", "delay 40 ms, jitter 2 ms, loss 20 %, rate 20000 kbit")
+            .delay(40.0)
+            .jitter(2.0, 1.0, 0.0)
+            .loss(0.2)],
+    ),
     row(r#"duplicate(link("n1", "n2"), 0.3);"#, &[link("n1 → n2", "duplicate 30 %").twice(0.3)])
     .refused(COPIES),
     row(
@@ -179,9 +192,10 @@ const ROWS: &[Row] = &[
         r#"corrupt(link("n1", "n2"), #{ corrupt: 0.3, correlation: 0.3 });"#,
         &[link("n1 → n2", "corrupt 30 % (correlation 30 %)").bursts(0.3, 2.0)],
     )
-    .refused(CHANCES),
+    .refused(DAMAGE),
     // A damaged packet does not pass its checksum.
-    row(r#"corrupt(link("n1", "n2"), 0.3);"#, &[link("n1 → n2", "corrupt 30 %").loss(0.3)]),
+    row(r#"corrupt(link("n1", "n2"), 0.3);"#, &[link("n1 → n2", "corrupt 30 %").loss(0.3)])
+    .refused(DAMAGE),
     row(
         r#"reorder(link("n1", "n2"), #{ reorder: 0.25, delay: "40ms" });"#,
         &[link("n1 → n2", "delay 40 ms, reorder 25 %").delay(40.0).overtake(1, 24)],
@@ -205,7 +219,8 @@ const ROWS: &[Row] = &[
             .delay(40.0)
             .jitter(2.0, 1.0, 0.0)
             .loss(0.28)],
-    ),
+    )
+    .refused(DAMAGE),
     row(
         r#"degrade(link("n1", "n2"), #{ delay: "40ms", jitter: "2ms", loss: 0.2, duplicate: 0.2, corrupt: 0.1, rate: "20mbit" });"#,
         &[link("n1 → n2", "delay 40 ms, jitter 2 ms, loss 20 %, duplicate 20 %, corrupt 10 %, rate 20000 kbit")

@@ -134,8 +134,8 @@ fn send(impairment: &Impairment, count: usize, pause: Duration) -> Option<Sent> 
     ruleset.classed.entry((Filter::ANY, Side::One)).or_default().insert(v4(1), 3);
     let mut nft = cluster.nodes[0].inside(Nft::open).unwrap();
     nft.apply(&diff(&Ruleset::default(), &ruleset)).unwrap();
-    let (from, to) = (cluster.udp(0, v4(0)), cluster.udp(1, v4(1)));
-    let at = to.local_addr().unwrap();
+    let (from, to, back) = (cluster.udp(0, v4(0)), cluster.udp(1, v4(1)), cluster.udp(1, v4(1)));
+    let (at, home) = (to.local_addr().unwrap(), from.local_addr().unwrap());
     let wait = Duration::from_micros(impairment.longest_us()) + Duration::from_secs(2);
     to.set_read_timeout(Some(wait)).unwrap();
     let began = Instant::now();
@@ -143,6 +143,8 @@ fn send(impairment: &Impairment, count: usize, pause: Duration) -> Option<Sent> 
         for number in 0..count {
             let text = format!("{number} {} {:1000}", began.elapsed().as_nanos(), "");
             from.send_to(&text.as_bytes()[..1_000], at).unwrap();
+            // The bridge may have learned from a damaged frame that node 1 is where node 0 is.
+            back.send_to(b"here", home).unwrap();
             std::thread::sleep(pause);
         }
     });
