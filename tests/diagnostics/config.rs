@@ -198,6 +198,7 @@ fn a_variable_that_nobody_gave() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one whole output after the other")]
 fn an_impairment_that_makes_no_sense() {
     insta::assert_snapshot!(config(r"network: { slow: fast }
 nodes: { n1: }
