@@ -7,7 +7,7 @@ use crate::Result;
 use crate::fault::{Cell, Cut, Filter, Impairment, Matrix};
 use crate::random::Stream;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All that one node's namespace must hold. The default holds nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,37 @@ pub struct Planner {
     pub seed: u64,
     ids: Vec<ClassIds>,
     sides: Sides,
+    standing: Vec<Standing>,
+}
+
+/// The treatments whose chains stand at a node though they may concern nobody any more. The kernel drops all packets of a
+/// namespace that it holds for user space when a chain there goes: so as long as some may be held, none goes.
+#[derive(Clone, Debug, Default)]
+struct Standing {
+    chains: BTreeSet<(Filter, Treatment)>,
+    sorting: BTreeSet<(Filter, Side)>,
+    /// Whether the plan before this one did nothing.
+    was_idle: bool,
+}
+
+impl Standing {
+    /// Keeps the chains of a node that has been shaped, until it has been left alone over a whole change.
+    fn keep(&mut self, plan: &mut Plan) {
+        let is_idle = plan.is_empty();
+        if plan.shaped.is_empty() && self.chains.is_empty() || is_idle && self.was_idle {
+            *self = Self { was_idle: is_idle, ..Self::default() };
+            return;
+        }
+        self.was_idle = is_idle;
+        self.chains.extend(plan.ruleset.treated.keys());
+        for chain in &self.chains {
+            plan.ruleset.treated.entry(*chain).or_default();
+        }
+        self.sorting.extend(plan.ruleset.classed.keys());
+        for chain in &self.sorting {
+            plan.ruleset.classed.entry(*chain).or_default();
+        }
+    }
 }
 
 /// Through which class a link's packets of one kind leave, and in which map that stands.
@@ -57,7 +88,7 @@ impl Planner {
     /// With these means and this seed.
     #[must_use]
     pub fn new(means: Means, seed: u64) -> Self {
-        Self { means, seed, ids: Vec::new(), sides: Sides::new() }
+        Self { means, seed, ..Self::default() }
     }
 
     /// The plan of every node, `nodes` being their interfaces in the matrix's order of nodes: the receiver refuses, in
@@ -73,7 +104,10 @@ impl Planner {
             draft.impair(source, target, self.means.way(cell, ends)?);
         }
         self.ids.resize_with(nodes.len(), ClassIds::default);
-        Ok(draft.finish(&mut self.ids, &mut self.sides, self.seed))
+        let mut plans = draft.finish(&mut self.ids, &mut self.sides, self.seed);
+        self.standing.resize_with(nodes.len(), Standing::default);
+        self.standing.iter_mut().zip(&mut plans).for_each(|(standing, plan)| standing.keep(plan));
+        Ok(plans)
     }
 }
 

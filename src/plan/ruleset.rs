@@ -151,11 +151,11 @@ pub struct WorldCut {
 /// Refused sources lie in sets, so that the ruleset grows with the cut and a look-up stays constant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ruleset {
-    /// Whose packets are treated on arrival, by filter and treatment. No entry is empty.
+    /// Whose packets are treated on arrival, by filter and treatment. One of nobody is a chain that stands idle.
     #[serde(with = "as_list")]
     pub treated: BTreeMap<(Filter, Treatment), Addresses>,
     /// Through which class packets to these addresses leave, by filter. Of several filters that select a packet the
-    /// one that asks most decides. No entry is empty.
+    /// one that asks most decides. One of nobody is a chain that stands idle.
     ///
     /// There are two maps for each: an address that changes its class is put into the other one, and stands in both for a
     /// moment. (Where it changed it within one map, a look-up under way might find neither, before Linux 6.17.)
@@ -198,9 +198,11 @@ impl WorldCut {
 }
 
 impl Ruleset {
-    /// Whether the namespace holds nothing of ours.
+    /// Whether nothing happens to any packet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.treated.is_empty() && self.classed.is_empty() && self.world.is_empty()
+        self.treated.values().all(Addresses::is_empty)
+            && self.classed.values().all(BTreeMap::is_empty)
+            && self.world.is_empty()
     }
 }

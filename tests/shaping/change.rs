@@ -97,7 +97,6 @@ fn all_arrive(script: &str) {
 }
 
 #[test]
-#[ignore = "the kernel drops what it has queued in a namespace when a chain of a hook goes: the last heal loses what is held"]
 fn what_is_held_when_the_last_impairment_of_a_node_heals_still_arrives() {
     if namespaces(User::Ours) {
         all_arrive(r#"let slow = slow(link("n1", "n2"), "100ms"); sleep("300ms"); slow.heal();"#);
@@ -105,7 +104,6 @@ fn what_is_held_when_the_last_impairment_of_a_node_heals_still_arrives() {
 }
 
 #[test]
-#[ignore = "the kernel drops what it has queued in a namespace when a chain of a hook goes: the heal of a cut loses what other links hold"]
 fn what_is_held_when_a_cut_of_another_link_heals_still_arrives() {
     if namespaces(User::Ours) {
         all_arrive(r#"slow(link("n1", "n2"), "100ms"); let cut = block("n3", "n2"); sleep("300ms"); cut.heal();"#);
