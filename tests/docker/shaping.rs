@@ -1,7 +1,7 @@
 //! Impaired links between containers.
 
 use super::clusters::THREE;
-use super::common::User;
+use super::common::{User, netem};
 use super::stage::Stage;
 
 /// `slow` and `flaky`, measured; again after restarts; and gone with their heal.
@@ -64,5 +64,25 @@ fn impairments_by_command_hold_over_a_restart_by_dockers_own_hand_and_go_with_th
     stage.says(&["flaky", "n1", "--loss", "100%"]);
     assert!(!stage.reaches("n1", &address));
     stage.says(&["destroy"]);
+    assert_eq!(stage.left(), [""; 0]);
+}
+
+/// One pair, and nothing that hurries: Docker takes its time where this runs.
+#[test]
+fn netem_delays_what_a_container_sends() {
+    if !netem() {
+        return;
+    }
+    let pair = "containers:\n  n: { image: 'blockade-test:1', command: talker 7000, count: 2 }\n";
+    let Some(stage) = Stage::new(pair) else { return };
+    let script = r#"
+        assert(probe("n_1", "n_2").rtt < 0.3);
+        slow(link("n_1", "n_2"), "300ms");
+        assert(probe("n_1", "n_2").rtt >= 0.3 && probe("n_2", "n_1").rtt >= 0.3);
+        heal();
+        assert(probe("n_1", "n_2").rtt < 0.3);
+    "#;
+    stage.place.write("s.rhai", script);
+    stage.run(&["run", "s.rhai", "--seed", "1", "--shaper", "netem"]).with(0);
     assert_eq!(stage.left(), [""; 0]);
 }
