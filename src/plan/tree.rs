@@ -42,7 +42,7 @@ const FASTEST_BITS: u64 = 10_000_000_000;
 const LEAST_PACKETS: u64 = 32;
 const MOST_PACKETS: u64 = 1_000_000;
 /// A queue of bytes takes a large packet in any case.
-pub const LEAST_BYTES: u64 = 1 << 17;
+const LEAST_BYTES: u64 = 1 << 17;
 
 impl Class {
     /// Whether there is a netem below it.
