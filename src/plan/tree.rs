@@ -44,7 +44,7 @@ const MOST_PACKETS: u64 = 1_000_000;
 /// Nobody waits longer than that for a queue to run empty, microseconds.
 const LONGEST_QUEUE_US: u64 = 600_000_000;
 /// A queue of bytes takes a large packet in any case.
-pub const LEAST_BYTES: u64 = 1 << 17;
+const LEAST_BYTES: u64 = 1 << 17;
 
 impl Class {
     /// Whether there is a netem below it.

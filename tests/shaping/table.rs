@@ -232,6 +232,10 @@ const ROWS: &[Row] = &[
     )
     .refused(COPIES),
     row(
+        r#"slow(link("n1", "n2"), "40ms"); flaky(link("n1", "n2"), 0.2); flaky(link("n1", "n2"), 0.2);"#,
+        &[link("n1 → n2", "delay 40 ms, loss 36 %").delay(40.0).loss(0.36)],
+    ),
+    row(
         r#"slow(link("n1", "n2"), "40ms"); flaky(from("n1"), 0.2); flaky(link(["n1", "n3"], "n2"), 0.2);"#,
         &[
             link("n1 → n2", "delay 40 ms, loss 36 %").delay(40.0).loss(0.36),
@@ -239,7 +243,8 @@ const ROWS: &[Row] = &[
             link("n1 → world", "loss 20 %").loss(0.2),
             link("n3 → n2", "loss 20 %").loss(0.2),
         ],
-    ),
+    )
+    .spared(),
     row(
         r#"slow(link("n1", "n2"), #{ delay: "40ms", jitter: "5ms" }); slow(link("n1", "n2"), #{ delay: "30ms", jitter: "4ms", distribution: "normal" });"#,
         &[link("n1 → n2", "delay 70 ms, jitter 4 ms normal, jitter 5 ms").delay(70.0).jitter(21.0, 3.0, 3.0)],
