@@ -150,12 +150,12 @@ mod tests {
 
     #[test]
     fn an_image_that_cannot_be_had_names_its_node() {
-        let says = "Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host";
+        let says = "Get \"https://registry.example.org/v2/\": dial tcp: lookup registry.example.org: no such host";
         let refusal = |message: &str| bollard::errors::Error::DockerResponseServerError {
             status_code: 500,
             message: message.to_owned(),
         };
-        insta::assert_snapshot!(unavailable("shop/server:9", "n1", &refusal(says)), @r#"cannot pull the image shop/server:9 of node n1: Docker says: Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host (`docker pull shop/server:9` may know a login that blockade does not; or build it here)"#);
+        insta::assert_snapshot!(unavailable("shop/server:9", "n1", &refusal(says)), @r#"cannot pull the image shop/server:9 of node n1: Docker says: Get "https://registry.example.org/v2/": dial tcp: lookup registry.example.org: no such host (`docker pull shop/server:9` may know a login that blockade does not; or build it here)"#);
         let denied = "pull access denied for shop/server, repository does not exist or may require 'docker login'";
         insta::assert_snapshot!(unavailable("shop/server:9", "n1", &refusal(denied)), @"cannot pull the image shop/server:9 of node n1: Docker says: pull access denied for shop/server, repository does not exist or may require 'docker login' (`docker pull shop/server:9` may know a login that blockade does not; or build it here)");
     }
