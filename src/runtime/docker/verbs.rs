@@ -194,13 +194,16 @@ fn missing() -> Refusal {
     Refusal::DockerResponseServerError { status_code: 404, message: "No such container".to_owned() }
 }
 
+/// The words for that. A signal to a frozen container lets it go on, and it may have ended of it before it is asked to.
+const OVER: [&str; 4] = ["is not running", "is already paused", "is not paused", "cannot resume a stopped container"];
+
 /// What is not to run is no failure if it does not, nor if it is so already.
 fn unless_over(outcome: Result<(), Refusal>) -> Result<(), Refusal> {
     match outcome {
         Err(refusal) if error::is_conflict(&refusal) || error::is_missing(&refusal) => Ok(()),
         // Docker 20.10 has no number of its own for a container that is paused or not.
         Err(Refusal::DockerResponseServerError { message, .. })
-            if ["is not running", "is already paused", "is not paused"].iter().any(|text| message.contains(text)) =>
+            if OVER.iter().any(|text| message.contains(text)) =>
         {
             Ok(())
         }
