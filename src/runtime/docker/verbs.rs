@@ -202,9 +202,7 @@ fn unless_over(outcome: Result<(), Refusal>) -> Result<(), Refusal> {
     match outcome {
         Err(refusal) if error::is_conflict(&refusal) || error::is_missing(&refusal) => Ok(()),
         // Docker 20.10 has no number of its own for a container that is paused or not.
-        Err(Refusal::DockerResponseServerError { message, .. })
-            if OVER.iter().any(|text| message.contains(text)) =>
-        {
+        Err(Refusal::DockerResponseServerError { message, .. }) if OVER.iter().any(|text| message.contains(text)) => {
             Ok(())
         }
         outcome => outcome,
