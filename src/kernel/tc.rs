@@ -13,7 +13,10 @@ use super::link::Device;
 use super::message::{Messages, attribute, text, u32_at};
 use super::netlink::{Protocol, Socket};
 use crate::error::{Error, Result};
-use crate::plan::{ClassId, Tree, table::MAJOR};
+use crate::plan::{
+    ClassId, Tree,
+    table::{self, MAJOR},
+};
 use std::collections::BTreeSet;
 
 /// The size of `struct tcmsg`.
@@ -99,7 +102,7 @@ impl Tc {
             |handle, parent, kind| {
                 // What the kernel gives has no handle.
                 if parent == encode::ROOT && handle != 0 {
-                    root = if handle == encode::handle(0) { Root::Ours } else { Root::Foreign(kind.to_owned()) };
+                    root = if handle == table::handle(0) { Root::Ours } else { Root::Foreign(kind.to_owned()) };
                 }
             },
         )?;

@@ -15,6 +15,11 @@ pub const TABLE: &str = "blockade";
 /// The major number of our trees' handles: `b10c:`. A program's own SO_PRIORITY never looks like it.
 pub const MAJOR: u16 = 0xb10c;
 
+/// A class as the kernel numbers it: `b10c:7` is `0xb10c_0007`; class 0 is the root itself.
+pub fn handle(class: ClassId) -> u32 {
+    u32::from(MAJOR) << 16 | u32::from(class)
+}
+
 /// What the user-space shaper has seen to: its packets are not handed to it again.
 pub const SHAPED: u32 = 0xb10c;
 

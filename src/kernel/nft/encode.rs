@@ -1,10 +1,10 @@
 //! A transaction's changes as a batch of nfnetlink messages. Pure.
 
-use super::expression::{ITEM, handle, rule_expressions};
+use super::expression::{ITEM, rule_expressions};
 use super::{QueueBy, family_number};
 use crate::fault::Family;
 use crate::kernel::message::{ATTRIBUTE_ROOM, Messages, Writer};
-use crate::plan::table::{Hook, Rule, TABLE, TableFamily};
+use crate::plan::table::{Hook, Rule, TABLE, TableFamily, handle};
 use crate::plan::{Act, Change, ClassId};
 use std::net::IpAddr;
 

@@ -3,8 +3,8 @@
 use super::QueueBy;
 use crate::fault::{Family, Proto};
 use crate::kernel::message::Writer;
-use crate::plan::table::{End, MAJOR, Match, Rule, SHAPED, TableFamily, Verdict};
-use crate::plan::{Billionths, ClassId};
+use crate::plan::Billionths;
+use crate::plan::table::{End, Match, Rule, SHAPED, TableFamily, Verdict, handle};
 
 /// An item of a list.
 pub(super) const ITEM: u16 = 1;
@@ -226,11 +226,6 @@ fn verdict(m: &mut Writer<'_>, family: Option<Family>, verdict: &Verdict, by: Qu
             set_priority(m);
         }
     }
-}
-
-/// A class as the kernel numbers it: `b10c:7`.
-pub(super) fn handle(class: ClassId) -> u32 {
-    u32::from(MAJOR) << 16 | u32::from(class)
 }
 
 /// `meta priority set …` what the register holds.

@@ -4,12 +4,12 @@ use super::encode::{
     CHAIN_NAME, CHAIN_TABLE, DATA_VALUE, ELEMENT_DATA, ELEMENT_KEY, ELEMENTS, ELEMENTS_SET, ELEMENTS_TABLE, TABLE_NAME,
     header, kind,
 };
-use super::expression::{ITEM, handle};
+use super::expression::ITEM;
 use super::{Nft, family_number};
 use crate::error::Result;
 use crate::kernel::message::{Messages, Writer, address, attribute, attributes, text, u32_at};
 use crate::plan::Ruleset;
-use crate::plan::table::{ClassMap, Set, TABLE, Table, TableFamily};
+use crate::plan::table::{ClassMap, Set, TABLE, Table, TableFamily, handle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 

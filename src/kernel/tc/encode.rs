@@ -3,7 +3,7 @@
 use super::netem;
 use crate::kernel::link::Device;
 use crate::kernel::message::{Messages, Writer};
-use crate::plan::table::MAJOR;
+use crate::plan::table::{MAJOR, handle};
 use crate::plan::tree::MTU;
 use crate::plan::{Class, ClassId};
 
@@ -26,11 +26,6 @@ const BURST_NS: u64 = 1_000_000;
 /// `struct tcmsg`: family, ifindex, handle, parent, info
 pub(super) fn header(m: &mut Writer<'_>, device: Device<'_>, handle: u32, parent: u32) {
     words(m, &[0, device.index, handle, parent, 0]);
-}
-
-/// `b10c:7`
-pub(super) fn handle(class: ClassId) -> u32 {
-    u32::from(MAJOR) << 16 | u32::from(class)
 }
 
 /// `tc qdisc add dev eth0 root handle b10c: htb default 0 direct_qlen 10000`
