@@ -8,7 +8,7 @@ use blockade::agent::protocol::{ApplyPlans, CreateFabric, FindMeans, NodeNet};
 use blockade::fault::{Distribution, Fault, Impairment, LinkSet, Matrix, Member, Party};
 use blockade::plan::{Interfaces, Means, Planner, Shaper};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const ARMS: [&str; 2] = ["userspace", "netem"];
@@ -82,7 +82,19 @@ pub(crate) fn delay() -> Vec<Figure> {
             figures.push(figure(format!("{arm}: delay {ms} ms, error of RTT"), metrics(&folder, "off"), "ms", bar));
         }
     }
+    figures.extend([1, 10, 100, 500].map(oversleep));
     figures
+}
+
+/// By how much a mere sleep is off on this machine: no delay can be expected to be more exact than that.
+fn oversleep(ms: u64) -> Figure {
+    let asked = Duration::from_millis(ms);
+    let off = (0..(2_000 / ms).clamp(9, 200)).map(|_| {
+        let began = Instant::now();
+        std::thread::sleep(asked);
+        (began.elapsed() - asked).as_secs_f64() * 1e3
+    });
+    figure(format!("… a program's own sleep of {ms} ms, error"), off.collect(), "ms", "")
 }
 
 /// How many of 20,000 packets are lost.
