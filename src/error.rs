@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Unknown,
     /// Ctrl-C or SIGTERM: exit 130, after healing.
     Interrupted,
+    /// A task of the script was cancelled. It does not leave the script.
+    Cancelled,
 }
 
 impl ErrorKind {
@@ -39,7 +41,7 @@ impl ErrorKind {
             Self::Machine => 3,
             Self::Cleanup => 4,
             Self::Unknown => 5,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::Cancelled => 130,
         }
     }
 }

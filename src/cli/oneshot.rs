@@ -155,7 +155,7 @@ impl Remote {
     }
 
     async fn call(&self, command: Command) -> Result<Reply> {
-        self.0.port.call(command).await
+        self.0.port.call("", command).await
     }
 
     async fn status(&self, format: Format) -> Result<Shown> {

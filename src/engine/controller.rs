@@ -64,6 +64,8 @@ pub struct Controller {
     hurry: Hurry,
     /// Whether the cluster was removed.
     removed: bool,
+    /// On whose behalf the change under way is: the task of its events.
+    by: String,
 }
 
 /// Gives up the change that is under way and every later one: the cluster is about to go, and all of it with it.
@@ -107,7 +109,18 @@ impl Controller {
             gaps: vec![None; size],
             hurry: Hurry::default(),
             removed: false,
+            by: "engine".to_owned(),
         }
+    }
+
+    /// The events of later changes belong to this task.
+    pub fn on_behalf_of(&mut self, task: &str) -> &mut Self {
+        task.clone_into(&mut self.by);
+        self
+    }
+
+    fn record(&self, body: EventBody) -> Result<()> {
+        self.recorder.record_as(&self.by, body)
     }
 
     /// The same, its links impaired by decisions from this seed, and if so asked, by one shaper alone.
@@ -142,14 +155,14 @@ impl Controller {
         let mut troubles = Troubles::default();
         let (ids, faults): (Vec<FaultId>, Vec<Active>) = std::mem::take(&mut self.faults).into_iter().unzip();
         for id in &ids {
-            troubles.unrecorded(self.recorder.record(EventBody::FaultHeal { id: *id }));
+            troubles.unrecorded(self.record(EventBody::FaultHeal { id: *id }));
         }
         troubles.left(self.let_go_of_adopted(faults).await);
         let down = self.runtime.down().await;
         let left: Vec<String> = down.as_ref().err().into_iter().map(ToString::to_string).collect();
         let took_us = self.clock.now_us() - before;
         for id in ids.into_iter().filter(|_| down.is_ok()) {
-            troubles.unrecorded(self.recorder.record(EventBody::FaultHealed { id, took_us }));
+            troubles.unrecorded(self.record(EventBody::FaultHealed { id, took_us }));
         }
         troubles.left(down);
         troubles.unrecorded(self.recorder.record_engine(EventBody::ClusterDown { errors: left }));

@@ -21,8 +21,8 @@ pub async fn seize(controller: &Arc<Mutex<Controller>>, hurry: &Hurry) -> OwnedM
 
 /// Takes commands for one cluster.
 pub trait Port: Send + Sync {
-    /// Carries out one command. A job that is dropped half-way is carried out all the same.
-    fn call(&self, command: Command) -> Job<Reply>;
+    /// Carries out one command on behalf of a task. A job that is dropped half-way is carried out all the same.
+    fn call(&self, task: &str, command: Command) -> Job<Reply>;
 }
 
 /// The controller in this process.
@@ -47,12 +47,12 @@ impl LocalPort {
 }
 
 impl Port for LocalPort {
-    fn call(&self, command: Command) -> Job<Reply> {
+    fn call(&self, task: &str, command: Command) -> Job<Reply> {
         let controller = Arc::clone(&self.controller);
-        let owner = self.owner;
+        let (owner, task) = (self.owner, task.to_owned());
         let asked = tracing::enabled!(tracing::Level::INFO).then(|| (format!("{command:?}"), Instant::now()));
         let work = async move {
-            let reply = carry_out(controller, owner, command).await;
+            let reply = carry_out(controller, owner, &task, command).await;
             if let Some((asked, began)) = asked {
                 tracing::info!(ok = reply.is_ok(), took = ?began.elapsed(), "{asked}");
             }
@@ -69,13 +69,18 @@ impl Port for LocalPort {
     }
 }
 
-async fn carry_out(controller: Arc<Mutex<Controller>>, owner: Owner, command: Command) -> crate::Result<Reply> {
+async fn carry_out(
+    controller: Arc<Mutex<Controller>>,
+    owner: Owner,
+    task: &str,
+    command: Command,
+) -> crate::Result<Reply> {
     let mut controller = controller.lock().await;
     if let Some(observation) = controller.observe(&command) {
         drop(controller); // a slow look must not hold up anybody's change
         return observation.await;
     }
-    controller.change(owner, command).await
+    controller.on_behalf_of(task).change(owner, command).await
 }
 
 fn crash(panic: &tokio::task::JoinError) -> crate::Error {

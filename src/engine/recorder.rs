@@ -29,7 +29,7 @@ impl Recorder {
         Self { clock, inner: Mutex::new(Inner { seq: 0, task: "main".into(), outputs }) }
     }
 
-    /// Later events belong to this task.
+    /// Later events of the script belong to this task.
     pub fn enter_task(&self, task: &str) {
         task.clone_into(&mut self.lock().task);
     }
@@ -41,9 +41,14 @@ impl Recorder {
         inner.emit(self.clock.now_us(), task, body)
     }
 
+    /// Records what was done on behalf of a task that may not be the current one any more.
+    pub fn record_as(&self, task: &str, body: EventBody) -> Result<()> {
+        self.lock().emit(self.clock.now_us(), task.to_owned(), body)
+    }
+
     /// Records what no task asked for.
     pub fn record_engine(&self, body: EventBody) -> Result<()> {
-        self.lock().emit(self.clock.now_us(), "engine".into(), body)
+        self.record_as("engine", body)
     }
 
     /// A panic while recording leaves no half-made state behind: go on with what is there.

@@ -23,9 +23,13 @@ impl Attached {
         let task = Arc::clone(&own);
         let events = Box::new(move |event: Event| {
             if let Some(recorder) = &*recorder.lock().unwrap_or_else(PoisonError::into_inner) {
-                let is_own = event.task == *task.lock().unwrap_or_else(PoisonError::into_inner);
+                let session = task.lock().unwrap_or_else(PoisonError::into_inner);
                 // A journal that cannot take it shows at the script's own next record.
-                let _ = if is_own { recorder.record(event.body) } else { recorder.record_engine(event.body) };
+                let _ = match event.task.strip_prefix(&*session) {
+                    Some("") => recorder.record(event.body),
+                    Some(task) if task.starts_with(' ') => recorder.record_as(task.trim_start(), event.body),
+                    _ => recorder.record_engine(event.body),
+                };
             }
         });
         let connection = tokio.block_on(supervisor::connect(folder, Some(events)))?;

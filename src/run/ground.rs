@@ -57,8 +57,7 @@ fn on_virtual_time(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recor
     let up = at_once(async { controller.lock().await.up().await });
     let verdict = up
         .and_then(|()| drive(settings, clock, recorder, Arc::new(LocalPort::new(Arc::clone(&controller), RUN)), None));
-    recorder.enter_task("engine");
-    let cleanup = at_once(async { controller.lock().await.down().await });
+    let cleanup = at_once(async { controller.lock().await.on_behalf_of("engine").down().await });
     (verdict, cleanup)
 }
 
@@ -81,8 +80,7 @@ fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> 
         drive(settings, clock, recorder, port, Some(tokio.handle().clone()))
     });
     let verdict = pump.explain(verdict);
-    recorder.enter_task("engine");
-    let removal = async { seize(&controller, &hurry).await.down().await };
+    let removal = async { seize(&controller, &hurry).await.on_behalf_of("engine").down().await };
     let cleanup = tokio.block_on(within(settings, removal));
     Ok((verdict, cleanup))
 }

@@ -24,9 +24,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tally::Tally;
 
-/// Scripts nest a hundred calls deep, and Rhai's frames are large. Address space only, until it is used.
-const STACK_BYTES: usize = 256 << 20;
-
 /// What a run is made of.
 pub struct Settings {
     /// Compiled.
@@ -163,7 +160,7 @@ fn announce(recorder: &Recorder, verdict: Result<()>) -> Result<()> {
     verdict.and(recorded)
 }
 
-/// Runs the script on a thread of its own with a large stack.
+/// Runs the script on a thread of its own, which all of its tasks share.
 fn drive(
     settings: &Settings,
     clock: &Arc<Clock>,
@@ -183,11 +180,10 @@ fn drive(
     };
     let (script, timeout_us) = (&settings.script, settings.timeout_us);
     std::thread::scope(|scope| {
-        let thread =
-            std::thread::Builder::new().name("script".into()).stack_size(STACK_BYTES).spawn_scoped(scope, || {
-                let _inside = handle.as_ref().map(tokio::runtime::Handle::enter);
-                Drive::new(script, Rc::new(Host::new(host)), timeout_us)?.run()
-            });
+        let thread = std::thread::Builder::new().name("script".into()).spawn_scoped(scope, || {
+            let _inside = handle.as_ref().map(tokio::runtime::Handle::enter);
+            Drive::new(script, Rc::new(Host::new(host)), timeout_us)?.run()
+        });
         thread
             .map_err(|error| Error::machine(format!("cannot start the script's thread: {error}")))?
             .join()

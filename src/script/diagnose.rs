@@ -21,7 +21,7 @@ pub(super) struct Uncatchable(pub(super) Error);
 #[allow(clippy::unnecessary_box_returns, reason = "Rhai's functions return their errors boxed")]
 pub(super) fn raise(error: Error) -> Box<EvalAltResult> {
     match error.kind {
-        ErrorKind::Interrupted | ErrorKind::Deadline => {
+        ErrorKind::Interrupted | ErrorKind::Deadline | ErrorKind::Cancelled => {
             EvalAltResult::ErrorTerminated(Dynamic::from(Uncatchable(error)), Position::NONE)
         }
         _ => EvalAltResult::ErrorRuntime(Dynamic::from(Raised(error)), Position::NONE),
@@ -117,6 +117,11 @@ pub(super) fn runtime(source: &Source, ast: &AST, part: Option<&str>, error: &Ev
             .diagnostic(position, format!("calls are nested {} deep, the limit is {DEPTH_MAX}", DEPTH_MAX + 1))
             .label("in here")
             .help("recursion without an end? use a loop")
+            .into(),
+        EvalAltResult::ErrorDataRace(..) => source
+            .diagnostic(position, "a variable is in use: a task waits in a call on it, as in `x.join()`")
+            .label("looked at here")
+            .help("take the value out of the variable before the call: `let own = x; own.join()`")
             .into(),
         EvalAltResult::ErrorModuleNotFound(name, _) => source
             .diagnostic(position, format!("there is no module `{name}`"))

@@ -1,96 +1,17 @@
-//! Runs the parts of a script in their order: the body once, then `setup`, `chaos`, healing, recovery, `check`.
+//! Runs the parts of a script in their order: the body once, then `setup`, `client`s beside `chaos`, healing, recovery,
+//! `check`.
 
-use super::diagnose::{self, Source};
-use super::engine;
+use super::Script;
 use super::host::Host;
+use super::program::Program;
 use super::values::{self, known_keys};
-use crate::diagnostic::Diagnostic;
 use crate::engine::{Command, EventBody, Selection};
-use crate::{Error, Result};
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Map, Module, Scope};
-use std::path::Path;
+use crate::{Error, ErrorKind, Result};
+use rhai::{Dynamic, Map, Scope};
 use std::rc::Rc;
 
 /// How long a run may take where nothing is said.
 const TIMEOUT_US: u64 = 600_000_000;
-
-/// A script that compiles. It holds only the text: what Rhai makes of it belongs to one thread.
-#[derive(Clone, Debug)]
-pub struct Script {
-    source: Source,
-}
-
-impl Script {
-    /// Reads and compiles a script.
-    pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::usage(format!("cannot read the script {}: {error}", path.display())))?;
-        Self::compile(&path.display().to_string(), &text)
-    }
-
-    /// Compiles a script; `path` is what its errors call it.
-    pub fn compile(path: &str, text: &str) -> Result<Self> {
-        // Editors of some systems put a byte order mark before the text; it means nothing.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let source = Source { path: path.to_owned(), text: text.to_owned() };
-        if let Some(start) = unclosed_comment(text) {
-            return Err(Diagnostic::new(path, text, start..start + 2, "syntax error: this comment is never closed")
-                .label("opened here")
-                .into());
-        }
-        let script = Self { source };
-        script.parse(&engine::bare()).map(|_| script)
-    }
-
-    fn parse(&self, engine: &Engine) -> Result<AST> {
-        engine.compile(&self.source.text).map_err(|error| diagnose::syntax(&self.source, &error))
-    }
-
-    /// Its text.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.source.text
-    }
-
-    /// Its path as the user named it.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.source.path
-    }
-}
-
-/// Where a `/*` without its `*/` begins. Rhai compiles such a script, silently without the rest.
-fn unclosed_comment(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    let mut opened: Vec<usize> = Vec::new();
-    while at < bytes.len() {
-        let rest = &bytes[at..];
-        at += match (opened.is_empty(), rest) {
-            (_, [b'/', b'*', ..]) => {
-                opened.push(at);
-                2
-            }
-            (false, [b'*', b'/', ..]) => {
-                opened.pop();
-                2
-            }
-            (true, [b'/', b'/', ..]) => rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
-            (true, [quote @ (b'"' | b'\'' | b'`'), ..]) => literal_length(rest, *quote),
-            _ => 1,
-        };
-    }
-    opened.first().copied()
-}
-
-/// The bytes of a text literal that starts here, quotes included.
-fn literal_length(bytes: &[u8], quote: u8) -> usize {
-    let mut at = 1;
-    while at < bytes.len() && bytes[at] != quote {
-        at += if bytes[at] == b'\\' && quote != b'`' { 2 } else { 1 };
-    }
-    at + 1
-}
 
 /// `const OPTIONS = #{ … }`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,116 +40,118 @@ impl Options {
 }
 
 /// A script on its host, ready to run.
-pub struct Drive<'a> {
-    script: &'a Script,
-    ast: AST,
-    host: Rc<Host>,
-    engine: Engine,
+pub struct Drive {
+    program: Rc<Program>,
     /// `--timeout`, which wins over the script's own, microseconds.
     timeout_us: Option<u64>,
 }
 
-impl<'a> Drive<'a> {
+impl Drive {
     /// Binds a script to a host.
-    pub fn new(script: &'a Script, host: Rc<Host>, timeout_us: Option<u64>) -> Result<Self> {
-        let engine = engine::bound(&host);
-        let ast = script.parse(&engine)?;
-        Ok(Self { script, ast, host, engine, timeout_us })
-    }
-
-    fn defines(&self, function: &str) -> bool {
-        self.ast.iter_functions().any(|f| f.name == function)
+    pub fn new(script: &Script, host: Rc<Host>, timeout_us: Option<u64>) -> Result<Self> {
+        Ok(Self { program: Program::bind(script, host)?, timeout_us })
     }
 
     /// Runs all parts. An error is the run's verdict; faults may be active when this returns.
-    pub fn run(mut self) -> Result<()> {
-        if self.defines("client") {
-            let error = Error::machine("fn client(id): concurrent clients are not in this version of blockade yet")
-                .help("run the clients as programs in nodes of the cluster file");
-            return Err(self.at("fn client", "client", error));
-        }
-        let began_us = self.host.clock.now_us();
+    pub fn run(self) -> Result<()> {
+        let host = Rc::clone(self.program.host());
+        let main = Rc::clone(&host);
+        let outcome = host.run_tasks(move || {
+            let outcome = self.parts();
+            // However it ended: nothing of it runs on while the cluster is healed and removed.
+            let ended = main.cancel_tasks(|_| true);
+            outcome.and_then(|()| ended).map(|()| Dynamic::UNIT)
+        });
+        let outcome = match (outcome, host.tasks.take_failure()) {
+            (Err(error), Some(failure)) if error.kind == ErrorKind::Cancelled => Err(failure),
+            (Ok(_), Some(failure)) => Err(failure),
+            (outcome, _) => outcome.map(|_| ()),
+        };
+        host.forget();
+        outcome
+    }
+
+    fn host(&self) -> &Rc<Host> {
+        self.program.host()
+    }
+
+    fn parts(&self) -> Result<()> {
+        let began_us = self.host().clock.now_us();
         self.limit(began_us, TIMEOUT_US);
         let options = self.body()?;
         if let Some(timeout_us) = options.timeout_us {
             self.limit(began_us, timeout_us);
         }
-        if options.clients > 0 {
-            let error = Error::machine("OPTIONS.clients: concurrent clients are not in this version of blockade yet")
-                .help("run the clients as programs in nodes of the cluster file");
-            return Err(self.at_options(error));
-        }
         self.part("setup")?;
-        if self.part("chaos")? {
-            self.recover(options)?;
-        }
+        self.chaos(options)?;
         self.part("check").map(|_| ())
     }
 
+    /// The clients, beside what makes trouble for them; afterwards nothing of the script runs any more.
+    fn chaos(&self, options: Options) -> Result<()> {
+        let clients = self.start_clients(options)?;
+        if self.program.defines("chaos", 0) {
+            let others = self.host().tasks.names();
+            self.part("chaos")?;
+            // What chaos() has started ends with it; clients and what setup() has started see the recovery.
+            self.host().cancel_tasks(|task| !others.contains(&task.name()) && !clients.contains(&task.name()))?;
+            self.recover(options)?;
+        } else if !clients.is_empty() {
+            // Nobody but the clients says when it is enough.
+            clients.iter().try_for_each(|name| self.host().join_named(name))?;
+            self.recover(options)?;
+        }
+        self.host().cancel_tasks(|_| true)
+    }
+
+    fn start_clients(&self, options: Options) -> Result<Vec<String>> {
+        match (options.clients, self.program.defines("client", 1)) {
+            (0, _) => return Ok(Vec::new()),
+            (_, true) => {}
+            (_, false) => {
+                let error = Error::usage("OPTIONS.clients without a `fn client(id)`");
+                return Err(self.program.at("const OPTIONS", "OPTIONS", error));
+            }
+        }
+        let start = |id: usize| {
+            let (program, name) = (Rc::clone(&self.program), format!("client {id}"));
+            let body = move || program.call("client", vec![Dynamic::from(id as rhai::INT)]);
+            let started = self.host().start_named(name.clone(), body);
+            started.map(|_| name).map_err(|error| self.program.at("const OPTIONS", "OPTIONS", error))
+        };
+        (0..options.clients).map(start).collect()
+    }
+
     fn limit(&self, began_us: u64, timeout_us: u64) {
-        self.host.set_deadline(began_us, self.timeout_us.unwrap_or(timeout_us));
+        self.host().set_deadline(began_us, self.timeout_us.unwrap_or(timeout_us));
     }
 
     fn enter(&self, part: &str) -> Result<()> {
-        self.host.recorder.enter_task(part);
-        self.host.record(EventBody::Phase { name: part.to_owned() })
+        self.host().enter_part(part);
+        self.host().record(EventBody::Phase { name: part.to_owned() })
     }
 
     /// The body sets constants, which every function sees as `global::NAME`.
-    fn body(&mut self) -> Result<Options> {
+    fn body(&self) -> Result<Options> {
         self.enter("main")?;
         let mut scope = Scope::new();
-        let outcome = self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &self.ast);
-        self.outcome(None, outcome)?;
-        let options = Options::read(&scope).map_err(|error| self.at_options(error))?;
-        let mut constants = Module::new();
-        for (name, constant, value) in scope.iter() {
-            if constant {
-                constants.set_var(name, value);
-            }
-        }
-        constants.build_index();
-        self.engine.register_static_module("global", constants.into());
-        Ok(options)
-    }
-
-    fn at_options(&self, error: Error) -> Error {
-        self.at("const OPTIONS", "OPTIONS", error)
-    }
-
-    /// An error about something that the script declares: shown at its name.
-    fn at(&self, declaration: &str, name: &str, error: Error) -> Error {
-        let text = self.script.text();
-        let end = text.find(declaration).map(|start| start + declaration.len());
-        let start = end.map_or_else(|| text.find(name).unwrap_or(0), |end| end - name.len());
-        let span = start..start + name.len();
-        let mut diagnostic = Diagnostic::new(self.script.path(), text, span, error.message.clone());
-        diagnostic.help.clone_from(&error.help);
-        Error { diagnostics: vec![diagnostic], ..error }
+        self.program.run_body(&mut scope)?;
+        Options::read(&scope).map_err(|error| self.program.at("const OPTIONS", "OPTIONS", error))
     }
 
     /// Calls one of the script's functions, if it is defined.
     fn part(&self, name: &str) -> Result<bool> {
-        if !self.defines(name) {
+        if !self.program.defines(name, 0) {
             return Ok(false);
         }
         self.enter(name)?;
-        let options = CallFnOptions::new().eval_ast(false).rewind_scope(true);
-        let outcome = self.engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &self.ast, name, ());
-        self.outcome(Some(name), outcome).map(|()| true)
+        self.program.call(name, Vec::new()).map(|_| true)
     }
 
     fn recover(&self, options: Options) -> Result<()> {
         self.enter("recovery")?;
         // What is marked to be kept is the weather of this run, and stays for the check.
-        self.host.call(Command::Heal { which: Selection::All })?;
-        self.host.sleep_until(self.host.clock.now_us().saturating_add(options.recovery_us))
-    }
-
-    fn outcome(&self, part: Option<&str>, outcome: Result<Dynamic, Box<EvalAltResult>>) -> Result<()> {
-        match outcome {
-            Ok(_) => Ok(()),
-            Err(error) => Err(diagnose::runtime(&self.script.source, &self.ast, part, &error)),
-        }
+        self.host().call(Command::Heal { which: Selection::All })?;
+        self.host().sleep_until(self.host().clock.now_us().saturating_add(options.recovery_us))
     }
 }

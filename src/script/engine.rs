@@ -83,7 +83,7 @@ mod tests {
     struct Nobody;
 
     impl Port for Nobody {
-        fn call(&self, _: Command) -> Job<Reply> {
+        fn call(&self, _: &str, _: Command) -> Job<Reply> {
             ready(Ok(Reply::Done))
         }
     }

@@ -3,6 +3,8 @@
 //! Every function that waits does so through [`Host::wait`], which is also where Ctrl-C and the run's deadline end a
 //! script; nothing else may block.
 
+use super::program::Program;
+use super::tasks::{Tasks, Wait};
 use crate::cluster::Cluster;
 use crate::engine::{Clock, Command, EventBody, Job, Port, Recorder, Reply, at_once};
 use crate::random::Stream;
@@ -10,6 +12,7 @@ use crate::{Error, ErrorKind, Result};
 use rhai::Dynamic;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -77,14 +80,17 @@ pub struct Host {
     pub(super) stream: RefCell<Stream>,
     /// `state(key, value)`.
     pub(super) state: RefCell<BTreeMap<String, Dynamic>>,
+    pub(super) tasks: Tasks,
+    /// The script that runs here, once it is bound.
+    pub(super) program: RefCell<Weak<Program>>,
     port: Arc<dyn Port>,
-    interrupt: Arc<Interrupt>,
-    deadline_us: Cell<u64>,
+    pub(super) interrupt: Arc<Interrupt>,
+    pub(super) deadline_us: Cell<u64>,
     /// How long the run may take, as its user said it.
     timeout_us: Cell<u64>,
-    /// Operations counted by Rhai at the last wait and at the last look.
-    operations: Cell<(u64, u64)>,
-    /// When the script last waited, on the machine's clock.
+    /// Operations of the current task, counted by Rhai at its last wait and at the last look.
+    pub(super) operations: Cell<(u64, u64)>,
+    /// When the current task began to compute, on the machine's clock.
     waited: Cell<Instant>,
 }
 
@@ -97,7 +103,10 @@ impl Host {
     /// A host for one run.
     #[must_use]
     pub fn new(settings: HostSettings) -> Self {
+        let choices = settings.clock.is_virtual().then(|| Stream::root(settings.seed).split("turns"));
         Self {
+            tasks: Tasks::new(choices),
+            program: RefCell::default(),
             cluster: settings.cluster,
             port: settings.port,
             clock: settings.clock,
@@ -121,7 +130,7 @@ impl Host {
         self.timeout_us.set(timeout_us);
     }
 
-    fn deadline_passed(&self) -> Error {
+    pub(super) fn deadline_passed(&self) -> Error {
         let timeout = self.timeout_us.get() as f64 / 1e6;
         Error::new(ErrorKind::Deadline, format!("the run's deadline of {timeout} s has passed"))
             .help("give more with `const OPTIONS = #{ timeout: \"30m\" };` or --timeout")
@@ -129,55 +138,61 @@ impl Host {
 
     /// Hands in a command and waits for its reply.
     pub fn call(&self, command: Command) -> Result<Reply> {
-        let job = self.port.call(command);
+        let job = self.port.call(&self.tasks.current().name(), command);
         self.wait(job)
     }
 
-    /// Waits for a job, but not beyond Ctrl-C or the deadline.
-    pub fn wait<T: Send>(&self, job: Job<T>) -> Result<T> {
+    /// Waits for a job, but not beyond Ctrl-C or the deadline. Other tasks run meanwhile.
+    pub fn wait<T: Send + 'static>(&self, job: Job<T>) -> Result<T> {
         self.check_limits()?;
-        let result = if self.clock.is_virtual() { at_once(job) } else { self.wait_really(job) };
-        self.mark_wait();
-        result
+        if self.clock.is_virtual() {
+            let result = at_once(job);
+            self.sleep_until(self.clock.now_us().saturating_add(self.clock.take_owed()))?;
+            return result;
+        }
+        let slot = Rc::new(RefCell::new(None));
+        let filled = Rc::clone(&slot);
+        let job = async move { *filled.borrow_mut() = Some(job.await) };
+        self.hand_over(Wait::Job(Box::pin(job)))?;
+        let result = slot.borrow_mut().take();
+        result.unwrap_or_else(|| Err(Error::machine("a wait ended before its time").help("this is a bug in blockade")))
     }
 
-    fn wait_really<T: Send>(&self, job: Job<T>) -> Result<T> {
-        let deadline_us = self.deadline_us.get();
-        tokio::runtime::Handle::current().block_on(async {
-            tokio::select! {
-                biased;
-                result = job => result,
-                () = self.interrupt.raised() => Err(interrupted()),
-                () = self.clock.sleep_until(deadline_us) => Err(self.deadline_passed()),
+    /// Sleeps until this time of the run. Other tasks run meanwhile.
+    pub fn sleep_until(&self, t_us: u64) -> Result<()> {
+        self.check_limits()?;
+        if self.clock.is_virtual() && t_us < self.deadline_us.get() && self.tasks.is_alone_until(t_us) {
+            let moves = t_us > self.clock.now_us();
+            self.clock.advance(t_us);
+            if moves {
+                self.compute_anew();
             }
-        })
+            return Ok(());
+        }
+        self.hand_over(Wait::Until(t_us))
+    }
+
+    /// Lets other tasks run until this wait has ended.
+    pub(super) fn hand_over(&self, wait: Wait) -> Result<()> {
+        let before_us = self.clock.now_us();
+        self.tasks.suspend(wait)?;
+        // A loop that makes no time pass is one that computes, on virtual time.
+        if self.clock.now_us() > before_us {
+            self.compute_anew();
+        }
+        Ok(())
+    }
+
+    /// The task that has its turn now has done so many operations before.
+    pub(super) fn go_on(&self, operations: (u64, u64)) {
+        self.operations.set(operations);
     }
 
     /// From here on the script computes anew.
-    fn mark_wait(&self) {
+    fn compute_anew(&self) {
         let (_, seen) = self.operations.get();
         self.operations.set((seen, seen));
         self.waited.set(Instant::now());
-    }
-
-    /// Sleeps until this time of the run.
-    pub fn sleep_until(&self, t_us: u64) -> Result<()> {
-        let deadline_us = self.deadline_us.get();
-        if self.clock.is_virtual() {
-            self.check_limits()?;
-            self.mark_wait();
-            at_once(self.clock_job(t_us.min(deadline_us)))?;
-            return if t_us >= deadline_us { Err(self.deadline_passed()) } else { Ok(()) };
-        }
-        self.wait(self.clock_job(t_us))
-    }
-
-    fn clock_job(&self, t_us: u64) -> Job<()> {
-        let clock = Arc::clone(&self.clock);
-        Box::pin(async move {
-            clock.sleep_until(t_us).await;
-            Ok(())
-        })
     }
 
     /// Called by Rhai between operations: why the script must end now, if it must.
@@ -194,12 +209,18 @@ impl Host {
         if operations.is_multiple_of(4096) { self.check_limits().err() } else { None }
     }
 
-    fn check_limits(&self) -> Result<()> {
+    pub(super) fn check_limits(&self) -> Result<()> {
         if self.interrupt.is_raised() {
             return Err(interrupted());
         }
         let deadline_us = self.deadline_us.get();
         if self.clock.now_us() >= deadline_us { Err(self.deadline_passed()) } else { Ok(()) }
+    }
+
+    /// The run is over: values of the script may hold this host, which holds them.
+    pub(super) fn forget(&self) {
+        self.state.borrow_mut().clear();
+        self.tasks.forget();
     }
 
     /// Records an event; a journal that cannot take it ends the run.
@@ -218,6 +239,7 @@ fn runaway(spent: &str) -> Error {
         .help("an endless loop? a loop that waits for something should sleep() or wait_until()")
 }
 
-fn interrupted() -> Error {
+/// Ctrl-C.
+pub(super) fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted")
 }

@@ -4,20 +4,25 @@
 //! seed and from what it observed. Every source of hidden state (clock, files, `eval`) is off.
 //!
 //! `engine` configures Rhai, `host` is what all functions share, `bind` holds the functions themselves (a file for
-//! each group), `values` turns script values into typed ones, `diagnose` turns Rhai's errors into ours, and `drive`
-//! runs the parts of a script in their order.
+//! each group), `values` turns script values into typed ones, `diagnose` turns Rhai's errors into ours, `tasks` lets
+//! functions run beside each other, `program` is a script whose functions can be called, and `drive` runs its parts in
+//! their order.
 
 mod bind;
 mod diagnose;
 mod drive;
 mod engine;
 mod host;
+mod program;
 pub mod quantity;
 mod shaping;
+mod source;
 mod table;
+mod tasks;
 mod values;
 
-pub use drive::{Drive, Options, Script};
+pub use drive::{Drive, Options};
 pub use host::{Host, HostSettings, Interrupt};
 pub use shaping::{filter_of_words, impairment_of_words};
+pub use source::Script;
 pub use table::{BUILTINS, Builtin};

@@ -16,7 +16,8 @@ use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::{mpsc, oneshot};
 
 /// Hears of everything that happens in the cluster, each event before the answer to the command that caused it.
-/// Events whose task is the session's own ([`Info::task`]) are its own doings.
+/// Events whose task is the session's own ([`Info::task`]), or begins with it and a space and then names a task of its
+/// script, are its own doings.
 pub type Events = Box<dyn FnMut(Event) + Send>;
 
 /// A cluster that is up, and the way to it.
@@ -212,8 +213,8 @@ impl RemotePort {
 }
 
 impl Port for RemotePort {
-    fn call(&self, command: Command) -> Job<Reply> {
-        let answer = self.ask(Ask::Call(command));
+    fn call(&self, task: &str, command: Command) -> Job<Reply> {
+        let answer = self.ask(Ask::Call { task: task.to_owned(), command });
         Box::pin(async move {
             match answer.await? {
                 Answer::Reply(reply) => Ok(*reply),

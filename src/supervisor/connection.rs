@@ -90,7 +90,7 @@ impl Hub {
         }
     }
 
-    async fn call(self: &Arc<Self>, owner: Owner, command: Command) -> Result<Reply> {
+    async fn call(self: &Arc<Self>, owner: Owner, script: &str, command: Command) -> Result<Reply> {
         let began = Instant::now();
         let mut controller = self.controller.lock().await;
         if let Some(look) = controller.observe(&command) {
@@ -100,8 +100,8 @@ impl Hub {
             return outcome;
         }
         let by = task(owner);
-        self.recorder.enter_task(&by);
-        let outcome = controller.change(owner, command.clone()).await;
+        let task = format!("{by} {script}");
+        let outcome = controller.on_behalf_of(task.trim_end()).change(owner, command.clone()).await;
         if matches!(command, Command::Add { .. }) {
             self.grown(&controller);
         }
@@ -118,8 +118,11 @@ impl Hub {
         tokio::time::sleep(Duration::from_micros(for_us)).await;
         let began = Instant::now();
         let mut controller = self.controller.lock().await;
-        self.recorder.enter_task(&task(owner));
-        let healed = match controller.change(owner, Command::Heal { which: Selection::One(id) }).await {
+        let healed = match controller
+            .on_behalf_of(&task(owner))
+            .change(owner, Command::Heal { which: Selection::One(id) })
+            .await
+        {
             Ok(Reply::Faults(healed)) => Ok(healed),
             Ok(_) => Ok(Vec::new()),
             Err(error) => {
@@ -134,8 +137,7 @@ impl Hub {
     async fn release(&self, owner: Owner) -> Result<()> {
         let began = Instant::now();
         let mut controller = self.controller.lock().await;
-        self.recorder.enter_task(&task(owner));
-        let released = controller.release(owner).await;
+        let released = controller.on_behalf_of(&task(owner)).release(owner).await;
         drop(controller);
         self.audit(Entry::healed(&task(owner), "the session is over", &released), began.elapsed());
         released.map(|_| ())
@@ -186,7 +188,7 @@ impl Client {
                 let result = self.greet(&version, session);
                 self.output.send(&Message::Answer { id, result });
             }
-            Ask::Call(command) => self.call(id, command),
+            Ask::Call { task, command } => self.call(id, task, command),
             Ask::Follow { node, last } => self.follow(id, node, last),
             Ask::Release => {
                 self.finish_changes().await;
@@ -209,12 +211,12 @@ impl Client {
         Ok(Answer::Info(Box::new(Info { task, ..self.hub.info() })))
     }
 
-    fn call(&mut self, id: u64, command: Command) {
+    fn call(&mut self, id: u64, task: String, command: Command) {
         let (hub, output, owner) = (Arc::clone(&self.hub), self.output.clone(), self.owner);
         let tasks = if command.changes() { &mut self.changes } else { &mut self.looks };
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
-            let result = hub.call(owner, command).await.map(|reply| Answer::Reply(Box::new(reply)));
+            let result = hub.call(owner, &task, command).await.map(|reply| Answer::Reply(Box::new(reply)));
             output.send(&Message::Answer { id, result });
         });
     }

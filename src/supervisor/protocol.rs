@@ -28,7 +28,12 @@ pub(super) enum Ask {
         session: bool,
     },
     /// Carry this out.
-    Call(Command),
+    Call {
+        /// On behalf of which task of a session's script; empty outside of one.
+        task: String,
+        /// What.
+        command: Command,
+    },
     /// Send what a node writes until its program ends, and then the answer.
     Follow {
         /// Whose.

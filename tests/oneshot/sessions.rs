@@ -27,9 +27,9 @@ async fn a_sessions_faults_go_with_it_and_those_of_commands_stand() {
     up.says(&["block", "n1", "n2"]);
     let (session, _) = session(&up).await;
     // Nobody waits for the answer: begun is begun.
-    drop(session.port.call(cut("n3")));
-    drop(session.port.call(Command::Inject { fault: Fault::Stop { nodes: vec!["n1".into()] }, for_us: None }));
-    session.port.call(Command::Status).await.unwrap();
+    drop(session.port.call("main", cut("n3")));
+    drop(session.port.call("main", Command::Inject { fault: Fault::Stop { nodes: vec!["n1".into()] }, for_us: None }));
+    session.port.call("main", Command::Status).await.unwrap();
     drop(session);
     until(|| up.says(&["faults"]) == "ID  FAULT\nf1  block n1 → n2\n" && !up.says(&["status"]).contains("DOWN"));
 }
@@ -38,7 +38,7 @@ async fn a_sessions_faults_go_with_it_and_those_of_commands_stand() {
 async fn a_session_hears_everything_before_the_answer_to_what_caused_it() {
     let up = Up::on("sim");
     let (session, heard) = session(&up).await;
-    session.port.call(cut("n3")).await.unwrap();
+    session.port.call("main", cut("n3")).await.unwrap();
     {
         let heard = heard.lock().unwrap();
         let bodies: Vec<&EventBody> = heard.iter().map(|event| &event.body).collect();
@@ -46,7 +46,7 @@ async fn a_session_hears_everything_before_the_answer_to_what_caused_it() {
         assert!(heard.iter().all(|event| event.task == session.info.task));
     }
     up.says(&["block", "n1", "n2"]);
-    let Reply::Faults(active) = session.port.call(Command::Faults).await.unwrap() else { panic!("no faults") };
+    let Reply::Faults(active) = session.port.call("main", Command::Faults).await.unwrap() else { panic!("no faults") };
     assert_eq!(active.len(), 2);
     assert_eq!(heard.lock().unwrap().last().map(|event| event.task.clone()).as_deref(), Some("command"));
 }
@@ -55,7 +55,7 @@ async fn a_session_hears_everything_before_the_answer_to_what_caused_it() {
 async fn a_partition_by_command_leaves_a_sessions_partition_alone() {
     let up = Up::on("sim");
     let (session, _) = session(&up).await;
-    session.port.call(cut("n3")).await.unwrap();
+    session.port.call("main", cut("n3")).await.unwrap();
     up.says(&["partition", "n1"]);
     up.says(&["partition", "n2"]);
     insta::assert_snapshot!(up.says(&["faults"]), @"
@@ -74,7 +74,7 @@ async fn a_supervisor_that_dies_fails_every_call_with_what_is_known() {
     let pid = up.supervisor().as_raw_nonzero().to_string();
     up.kill_supervisor();
     for _ in 0..2 {
-        let error = session.port.call(Command::Heal { which: Selection::All }).await.unwrap_err();
+        let error = session.port.call("main", Command::Heal { which: Selection::All }).await.unwrap_err();
         assert_eq!(error.kind.exit_code(), 3);
         insta::allow_duplicates! { insta::assert_snapshot!(error.message.replace(&pid, "PID"), @"the cluster `c1` has died: its supervisor (process PID) is gone; its nodes are gone with it"); }
     }

@@ -25,7 +25,7 @@ impl Controller {
         let ids: Vec<FaultId> = self.faults.iter().filter(|(_, a)| replaced(a)).map(|(id, _)| *id).collect();
         let id = self.announce(&fault)?;
         for id in &ids {
-            self.recorder.record(EventBody::FaultHeal { id: *id })?;
+            self.record(EventBody::FaultHeal { id: *id })?;
         }
         // From here on nothing but the network itself can fail.
         let former = ids.iter().filter_map(|id| Some((*id, self.faults.remove(id)?))).collect();
@@ -33,7 +33,7 @@ impl Controller {
         let info = self.settle(id, fault, before, former).await?;
         let took_us = self.clock.now_us() - before;
         for id in ids {
-            self.recorder.record(EventBody::FaultHealed { id, took_us })?;
+            self.record(EventBody::FaultHealed { id, took_us })?;
         }
         Ok(info)
     }
@@ -78,7 +78,7 @@ impl Controller {
     /// Records that a fault is about to be injected, and names it.
     fn announce(&mut self, fault: &Fault) -> Result<FaultId> {
         let id = FaultId(self.next);
-        self.recorder.record(EventBody::FaultInject { id, fault: fault.clone() })?;
+        self.record(EventBody::FaultInject { id, fault: fault.clone() })?;
         self.next += 1;
         Ok(id)
     }
@@ -96,7 +96,7 @@ impl Controller {
         let carried_out = if fault.is_network() { self.reconcile().await } else { self.halt(&fault).await.map(|()| 0) };
         let held = carried_out.and_then(|spread_us| {
             let took_us = self.clock.now_us() - before;
-            self.recorder.record(EventBody::FaultActive { id, took_us, spread_us })
+            self.record(EventBody::FaultActive { id, took_us, spread_us })
         });
         let Err(error) = held else {
             let active = Active { fault, keep: false, owner: Owner::STANDING };
@@ -110,7 +110,7 @@ impl Controller {
             Err(left) => Error { message: format!("{}; undoing it half-way failed: {}", error.message, left), ..error },
         };
         // The error itself is on its way to whoever wanted the fault.
-        let _journal_full = self.recorder.record(EventBody::FaultFailed { id, error: error.to_string() });
+        let _journal_full = self.record(EventBody::FaultFailed { id, error: error.to_string() });
         Err(error)
     }
 
@@ -142,7 +142,7 @@ impl Controller {
         let healing: Vec<(FaultId, Active)> =
             ids.into_iter().filter_map(|id| Some((id, self.faults.remove(&id)?))).collect();
         for (id, _) in &healing {
-            troubles.unrecorded(self.recorder.record(EventBody::FaultHeal { id: *id }));
+            troubles.unrecorded(self.record(EventBody::FaultHeal { id: *id }));
         }
         let network = if healing.iter().any(|(_, active)| active.fault.is_network()) {
             self.reconcile().await.map(drop)
@@ -169,7 +169,7 @@ impl Controller {
                 self.faults.insert(id, active);
                 continue;
             }
-            troubles.unrecorded(self.recorder.record(EventBody::FaultHealed { id, took_us }));
+            troubles.unrecorded(self.record(EventBody::FaultHealed { id, took_us }));
             healed.push(FaultInfo { id, fault: active.fault, keep: active.keep, by: Vec::new() });
         }
         troubles.outcome().map(|()| healed)

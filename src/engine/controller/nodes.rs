@@ -51,7 +51,7 @@ impl Controller {
         }
         for name in names {
             let node = name.clone();
-            self.recorder.record(match action {
+            self.record(match action {
                 NodeAction::Start => EventBody::NodeStart { node },
                 NodeAction::Resume => EventBody::NodeResume { node },
                 NodeAction::Restart => EventBody::NodeRestart { node },
@@ -67,7 +67,7 @@ impl Controller {
         errors.extend(self.revive(&nodes, action != NodeAction::Resume).await.into_values());
         merge(errors)?;
         let took_us = self.clock.now_us() - before;
-        over.into_iter().try_for_each(|id| self.recorder.record(EventBody::FaultHealed { id, took_us }))
+        over.into_iter().try_for_each(|id| self.record(EventBody::FaultHealed { id, took_us }))
     }
 
     /// Stops nodes that are to be started again. Those that do not stop are left as they are.
@@ -94,7 +94,7 @@ impl Controller {
         let over = touched.iter().zip(&faults).filter(|(_, fault)| is_over(fault)).map(|(id, _)| *id);
         let over: Vec<FaultId> = over.collect();
         for id in &over {
-            self.recorder.record(EventBody::FaultHeal { id: *id })?;
+            self.record(EventBody::FaultHeal { id: *id })?;
         }
         self.expect_deaths(&faults.iter().collect::<Vec<_>>(), Some(names));
         for id in &touched {

@@ -181,9 +181,15 @@ fn healing(engine: &mut Engine, host: &Rc<Host>) {
     });
     let own = Rc::clone(host);
     engine.register_fn("during", move |fault: Handle, duration: Dynamic| -> Scripted<()> {
-        let wait = || own.sleep_until(own.clock.now_us().saturating_add(values::duration_us(&duration)?));
-        at_call(wait().and_then(|()| fault.heal()))
+        at_call(values::duration_us(&duration).and_then(|duration_us| during(&own, &fault, duration_us)))
     });
+}
+
+/// Heals the fault also where the wait is cut short: a cancelled task leaves nothing behind.
+fn during(host: &Host, fault: &Handle, duration_us: u64) -> Result<()> {
+    let waited = host.sleep_until(host.clock.now_us().saturating_add(duration_us));
+    let healed = fault.heal();
+    waited.and(healed)
 }
 
 fn handles(engine: &mut Engine) {

@@ -7,9 +7,6 @@ use std::any::TypeId;
 
 /// Their names, and with how many arguments each may be called.
 pub(in crate::script) const LATER: &[(&str, std::ops::RangeInclusive<usize>)] = &[
-    ("task", 1..=1),
-    ("every", 2..=2),
-    ("after", 2..=2),
     ("op", 3..=4),
     ("workload", 1..=2),
     ("http", 2..=2),

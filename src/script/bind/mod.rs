@@ -8,6 +8,7 @@ mod later;
 pub(super) use later::LATER;
 mod looking;
 mod nodes;
+mod tasks;
 mod time;
 mod verdict;
 mod verify;
@@ -26,11 +27,19 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     faults::register(engine, host);
     nodes::register(engine, host);
     looking::register(engine, host);
+    tasks::register(engine, host);
     time::register(engine, host);
     chance::register(engine, host);
     verdict::register(engine, host);
     verify::register(engine, host);
     later::register(engine);
+}
+
+/// Whether a value is only a name for something: faults, tasks and links, which no script changes in place.
+pub(super) fn is_handle(value: &rhai::Dynamic) -> bool {
+    value.read_lock::<faults::Handle>().is_some()
+        || value.read_lock::<tasks::TaskHandle>().is_some()
+        || value.read_lock::<crate::fault::LinkSet>().is_some()
 }
 
 /// An error of ours at the place of the call.

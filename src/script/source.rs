@@ -1,0 +1,86 @@
+//! A script's text: read, checked as far as Rhai's parser goes, and found again when an error points into it.
+
+use super::diagnose::{self, Source};
+use super::engine;
+use crate::diagnostic::Diagnostic;
+use crate::{Error, Result};
+use rhai::{AST, Engine};
+use std::path::Path;
+
+/// A script that compiles. It holds only the text: what Rhai makes of it belongs to one thread.
+#[derive(Clone, Debug)]
+pub struct Script {
+    pub(super) source: Source,
+}
+
+impl Script {
+    /// Reads and compiles a script.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::usage(format!("cannot read the script {}: {error}", path.display())))?;
+        Self::compile(&path.display().to_string(), &text)
+    }
+
+    /// Compiles a script; `path` is what its errors call it.
+    pub fn compile(path: &str, text: &str) -> Result<Self> {
+        // Editors of some systems put a byte order mark before the text; it means nothing.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let source = Source { path: path.to_owned(), text: text.to_owned() };
+        if let Some(start) = unclosed_comment(text) {
+            return Err(Diagnostic::new(path, text, start..start + 2, "syntax error: this comment is never closed")
+                .label("opened here")
+                .into());
+        }
+        let script = Self { source };
+        script.parse(&engine::bare()).map(|_| script)
+    }
+
+    pub(super) fn parse(&self, engine: &Engine) -> Result<AST> {
+        engine.compile(&self.source.text).map_err(|error| diagnose::syntax(&self.source, &error))
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.source.text
+    }
+
+    /// Its path as the user named it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.source.path
+    }
+}
+
+/// Where a `/*` without its `*/` begins. Rhai compiles such a script, silently without the rest.
+fn unclosed_comment(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    let mut opened: Vec<usize> = Vec::new();
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        at += match (opened.is_empty(), rest) {
+            (_, [b'/', b'*', ..]) => {
+                opened.push(at);
+                2
+            }
+            (false, [b'*', b'/', ..]) => {
+                opened.pop();
+                2
+            }
+            (true, [b'/', b'/', ..]) => rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
+            (true, [quote @ (b'"' | b'\'' | b'`'), ..]) => literal_length(rest, *quote),
+            _ => 1,
+        };
+    }
+    opened.first().copied()
+}
+
+/// The bytes of a text literal that starts here, quotes included.
+fn literal_length(bytes: &[u8], quote: u8) -> usize {
+    let mut at = 1;
+    while at < bytes.len() && bytes[at] != quote {
+        at += if bytes[at] == b'\\' && quote != b'`' { 2 } else { 1 };
+    }
+    at + 1
+}

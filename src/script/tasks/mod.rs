@@ -1,0 +1,367 @@
+//! Tasks: functions of a script that run beside each other, one at a time.
+//!
+//! Each has a stack of its own and hands over only where it waits: for a time, for the cluster's answer, for another
+//! task. So no script needs a lock. On virtual time the next of several tasks that could go on is drawn from the seed,
+//! so that an interleaving is a function of the seed alone; on real time it is the one that has waited for longest.
+//!
+//! `queue` says whose turn it is (pure), `schedule` runs them, `capture` says which variables a task has for itself.
+//! Nothing here knows of the cluster; all waiting goes through [`Host`](super::host::Host).
+
+mod capture;
+mod queue;
+mod schedule;
+
+pub(super) use capture::{Captures, own_variables};
+
+use super::host::Host;
+use crate::random::Stream;
+use crate::{Error, ErrorKind, Result};
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, Yielder};
+use futures_util::future::{AbortHandle, Aborted};
+use futures_util::stream::FuturesUnordered;
+use queue::Queue;
+use rhai::Dynamic;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+/// So many tasks may be alive at a time: each has a stack.
+const TASKS_MAX: usize = 10_000;
+/// Address space of a task's stack: scripts nest a hundred calls deep, and Rhai's frames are large. Memory only where it
+/// is touched.
+const STACK_BYTES: usize = 64 << 20;
+
+/// Counts the tasks of a run.
+pub(super) type TaskId = u64;
+
+/// A task as others see it.
+pub(super) struct Task {
+    id: TaskId,
+    /// `main`, `client 2`, `task 1`, `task 1.3`.
+    name: RefCell<String>,
+    /// How many tasks it has started.
+    children: Cell<u64>,
+    outcome: RefCell<Option<Outcome>>,
+}
+
+/// How a task ended.
+#[derive(Clone)]
+enum Outcome {
+    Returned(Dynamic),
+    /// By `cancel()`, or with the part of the script that it belongs to.
+    Cancelled,
+    Failed,
+}
+
+impl Task {
+    fn new(id: TaskId, name: String) -> Rc<Self> {
+        Rc::new(Self { id, name: RefCell::new(name), children: Cell::new(0), outcome: RefCell::default() })
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> String {
+        self.name.borrow().clone()
+    }
+
+    /// Whether it has ended, however it did.
+    pub(super) fn has_ended(&self) -> bool {
+        self.outcome.borrow().is_some()
+    }
+}
+
+/// What a task waits for, as it says itself.
+pub(super) enum Wait {
+    /// A time of the run, microseconds.
+    Until(u64),
+    /// Work that somebody else does.
+    Job(Pin<Box<dyn Future<Output = ()>>>),
+    /// The end of another task.
+    Join(TaskId),
+}
+
+/// How a wait ended: an error ends the task.
+type Wake = Result<()>;
+
+/// What a waiting task is registered for.
+enum Waits {
+    /// Its turn.
+    Turn,
+    Until(queue::Due),
+    Job(AbortHandle),
+    Join(TaskId),
+}
+
+/// A task that has not ended.
+struct Running {
+    task: Rc<Task>,
+    body: Coroutine<Wake, Wait, Result<Dynamic>>,
+    stream: Stream,
+    /// Rhai's operations at its last wait, and so far.
+    operations: (u64, u64),
+    waits: Waits,
+    /// How its wait ended, once it has.
+    wake: Wake,
+    joiners: Vec<TaskId>,
+    /// Whether it was told to end.
+    ending: bool,
+}
+
+type Jobs = FuturesUnordered<Pin<Box<dyn Future<Output = Result<TaskId, Aborted>>>>>;
+
+/// All tasks of a run.
+pub(super) struct Tasks {
+    running: RefCell<BTreeMap<TaskId, Running>>,
+    queue: RefCell<Queue>,
+    jobs: RefCell<Jobs>,
+    /// The task that runs now.
+    current: RefCell<Rc<Task>>,
+    /// The way out of the task that runs now.
+    yielder: Cell<Option<NonNull<Yielder<Wake, Wait>>>>,
+    last: Cell<TaskId>,
+    /// Why the run fails, if a task did.
+    failure: RefCell<Option<Error>>,
+    /// Whether the main task was told to end.
+    stopped: Cell<bool>,
+}
+
+/// The task of the script's body and of its parts.
+const MAIN: TaskId = 0;
+
+impl Tasks {
+    /// No tasks yet but the main one, which is about to begin. With `choices`, they decide whose turn it is.
+    pub(super) fn new(choices: Option<Stream>) -> Self {
+        Self {
+            running: RefCell::default(),
+            queue: RefCell::new(Queue::new(choices)),
+            jobs: RefCell::default(),
+            current: RefCell::new(Task::new(MAIN, "main".to_owned())),
+            yielder: Cell::new(None),
+            last: Cell::new(MAIN),
+            failure: RefCell::default(),
+            stopped: Cell::new(false),
+        }
+    }
+
+    /// The task that runs now.
+    pub(super) fn current(&self) -> Rc<Task> {
+        Rc::clone(&self.current.borrow())
+    }
+
+    /// Why the run fails, if a task did.
+    pub(super) fn take_failure(&self) -> Option<Error> {
+        self.failure.borrow_mut().take()
+    }
+
+    /// Whether no other task could go on before or at this time.
+    pub(super) fn is_alone_until(&self, t_us: u64) -> bool {
+        self.queue.borrow().is_alone_until(t_us)
+    }
+
+    /// Hands over until the wait has ended.
+    pub(super) fn suspend(&self, wait: Wait) -> Result<()> {
+        let Some(yielder) = self.yielder.get() else {
+            return Err(Error::machine("a script waits outside of its tasks").help("this is a bug in blockade"));
+        };
+        // SAFETY: the yielder was set by the coroutine that runs now, at its start or at the end of its last wait, and
+        // lives on its stack as long as it runs.
+        let wake = unsafe { yielder.as_ref() }.suspend(wait);
+        self.yielder.set(Some(yielder));
+        wake
+    }
+
+    /// The names of all tasks that have not ended.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        self.running.borrow().values().map(|running| running.task.name()).collect()
+    }
+
+    /// Lets go of all values.
+    pub(super) fn forget(&self) {
+        self.running.borrow_mut().clear();
+        self.current.replace(Task::new(MAIN, "main".to_owned()));
+    }
+
+    /// The main task goes on under another name.
+    fn rename(&self, name: &str) {
+        name.clone_into(&mut self.current.borrow().name.borrow_mut());
+    }
+}
+
+impl Host {
+    /// The name of a new child of the current task: the same whatever other tasks do meanwhile.
+    fn child_name(&self, kind: &str) -> String {
+        let parent = self.tasks.current();
+        let number = parent.children.get() + 1;
+        parent.children.set(number);
+        if parent.id == MAIN { format!("{kind} {number}") } else { format!("{}.{number}", parent.name.borrow()) }
+    }
+
+    /// Begins another task, a child of the current one. It runs when this one waits.
+    pub(super) fn start_task(
+        self: &Rc<Self>,
+        kind: &str,
+        body: impl FnOnce() -> Result<Dynamic> + 'static,
+    ) -> Result<Rc<Task>> {
+        self.start_named(self.child_name(kind), body)
+    }
+
+    /// The same under a name of its own, which no other task of the run may have.
+    pub(super) fn start_named(
+        self: &Rc<Self>,
+        name: String,
+        body: impl FnOnce() -> Result<Dynamic> + 'static,
+    ) -> Result<Rc<Task>> {
+        if self.tasks.running.borrow().len() >= TASKS_MAX {
+            return Err(Error::usage(format!("more than {TASKS_MAX} tasks at a time"))
+                .help("a loop that starts tasks and never joins them?"));
+        }
+        self.tasks.last.set(self.tasks.last.get() + 1);
+        let task = Task::new(self.tasks.last.get(), name);
+        let stream = Stream::root(self.seed).split(&task.name.borrow());
+        self.admit(Rc::clone(&task), stream, body)?;
+        Ok(task)
+    }
+
+    fn admit(
+        self: &Rc<Self>,
+        task: Rc<Task>,
+        stream: Stream,
+        body: impl FnOnce() -> Result<Dynamic> + 'static,
+    ) -> Result<()> {
+        let stack = DefaultStack::new(STACK_BYTES)
+            .map_err(|error| Error::machine(format!("no room for a task's stack: {error}")))?;
+        let host = Rc::clone(self);
+        let body = Coroutine::with_stack(stack, move |yielder: &Yielder<Wake, Wait>, wake: Wake| {
+            host.tasks.yielder.set(Some(NonNull::from(yielder)));
+            wake.and_then(|()| body())
+        });
+        let id = task.id;
+        let running = Running {
+            task,
+            body,
+            stream,
+            operations: (0, 0),
+            waits: Waits::Turn,
+            wake: Ok(()),
+            joiners: Vec::new(),
+            ending: false,
+        };
+        self.tasks.running.borrow_mut().insert(id, running);
+        self.tasks.queue.borrow_mut().ready(id);
+        Ok(())
+    }
+
+    /// Waits for a task's end: its value, or nothing where it was cancelled.
+    pub(super) fn join_task(&self, task: &Rc<Task>) -> Result<Dynamic> {
+        if !task.has_ended() {
+            self.check_limits()?;
+            self.tasks.check_circle(task)?;
+            self.hand_over(Wait::Join(task.id))?;
+        }
+        match &*task.outcome.borrow() {
+            Some(Outcome::Returned(value)) => Ok(value.clone()),
+            // One that failed fails the run, and this task with it.
+            Some(Outcome::Cancelled | Outcome::Failed) | None => Ok(Dynamic::UNIT),
+        }
+    }
+
+    /// Waits for the end of the task of this name; at once where there is none.
+    pub(super) fn join_named(&self, name: &str) -> Result<()> {
+        let running = self
+            .tasks
+            .running
+            .borrow()
+            .values()
+            .find(|running| *running.task.name.borrow() == name)
+            .map(|r| Rc::clone(&r.task));
+        running.map_or(Ok(()), |task| self.join_task(&task).map(|_| ()))
+    }
+
+    /// Ends a task where it waits. Nothing of it runs any more when this returns.
+    pub(super) fn cancel_task(&self, task: &Rc<Task>) -> Result<()> {
+        if task.has_ended() {
+            return Ok(());
+        }
+        if task.id == self.tasks.current().id {
+            return Err(Error::usage(format!("{} cancels itself", task.name())).help("to end a task, `return` from it"));
+        }
+        self.tasks.end(task.id);
+        self.hand_over(Wait::Join(task.id))
+    }
+
+    /// Ends all tasks but the current one that this holds for, and waits for their ends.
+    pub(super) fn cancel_tasks(&self, holds: impl Fn(&Task) -> bool) -> Result<()> {
+        let current = self.tasks.current().id;
+        let others: Vec<Rc<Task>> = {
+            let running = self.tasks.running.borrow();
+            let others = running.values().map(|running| &running.task);
+            others.filter(|task| task.id != current && holds(task)).cloned().collect()
+        };
+        others.iter().for_each(|task| self.tasks.end(task.id));
+        others.iter().filter(|task| !task.has_ended()).try_for_each(|task| self.hand_over(Wait::Join(task.id)))
+    }
+
+    /// The main task goes on with the next part of the script, on a stream of its own.
+    pub(super) fn enter_part(&self, part: &str) {
+        self.tasks.rename(part);
+        self.recorder.enter_task(part);
+        *self.stream.borrow_mut() = Stream::root(self.seed).split(part);
+    }
+}
+
+impl Tasks {
+    /// Tells a task to end. One that is doing so already is left alone: it may be cleaning up.
+    fn end(&self, id: TaskId) {
+        let fresh =
+            self.running.borrow_mut().get_mut(&id).is_some_and(|task| !std::mem::replace(&mut task.ending, true));
+        if fresh {
+            self.wake(id, Err(cancelled()));
+        }
+    }
+
+    /// A wait for a task that waits, through others, for the current one would never end.
+    fn check_circle(&self, target: &Rc<Task>) -> Result<()> {
+        let current = self.current();
+        let running = self.running.borrow();
+        let mut circle = vec![current.name()];
+        let mut next = Some(target.id);
+        while let Some(id) = next {
+            if id == current.id {
+                circle.push(current.name());
+                let message = format!("tasks wait for each other for ever: {}", circle.join(" → "));
+                return Err(Error::usage(message).help("one of these join()s must go"));
+            }
+            let Some(task) = running.get(&id) else { break };
+            circle.push(task.task.name());
+            next = if let Waits::Join(other) = task.waits { Some(other) } else { None };
+        }
+        Ok(())
+    }
+
+    /// Who waits for what: for the message of a run that comes to no end.
+    pub(super) fn who_waits(&self) -> String {
+        const SHOWN: usize = 6;
+        let running = self.running.borrow();
+        // Only the task that runs now is not among them.
+        let name = |id: &TaskId| running.get(id).map_or_else(|| self.current().name(), |task| task.task.name());
+        let line = |task: &Running| match &task.waits {
+            Waits::Turn => format!("{} could go on", task.task.name()),
+            Waits::Until(due) => format!("{} sleeps until {} s", task.task.name(), due.t_us() as f64 / 1e6),
+            Waits::Job(_) => format!("{} waits for the cluster", task.task.name()),
+            Waits::Join(other) => format!("{} waits for {}", task.task.name(), name(other)),
+        };
+        let mut lines: Vec<String> = running.values().take(SHOWN).map(line).collect();
+        if running.len() > SHOWN {
+            lines.push(format!("and {} more", running.len() - SHOWN));
+        }
+        lines.join(", ")
+    }
+}
+
+/// What a cancelled task's wait ends with; no script may catch it.
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the task was cancelled")
+}
