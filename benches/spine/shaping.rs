@@ -92,7 +92,7 @@ fn oversleep(ms: u64) -> Figure {
     let off = (0..(2_000 / ms).clamp(9, 200)).map(|_| {
         let began = Instant::now();
         std::thread::sleep(asked);
-        (began.elapsed() - asked).as_secs_f64() * 1e3
+        began.elapsed().saturating_sub(asked).as_secs_f64() * 1e3
     });
     figure(format!("… a program's own sleep of {ms} ms, error"), off.collect(), "ms", "")
 }

@@ -26,7 +26,10 @@ pub struct Options {
 
 impl Options {
     fn read(scope: &Scope) -> Result<Self> {
-        let Some(value) = scope.get("OPTIONS") else { return Ok(Self::default()) };
+        scope.get("OPTIONS").map_or_else(|| Ok(Self::default()), Self::of)
+    }
+
+    fn of(value: &Dynamic) -> Result<Self> {
         let Some(map) = value.read_lock::<Map>() else {
             return Err(values::expected("a map: const OPTIONS = #{ recovery: \"5s\" }", value));
         };
@@ -60,7 +63,7 @@ impl Drive {
             let outcome = self.parts();
             // However it ended: nothing of it runs on while the cluster is healed and removed.
             let ended = main.cancel_tasks(|_| true);
-            outcome.and_then(|()| ended).map(|()| Dynamic::UNIT)
+            outcome.and(ended).map(|()| Dynamic::UNIT)
         });
         let outcome = match (outcome, host.tasks.take_failure()) {
             (Err(error), Some(failure)) if error.kind == ErrorKind::Cancelled => Err(failure),
@@ -77,7 +80,9 @@ impl Drive {
 
     fn parts(&self) -> Result<()> {
         let began_us = self.host().clock.now_us();
-        self.limit(began_us, TIMEOUT_US);
+        // The body, too, may take as long as it says itself; where that is computed, it shows only afterwards.
+        let written = self.program.written_constant("OPTIONS").and_then(|options| Options::of(&options).ok());
+        self.limit(began_us, written.and_then(|options| options.timeout_us).unwrap_or(TIMEOUT_US));
         let options = self.body()?;
         if let Some(timeout_us) = options.timeout_us {
             self.limit(began_us, timeout_us);

@@ -45,6 +45,11 @@ impl Program {
         self.ast.iter_functions().any(|f| f.name == function && f.params.len() == parameters)
     }
 
+    /// The value of a constant of the body, where it is written out.
+    pub(super) fn written_constant(&self, name: &str) -> Option<Dynamic> {
+        self.ast.iter_literal_variables(true, false).find(|(constant, ..)| *constant == name).map(|(.., value)| value)
+    }
+
     /// Runs the body; what it declares is in the scope afterwards.
     pub(super) fn run_body(&self, scope: &mut Scope) -> Result<()> {
         let outcome = self.engine.eval_ast_with_scope::<Dynamic>(scope, &self.ast);

@@ -8,6 +8,7 @@ mod limits;
 mod names;
 mod shaping;
 mod syntax;
+mod tasks;
 mod values;
 mod verdicts;
 

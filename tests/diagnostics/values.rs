@@ -224,13 +224,13 @@ fn links() {
 
 #[test]
 fn functions_of_later_versions_say_so() {
-    insta::assert_snapshot!(told("task(|| 1);"), @r"
+    insta::assert_snapshot!(told("check_set(1);"), @r"
     exit 3
-    error: task() is not in this version of blockade yet
+    error: check_set() is not in this version of blockade yet
      --> s.rhai:1:1
       |
-    1 | task(|| 1);
-      | ^^^^
+    1 | check_set(1);
+      | ^^^^^^^^^
     ");
     insta::assert_snapshot!(told(r#"http("n1", #{ port: 80 });"#), @r#"
     exit 3
@@ -240,25 +240,14 @@ fn functions_of_later_versions_say_so() {
     1 | http("n1", #{ port: 80 });
       | ^^^^
     "#);
-    insta::assert_snapshot!(told("fn client(id) {}"), @r"
-    exit 3
-    error: fn client(id): concurrent clients are not in this version of blockade yet
-     --> s.rhai:1:4
-      |
-    1 | fn client(id) {}
-      |    ^^^^^^
-      |
-    help: run the clients as programs in nodes of the cluster file
-    ");
+    insta::assert_snapshot!(told("fn client(id) {}"), @r"exit 0");
     insta::assert_snapshot!(told("const OPTIONS = #{ clients: 4 };"), @r"
-    exit 3
-    error: OPTIONS.clients: concurrent clients are not in this version of blockade yet
+    exit 2
+    error: OPTIONS.clients without a `fn client(id)`
      --> s.rhai:1:7
       |
     1 | const OPTIONS = #{ clients: 4 };
       |       ^^^^^^^
-      |
-    help: run the clients as programs in nodes of the cluster file
     ");
 }
 

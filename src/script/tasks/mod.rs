@@ -300,7 +300,9 @@ impl Host {
             let others = running.values().map(|running| &running.task);
             others.filter(|task| task.id != current && holds(task)).cloned().collect()
         };
-        others.iter().for_each(|task| self.tasks.end(task.id));
+        for task in &others {
+            self.tasks.end(task.id);
+        }
         others.iter().filter(|task| !task.has_ended()).try_for_each(|task| self.hand_over(Wait::Join(task.id)))
     }
 
@@ -339,6 +341,14 @@ impl Tasks {
             next = if let Waits::Join(other) = task.waits { Some(other) } else { None };
         }
         Ok(())
+    }
+
+    /// A run that comes to no end says who waits for what, if it is not clear.
+    fn with_who_waits(&self, mut error: Error) -> Error {
+        if self.running.borrow().len() > 1 {
+            error.help = error.help.map(|help| format!("{help}; at this moment {}", self.who_waits()));
+        }
+        error
     }
 
     /// Who waits for what: for the message of a run that comes to no end.

@@ -126,7 +126,9 @@ mod tests {
     #[test]
     fn without_a_seed_who_has_waited_for_longest_is_next() {
         let mut queue = Queue::new(None);
-        [3, 1, 2].into_iter().for_each(|task| queue.ready(task));
+        for task in [3, 1, 2] {
+            queue.ready(task);
+        }
         assert_eq!(std::iter::from_fn(|| queue.next()).collect::<Vec<_>>(), [3, 1, 2]);
     }
 

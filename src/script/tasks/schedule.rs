@@ -111,6 +111,7 @@ impl Host {
         if self.tasks.stopped.replace(true) {
             return Err(error);
         }
+        let error = if error.kind == ErrorKind::Deadline { self.tasks.with_who_waits(error) } else { error };
         self.tasks.wake(MAIN, Err(error));
         Ok(())
     }
@@ -128,7 +129,7 @@ impl Tasks {
             Wait::Until(t_us) => Waits::Until(self.queue.borrow_mut().sleep(id, t_us)),
             Wait::Job(job) => {
                 let (handle, registration) = AbortHandle::new_pair();
-                let done = Abortable::new(async move { job.await }, registration);
+                let done = Abortable::new(job, registration);
                 self.jobs.borrow_mut().push(Box::pin(async move { done.await.map(|()| id) }));
                 Waits::Job(handle)
             }
@@ -167,7 +168,9 @@ impl Tasks {
 
     fn wake_due(&self, now_us: u64) {
         let due = self.queue.borrow_mut().take_due(now_us);
-        due.into_iter().for_each(|id| self.wake(id, Ok(())));
+        for id in due {
+            self.wake(id, Ok(()));
+        }
     }
 
     /// A task has ended. What came of it, if it was the main one.
