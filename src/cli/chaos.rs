@@ -102,7 +102,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     // It ends when somebody ends it.
     let settings = setup.settings(seed, params, Some(u64::MAX), Some(folder.clone()));
     let output: Box<dyn Output> =
-        if args.json { Box::new(JsonLines::start(&run::header(&settings)?)) } else { Box::new(Timeline::new()) };
+        if args.json { Box::new(JsonLines::start(&run::header(&settings)?)) } else { Box::new(Timeline::live()) };
     let outcome = run::run(settings, vec![output])?;
     let is_ended = |error: &&Error| error.kind != ErrorKind::Interrupted;
     outcome.error.iter().chain(&outcome.cleanup).filter(is_ended).for_each(report::error);

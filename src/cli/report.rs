@@ -26,6 +26,15 @@ pub(super) fn message(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// The columns of the terminal that results and messages go to; none if one of them goes elsewhere.
+pub(super) fn columns() -> Option<usize> {
+    if !std::io::stdout().is_terminal() || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 /// Whether to colour what goes to this stream.
 pub(super) fn colour(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())

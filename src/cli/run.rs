@@ -65,7 +65,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let output: Vec<Box<dyn Output>> = match (args.json, args.quiet) {
         (true, _) => vec![Box::new(JsonLines::start(&run::header(&settings)?))],
         (false, true) => Vec::new(),
-        (false, false) => vec![Box::new(Timeline::new())],
+        (false, false) => vec![Box::new(Timeline::live())],
     };
     let outcome = run::run(settings, output)?;
     if !args.json {

@@ -4,8 +4,10 @@ use super::report;
 use crate::Result;
 use crate::engine::{Event, EventBody, Output};
 use crate::fault::FaultId;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The journal's lines on stdout.
 pub(super) struct JsonLines;
@@ -35,11 +37,20 @@ impl Output for JsonLines {
 pub(super) struct Timeline {
     /// Faults under way: since when, and what.
     active: BTreeMap<FaultId, (u64, String)>,
+    /// The columns of the terminal, if it is one.
+    columns: Option<usize>,
+    progress: Progress,
 }
 
 impl Timeline {
+    /// Lines alone: nobody waits for what happens on virtual time.
     pub(super) fn new() -> Self {
-        Self { active: BTreeMap::new() }
+        Self { active: BTreeMap::new(), columns: report::columns(), progress: Progress::none() }
+    }
+
+    /// Lines, and on a terminal below them what is going on.
+    pub(super) fn live() -> Self {
+        Self { progress: Progress::new(), ..Self::new() }
     }
 
     /// What happened, as a mark and a text; nothing for what is only noise to a person.
@@ -93,9 +104,69 @@ impl Timeline {
 impl Output for Timeline {
     fn event(&mut self, event: &Event) -> Result<()> {
         if let Some((mark, text)) = self.describe(event) {
-            report::line(&format!("{:>8.3} s  {mark:<7} {}", event.t_us as f64 / 1e6, printable(&text)));
+            let line = format!("{:>8.3} s  {mark:<7} {}{}", event.t_us as f64 / 1e6, printable(&text), by(event));
+            let line = self.columns.map_or_else(|| line.clone(), |columns| wrapped(&line, columns));
+            self.progress.print(&line);
         }
+        self.progress.show(&self.active);
         Ok(())
+    }
+}
+
+/// The task that did it, where it is not the script's main line.
+fn by(event: &Event) -> String {
+    const MAIN_LINE: [&str; 6] = ["main", "setup", "chaos", "recovery", "check", "engine"];
+    if MAIN_LINE.contains(&event.task.as_str()) { String::new() } else { format!("  [{}]", event.task) }
+}
+
+/// Long lines go on below where their text began.
+fn wrapped(line: &str, columns: usize) -> String {
+    const INDENT: &str = "                    ";
+    let options = textwrap::Options::new(columns.max(2 * INDENT.len())).subsequent_indent(INDENT);
+    // Several lines, as of a log, have their own indents.
+    line.split('\n').map(|line| textwrap::fill(line, &options)).collect::<Vec<_>>().join("\n")
+}
+
+/// The line below the timeline: how long it has been, and what is in force.
+struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    fn none() -> Self {
+        Self(None)
+    }
+
+    fn new() -> Self {
+        if report::columns().is_none() {
+            return Self::none();
+        }
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(Some(bar))
+    }
+
+    /// A line of the timeline, above.
+    fn print(&self, line: &str) {
+        match &self.0 {
+            Some(bar) => bar.suspend(|| report::line(line)),
+            None => report::line(line),
+        }
+    }
+
+    fn show(&self, active: &BTreeMap<FaultId, (u64, String)>) {
+        let Some(bar) = &self.0 else { return };
+        let faults: Vec<String> = active.iter().map(|(id, (_, what))| format!("{id} {what}")).collect();
+        bar.set_message(if faults.is_empty() { "no faults".to_owned() } else { faults.join(", ") });
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
     }
 }
 
@@ -116,7 +187,16 @@ fn span(duration_us: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{printable, wrapped};
+
+    #[test]
+    fn long_lines_go_on_below_their_text() {
+        let line = "   1.000 s  fault   f1 slow n1 → n2, n1 → n3, n1 → world: delay 50 ms, jitter 10 ms (normal)";
+        let expected = "   1.000 s  fault   f1 slow n1 → n2, n1 → n3, n1 →\n                    world: delay 50 ms, jitter 10 ms\n                    (normal)";
+        assert_eq!(wrapped(line, 52), expected);
+        assert_eq!(wrapped("short", 80), "short");
+        assert_eq!(wrapped("a\nb", 80), "a\nb");
+    }
 
     #[test]
     fn what_would_move_a_terminals_cursor_is_shown_instead() {
