@@ -1,5 +1,6 @@
 //! Runs the parts of a script in their order: the body once, then `setup`, `chaos`, healing, recovery, `check`.
 
+use super::check;
 use super::diagnose::{self, Source};
 use super::engine;
 use super::host::Host;
@@ -7,7 +8,7 @@ use super::values::{self, known_keys};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Command, EventBody, Selection};
 use crate::{Error, Result};
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Map, Module, Scope};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Map, Module, OptimizationLevel, Scope};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -44,6 +45,19 @@ impl Script {
 
     fn parse(&self, engine: &Engine) -> Result<AST> {
         engine.compile(&self.source.text).map_err(|error| diagnose::syntax(&self.source, &error))
+    }
+
+    /// What is wrong with it, found without running it: in the order of the text, warnings among the errors. Names of
+    /// nodes are looked at only where the cluster's are given.
+    #[must_use]
+    pub fn check(&self, nodes: Option<&[String]>) -> Vec<Diagnostic> {
+        let mut engine = engine::bare();
+        // Nothing may be optimized away before it was looked at.
+        engine.set_optimization_level(OptimizationLevel::None);
+        match self.parse(&engine) {
+            Ok(ast) => check::check(&self.source, &ast, nodes),
+            Err(error) => error.diagnostics,
+        }
     }
 
     /// Its text.

@@ -5,19 +5,24 @@
 //!
 //! `engine` configures Rhai, `host` is what all functions share, `bind` holds the functions themselves (a file for
 //! each group), `values` turns script values into typed ones, `diagnose` turns Rhai's errors into ours, and `drive`
-//! runs the parts of a script in their order.
+//! runs the parts of a script in their order. `check` finds what is wrong with a script before anything runs, and
+//! `reference` is what is told about each function.
 
 mod bind;
+mod check;
 mod diagnose;
 mod drive;
 mod engine;
 mod host;
+mod modules;
 pub mod quantity;
+pub mod reference;
 mod shaping;
 mod table;
 mod values;
 
 pub use drive::{Drive, Options, Script};
+pub use modules::modules;
 pub use host::{Host, HostSettings, Interrupt};
 pub use shaping::{filter_of_words, impairment_of_words};
 pub use table::{BUILTINS, Builtin};

@@ -12,6 +12,19 @@ pub struct Builtin {
     pub summary: &'static str,
 }
 
+impl Builtin {
+    /// The names of its arguments.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let inside = self.signature.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
+        inside.split(", ").filter(|name| !name.is_empty())
+    }
+
+    /// Whether it injects a fault and returns its handle.
+    pub(super) fn is_fault(&self) -> bool {
+        super::reference::is_fault(self.name)
+    }
+}
+
 macro_rules! builtins {
     ($($name:ident $arguments:literal $summary:literal)*) => {
         /// All of them, by group.
