@@ -38,18 +38,12 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let mut told: Vec<Error> = Vec::new();
     let mut without_nodes = Vec::new();
     for path in &args.scripts {
-        let script = Script::load(path).map_err(|error| count.tell(&error, &mut told)).ok();
-        let nodes = match nodes(place, path, &params) {
-            Ok(nodes) => nodes,
-            Err(error) => {
-                count.tell(&error, &mut told);
-                None
-            }
-        };
-        let Some(script) = script else { continue };
-        if nodes.is_none() {
+        let nodes = nodes(place, path, &params).map_err(|error| count.tell(&error, &mut told));
+        let Ok(script) = Script::load(path).map_err(|error| count.tell(&error, &mut told)) else { continue };
+        if nodes == Ok(None) {
             without_nodes.push(path.display().to_string());
         }
+        let nodes = nodes.unwrap_or_default();
         for diagnostic in script.check(nodes.as_deref()) {
             report::diagnostic(&diagnostic);
             count.add(diagnostic.severity);

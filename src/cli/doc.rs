@@ -39,16 +39,16 @@ fn overview() -> Result<()> {
         report::line(group.title);
         for form in group.functions.iter().flat_map(Reference::forms) {
             report::line(&format!("  {}", form.signature));
-            wrapped(form.summary, 6);
+            // What is called needs no brackets here: only a function's own line has some.
+            wrapped(&form.summary.replace("()", ""), 6);
         }
         report::line("");
     }
     for (name, source) in modules() {
         report::line(&format!("Module {name}: import \"{name}\" as {name};"));
-        for function in doc_comments::functions(name, source)? {
-            report::line(&format!("  {name}::{}", function.signature()));
-            wrapped(function.comment.first().map_or("", String::as_str), 6);
-        }
+        let mut names: Vec<String> = doc_comments::functions(name, source)?.into_iter().map(|f| f.name).collect();
+        names.dedup();
+        wrapped(&names.join(", "), 6);
         report::line("");
     }
     report::line("`blockade doc NAME` tells more about a function or a module.");

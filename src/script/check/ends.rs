@@ -41,7 +41,8 @@ fn ends(subject: &Subject<'_>, stmt: &Stmt) -> Option<(Position, &'static str)> 
             (!leaves).then_some((*position, "loops without an end"))
         }
         _ => {
-            let call = Piece::Stmt(stmt).call()?;
+            let piece = if let Stmt::Expr(expr) = stmt { Piece::Expr(expr) } else { Piece::Stmt(stmt) };
+            let call = piece.call()?;
             (call.name() == "fail" && subject.functions.is_builtin(call)).then_some((call.position, "always fails"))
         }
     }

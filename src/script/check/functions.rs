@@ -86,7 +86,7 @@ impl<'a> Functions<'a> {
         match piece {
             Piece::Stmt(Stmt::Import(of, _)) => self.import(&of.0, of.1.name.as_str(), sources),
             Piece::Stmt(Stmt::Assignment(of)) => {
-                self.makes_keys |= is_made_key(&of.1.lhs) && !of.1.rhs.is_constant();
+                self.makes_keys |= is_made_key(&of.1.lhs) && may_hold_functions(&of.1.rhs);
             }
             Piece::Expr(Expr::Map(of, _)) => self.keys.extend(of.0.iter().map(|(key, _)| key.name.as_str())),
             Piece::Expr(Expr::Property(of, _)) => drop(self.keys.insert(of.2.as_str())),
@@ -184,6 +184,11 @@ fn module_functions(name: &str, source: &str) -> BTreeMap<String, Counts> {
         *all.entry(function.name).or_default() |= 1 << function.params.len();
     }
     all
+}
+
+/// Whether a value may be a function, or have one in it.
+fn may_hold_functions(value: &Expr) -> bool {
+    !value.is_constant() || Piece::Expr(value).any(|piece| piece.closure().is_some())
 }
 
 /// `map[key] = …`: under a name that is not written there.

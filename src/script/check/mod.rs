@@ -33,10 +33,13 @@ struct Function {
 
 /// The functions and closures of a script.
 fn functions(ast: &AST) -> Vec<Function> {
+    let all = ast.clone_functions_only();
     let one = |name: &ImmutableString, params: &[ImmutableString]| {
-        let is_it = |_, _, _, other: &str, count| other == name.as_str() && count == params.len();
+        // Not `clone_functions_only_filtered`: into a module without functions it takes all of them.
+        let mut alone = all.clone();
+        alone.retain_functions(|_, _, other, count| other == name.as_str() && count == params.len());
         let mut statements = Vec::new();
-        ast.clone_functions_only_filtered(is_it).walk(&mut |path: &[ASTNode<'_>]| {
+        alone.walk(&mut |path: &[ASTNode<'_>]| {
             if let [ASTNode::Stmt(stmt)] = path {
                 statements.push((*stmt).clone());
             }

@@ -77,15 +77,20 @@ fn wrong(
 ) -> Option<Diagnostic> {
     if name == "world" {
         const MESSAGE: &str = "`world` is no node: it can be an end of a link, not a member of a group";
-        return (wanted == Wanted::Nodes).then(|| subject.diagnostic(position, MESSAGE));
+        return (wanted == Wanted::Nodes).then(|| at_text(subject, position, name, MESSAGE));
     }
     let error = select(nodes.iter().map(String::as_str), name).err()?;
-    let mut wrong = subject.diagnostic(position, error.message);
-    // The caret is to show all of the text, quotes included, where it stands as it is.
-    let quoted = name.len() + 2;
-    if subject.source.text.get(wrong.span.start + 1..).is_some_and(|rest| rest.starts_with(name)) {
-        wrong.span.end = wrong.span.start + quoted;
-    }
+    let mut wrong = at_text(subject, position, name, &error.message);
     wrong.help = error.help;
     Some(wrong)
+}
+
+/// At all of a text, quotes included, where it is written as it is.
+fn at_text(subject: &Subject<'_>, position: Position, text: &str, message: &str) -> Diagnostic {
+    let mut wrong = subject.diagnostic(position, message);
+    let start = wrong.span.start;
+    if subject.source.text.get(start + 1..).is_some_and(|rest| rest.starts_with(text)) {
+        wrong.span.end = start + text.len() + 2;
+    }
+    wrong
 }

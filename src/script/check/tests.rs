@@ -1,7 +1,10 @@
 //! What is found, and what must not be.
 
 use super::super::Script;
+use super::super::bind::LATER;
+use super::super::reference::GROUPS;
 use crate::diagnostic::Severity;
+use proptest::prelude::*;
 
 fn found(script: &str) -> Vec<(Severity, String)> {
     let nodes = ["n1", "n2", "n3"].map(str::to_owned);
@@ -33,7 +36,7 @@ fn functions_that_do_not_exist() {
     assert_eq!(errors("let f = isolate(\"n1\");\nf.heel();"), ["2:3 unknown function `heel`"]);
     assert_eq!(errors("fn chaos() { wait_until(\"1s\", || elapsde() > 3); }"), ["1:34 unknown function `elapsde`"]);
     assert_eq!(errors("let x = 1; loop { break abc(x); }"), ["1:25 unknown function `abc`"]);
-    assert_eq!(errors("switch seed() { 1 => abc(), _ if ab() => (), _ => () }").len(), 2);
+    assert_eq!(errors("switch seed() { 1 => abc(), 2 if ab() => (), _ => () }").len(), 2);
     assert_eq!(errors("timestamp();"), ["1:1 unknown function `timestamp`"]);
 }
 
@@ -94,9 +97,9 @@ fn checks_that_are_never_reached() {
 #[test]
 fn clients_that_never_wait() {
     let client = |body: &str| format!("fn client(id) {{ {body} }}\nfn pause_a_bit() {{ sleep(1); }}\nfn calm() {{ random() }}");
-    assert_eq!(errors(&client("loop { note(id); }")), ["1:18 this loop never waits and never ends"]);
-    assert_eq!(warnings(&client("loop { calm(); }")), ["1:18 this loop never waits"]);
-    assert_eq!(warnings(&client("loop { if chance(0.1) { break; } }")), ["1:18 this loop never waits"]);
+    assert_eq!(errors(&client("loop { note(id); }")), ["1:17 this loop never waits and never ends"]);
+    assert_eq!(warnings(&client("loop { calm(); }")), ["1:17 this loop never waits"]);
+    assert_eq!(warnings(&client("loop { if chance(0.1) { break; } }")), ["1:17 this loop never waits"]);
     assert_eq!(warnings(&client("while elapsed() < 5 { note(id); }")).len(), 1);
     fine(&client("loop { pause_a_bit(); }"));
     fine(&client("loop { op(\"read\", (), || exec(\"n1\", \"true\")); }"));
@@ -126,7 +129,7 @@ fn all_is_found_at_once_and_in_order() {
 #[test]
 fn functions_that_are_named_by_text() {
     fine("let f = Fn(\"anything\"); let g = Fn(\"isolate\"); g.call(\"n1\"); call(g, \"n2\"); f.curry(1);");
-    fine("fn go(a, b) { a } call(Fn(\"go\"), 1, 2); Fn(\"go\").call(1, 2); [1].map(Fn(\"go\"));");
+    fine("fn walk(a, b) { a } call(Fn(\"walk\"), 1, 2); Fn(\"walk\").call(1, 2); [1].map(Fn(\"walk\"));");
 }
 
 #[test]
@@ -146,7 +149,7 @@ fn functions_of_the_script_that_are_called_like_ours() {
 fn closures_in_maps() {
     fine("let store = #{ get: |x| x, partitoin: || 1 }; store.get(1); store.partitoin();");
     fine("let store = #{}; store.put = |x| x; store.put(1); store[\"del\"] = || 2; store.del();");
-    fine("fn make() { #{ go: |a, b, c| a } } make().go(1, 2, 3); let m = #{ in: #{ deep: || 1 } }; m.in.deep();");
+    fine("fn make() { #{ walk: |a, b, c| a } } make().walk(1, 2, 3); let m = #{ sub: #{ deep: || 1 } }; m.sub.deep();");
     // Under a name that is not written anywhere: a warning, in case.
     let made = "let m = #{}; let k = \"a\" + \"bc\"; m[k] = || 1; m.abc();";
     assert_eq!((errors(made).len(), warnings(made).len()), (0, 1));
@@ -155,7 +158,7 @@ fn closures_in_maps() {
 #[test]
 fn what_is_imported_from_files() {
     fine("import \"lib/own\" as own; own::whatever(1, 2, 3); own::deep::more();");
-    fine("import \"lib/own\" as own; fn chaos() { own::go(); }");
+    fine("import \"lib/own\" as own; fn chaos() { own::run(); }");
     assert_eq!(errors("own::whatever();"), ["1:1 nothing is imported as `own`"]);
     let made = "import \"lib/own\" as own; own::make().shoot();";
     assert_eq!((errors(made).len(), warnings(made).len()), (0, 1));
@@ -165,7 +168,7 @@ fn what_is_imported_from_files() {
 fn errors_that_the_script_catches_or_asks_about() {
     for script in [
         "try { isolate(\"n9\"); } catch { }",
-        "try { go(); } catch { } fn go() { isolate(\"n9\"); }",
+        "try { walk(); } catch { } fn walk() { isolate(\"n9\"); }",
         "try { wait_until(\"1s\", || tcp(\"n9\", 1)); } catch { }",
         "if nodes().contains(\"n9\") { isolate(\"n9\"); }",
         "if nodes().contains(\"n9\") && tcp(\"n9\", 1) { }",
@@ -184,4 +187,65 @@ fn errors_that_the_script_catches_or_asks_about() {
 fn an_empty_script_is_fine() {
     fine("");
     fine("// nothing\n");
+}
+
+/// Scripts that are known to work.
+fn valid() -> Vec<String> {
+    let is_later = |text: &str| LATER.iter().any(|(name, _)| text.contains(&format!("{name}(")));
+    let examples = GROUPS.iter().flat_map(|group| group.functions).map(|function| function.example.to_owned());
+    examples.filter(|example| !is_later(example)).collect()
+}
+
+/// The same script where it stands in something else.
+fn inside(script: &str, place: usize, number: usize) -> String {
+    match place {
+        0 => format!("{{ {script} }}\n"),
+        1 => format!("fn part_{number}() {{ {script} }}\npart_{number}();\n"),
+        2 => format!("for turn in 0..2 {{ if turn == 1 {{ {script} }} else {{ {script} }} }}\n"),
+        3 => format!("let run_{number} = || {{ {script} }};\nrun_{number}.call();\n"),
+        _ => format!("switch seed() {{ 1 => {{ {script} }}, _ => {{ {script} }} }}\n"),
+    }
+}
+
+#[test]
+fn the_scenarios_are_right() {
+    for text in [
+        include_str!("../../../scripts/quickstart.rhai"),
+        include_str!("../../../scripts/redis_sentinel.rhai"),
+        include_str!("../../../stdlib/chaos.rhai"),
+    ] {
+        let script = Script::compile("s.rhai", text).unwrap();
+        assert_eq!(script.check(None), []);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_part_of_a_script_that_works_is_an_error(parts in prop::collection::vec((0_usize..1000, 0_usize..5), 0..12)) {
+        let valid = valid();
+        let text: String = parts
+            .iter()
+            .enumerate()
+            .map(|(number, (which, place))| inside(&valid[which % valid.len()], *place, number))
+            .collect();
+        prop_assert_eq!(errors(&text), Vec::<String>::new(), "{}", text);
+    }
+}
+
+#[test]
+fn tmp_speed() {
+    let mut text = String::new();
+    let all = valid();
+    let mut n = 0;
+    while text.lines().count() < 200 { text += &inside(&all[n % all.len()], n % 2, n); n += 1; }
+    let script = Script::compile("s.rhai", &text).unwrap();
+    let nodes = ["n1", "n2", "n3"].map(str::to_owned);
+    for _ in 0..3 {
+        let t = std::time::Instant::now();
+        let _ = Script::compile("s.rhai", &text).unwrap();
+        let c = t.elapsed();
+        let t = std::time::Instant::now();
+        let _ = script.check(Some(&nodes));
+        eprintln!("SPEED compile {c:?} check incl. compile {:?} lines {}", t.elapsed(), text.lines().count());
+    }
 }

@@ -35,7 +35,7 @@ fn wrong(subject: &Subject<'_>, piece: Piece<'_>) -> Option<Diagnostic> {
         return None;
     }
     let endless = matches!(piece, Piece::Stmt(Stmt::While(..))) && is_endless(&flow.expr);
-    let leaves = flow.body.iter().any(may_break) || piece.any(leaves_unit);
+    let leaves = flow.body.iter().any(may_break) || piece.any(|piece| leaves_unit(subject, piece));
     match (endless, leaves) {
         (true, false) => Some(told(subject, position, "this loop never waits and never ends")),
         (true, true) => Some(told(subject, position, "this loop never waits").warning()),
@@ -49,10 +49,11 @@ fn told(subject: &Subject<'_>, position: Position, message: &str) -> Diagnostic 
     subject.diagnostic(position, message).help(help)
 }
 
-/// By `return`, by an error, or by what `exit` does.
-fn leaves_unit(piece: Piece<'_>) -> bool {
+/// By `return`, by an error, by what `exit` does, or by what a function of the script may do.
+fn leaves_unit(subject: &Subject<'_>, piece: Piece<'_>) -> bool {
     let ends = ["fail", "exit", "assert", "definite_failure"];
-    matches!(piece, Piece::Stmt(Stmt::Return(..))) || piece.call().is_some_and(|call| ends.contains(&call.name()))
+    let may_end = |name: &str| ends.contains(&name) || subject.functions.is_own(name);
+    matches!(piece, Piece::Stmt(Stmt::Return(..))) || piece.call().is_some_and(|call| may_end(call.name()))
 }
 
 fn asks_others(condition: &Expr) -> bool {

@@ -27,11 +27,16 @@ fn ours() -> String {
     let mut text = "module static;\n".to_owned();
     for function in GROUPS.iter().flat_map(|group| group.functions) {
         for form in function.forms() {
-            let arguments: Vec<String> = form.parameters().map(|name| format!("{name}: ?")).collect();
+            let arguments: Vec<String> = form.parameters().map(|name| format!("{}: ?", argument(name))).collect();
             text += &format!("\n{}fn {}({}) -> ?;\n", comments(function), form.name, arguments.join(", "));
         }
     }
     text
+}
+
+/// An argument's name, where Rhai reserves ours for itself.
+fn argument(name: &str) -> &str {
+    if name == "default" { "otherwise" } else { name }
 }
 
 fn comments(function: &Reference) -> String {

@@ -64,7 +64,8 @@ block(between("n2", "n3").on(#{ proto: "tcp", port: 6379 }));"#,
         takes: &[("links", LINKS), ("delay", SLOW)],
         returns: FAULT,
         example: r#"slow(between("n1", "n2"), "50ms");
-slow(link("n1", "n3"), #{ delay: "50ms", jitter: "10ms", distribution: "normal" });"#,
+let how = #{ delay: "50ms", jitter: "10ms", distribution: "normal" };
+slow(link("n1", "n3"), how);"#,
     },
     Reference {
         name: "flaky",

@@ -25,7 +25,7 @@ pub(super) const FUNCTIONS: &[Reference] = &[
         text: "Throws: the operation was certainly not done.",
         takes: &[("message", "why")],
         returns: "never",
-        example: r#"op("write", 1, || if status("n1") == "DOWN" { definite_failure("refused") });"#,
+        example: r#"op("write", 1, || if !tcp("n1", 1) { definite_failure("refused") });"#,
     },
     Reference {
         name: "workload",

@@ -67,7 +67,7 @@ fn every_line_of_an_example_fits_80_columns() {
 #[test]
 fn every_example_is_found_right_by_the_check() {
     let nodes = ["n1", "n2", "n3"].map(str::to_owned);
-    for function in all() {
+    for function in all().filter(|function| !is_later(function)) {
         let script = Script::compile(function.name, function.example).unwrap();
         let errors: Vec<_> = script
             .check(Some(&nodes))
