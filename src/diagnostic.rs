@@ -94,8 +94,7 @@ impl Diagnostic {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut report: Vec<Group<'_>> =
-            vec![Group::with_title(level.primary_title(&self.message)).element(snippet)];
+        let mut report: Vec<Group<'_>> = vec![Group::with_title(level.primary_title(&self.message)).element(snippet)];
         if let Some(help) = &self.help {
             report.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
         }

@@ -122,7 +122,10 @@ fn nothing_of_ours_is_found_wrong() {
     let scripts = ["scripts/quickstart.rhai", "scripts/redis_sentinel.rhai"].map(|name| format!("{root}{name}"));
     for script in &scripts {
         let checked = Place::new().blockade(&["check", script]).with(0);
-        assert_eq!((checked.stderr.as_str(), checked.stdout.as_str()), ("", "1 script checked: 0 errors, 0 warnings\n"));
+        assert_eq!(
+            (checked.stderr.as_str(), checked.stdout.as_str()),
+            ("", "1 script checked: 0 errors, 0 warnings\n")
+        );
     }
     let stdlib = Place::new().blockade(&["check", &format!("{root}stdlib/chaos.rhai")]).with(0);
     assert!(!stdlib.stderr.contains("warning"), "{}", stdlib.stderr);

@@ -22,7 +22,7 @@ mod table;
 mod values;
 
 pub use drive::{Drive, Options, Script};
-pub use modules::modules;
 pub use host::{Host, HostSettings, Interrupt};
+pub use modules::modules;
 pub use shaping::{filter_of_words, impairment_of_words};
 pub use table::{BUILTINS, Builtin};

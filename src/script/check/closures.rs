@@ -48,10 +48,7 @@ fn wrong_arguments(subject: &Subject<'_>, closure: &Closure<'_>) -> Option<Diagn
     let takes = subject.unit(&closure.name)?.params.len();
     (takes > closure.captured).then(|| {
         subject
-            .diagnostic(
-                closure.at.position(),
-                "the closure takes other arguments than the () it is called with",
-            )
+            .diagnostic(closure.at.position(), "the closure takes other arguments than the () it is called with")
             .help("write `||` for a closure without arguments")
     })
 }

@@ -92,7 +92,8 @@ impl<'a> Functions<'a> {
             Piece::Expr(Expr::Property(of, _)) => drop(self.keys.insert(of.2.as_str())),
             Piece::Expr(Expr::StringConstant(text, _)) => drop(self.keys.insert(text.as_str())),
             _ => {
-                let sets = |call: Call<'a>| call.name() == "set" && !call.call.args.first().is_some_and(Expr::is_constant);
+                let sets =
+                    |call: Call<'a>| call.name() == "set" && !call.call.args.first().is_some_and(Expr::is_constant);
                 self.makes_keys |= piece.call().is_some_and(sets);
             }
         }

@@ -1,7 +1,7 @@
 //! Faults whose handle is kept and never used.
 
-use super::{Subject, Unit};
 use super::walk::Piece;
+use super::{Subject, Unit};
 use crate::diagnostic::Diagnostic;
 use crate::script::table::BUILTINS;
 use rhai::{ASTFlags, Expr, Ident, Stmt};
@@ -54,7 +54,9 @@ fn kept_fault<'a>(subject: &Subject<'a>, stmt: &'a Stmt) -> Option<(&'a Ident, b
 /// Whether one of these statements reads a variable. What `f!()` calls sees all of them.
 fn is_read(statements: &[Stmt], name: &str) -> bool {
     statements.iter().any(|stmt| match stmt {
-        Stmt::Assignment(of) if is_variable(&of.1.lhs, name) && !of.0.is_op_assignment() => reads(Piece::Expr(&of.1.rhs), name),
+        Stmt::Assignment(of) if is_variable(&of.1.lhs, name) && !of.0.is_op_assignment() => {
+            reads(Piece::Expr(&of.1.rhs), name)
+        }
         Stmt::Export(of, _) => of.0.name == name,
         stmt => reads(Piece::Stmt(stmt), name),
     })

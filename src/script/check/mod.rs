@@ -20,7 +20,8 @@ use super::modules::modules;
 use crate::diagnostic::Diagnostic;
 use doubt::Doubt;
 use functions::Functions;
-use rhai::{AST, ASTNode, ImmutableString, Position, Stmt};
+use rhai::{AST, ASTNode, ImmutableString, Module, Position, Stmt};
+use std::rc::Rc;
 use walk::Piece;
 
 /// A function of a script with its statements. Rhai shows those of functions only while it walks over them, so these
@@ -33,21 +34,19 @@ struct Function {
 
 /// The functions and closures of a script.
 fn functions(ast: &AST) -> Vec<Function> {
-    let all = ast.clone_functions_only();
-    let one = |name: &ImmutableString, params: &[ImmutableString]| {
-        // Not `clone_functions_only_filtered`: into a module without functions it takes all of them.
-        let mut alone = all.clone();
-        alone.retain_functions(|_, _, other, count| other == name.as_str() && count == params.len());
+    let all = ast.iter_fn_def().map(|function| {
+        let mut alone = Module::new();
+        alone.set_script_fn(Rc::clone(function));
         let mut statements = Vec::new();
-        alone.walk(&mut |path: &[ASTNode<'_>]| {
+        AST::new([], alone).walk(&mut |path: &[ASTNode<'_>]| {
             if let [ASTNode::Stmt(stmt)] = path {
                 statements.push((*stmt).clone());
             }
             true
         });
-        Function { name: name.clone(), params: params.to_vec(), statements }
-    };
-    ast.iter_fn_def().map(|function| one(&function.name, &function.params)).collect()
+        Function { name: function.name.clone(), params: function.params.to_vec(), statements }
+    });
+    all.collect()
 }
 
 /// A part of a script that runs as one: its body, a function, a closure.

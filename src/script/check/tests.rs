@@ -70,7 +70,10 @@ fn without_a_cluster_nodes_are_not_looked_up() {
 #[test]
 fn faults_that_nobody_uses() {
     assert_eq!(warnings("let cut = isolate(\"n1\");\nsleep(1);"), ["1:5 the fault `cut` is never used"]);
-    assert_eq!(warnings("fn chaos() { if chance(0.5) { let a = kill(\"n1\"); } }"), ["1:35 the fault `a` is never used"]);
+    assert_eq!(
+        warnings("fn chaos() { if chance(0.5) { let a = kill(\"n1\"); } }"),
+        ["1:35 the fault `a` is never used"]
+    );
     assert_eq!(warnings("let a = isolate(\"n1\"); a = isolate(\"n2\");").len(), 1);
     fine("isolate(\"n1\"); let _cut = isolate(\"n2\");");
     fine("let cut = isolate(\"n1\"); wait_until(\"1s\", || cut.active);");
@@ -96,7 +99,8 @@ fn checks_that_are_never_reached() {
 
 #[test]
 fn clients_that_never_wait() {
-    let client = |body: &str| format!("fn client(id) {{ {body} }}\nfn pause_a_bit() {{ sleep(1); }}\nfn calm() {{ random() }}");
+    let client =
+        |body: &str| format!("fn client(id) {{ {body} }}\nfn pause_a_bit() {{ sleep(1); }}\nfn calm() {{ random() }}");
     assert_eq!(errors(&client("loop { note(id); }")), ["1:17 this loop never waits and never ends"]);
     assert_eq!(warnings(&client("loop { calm(); }")), ["1:17 this loop never waits"]);
     assert_eq!(warnings(&client("loop { if chance(0.1) { break; } }")), ["1:17 this loop never waits"]);
@@ -134,7 +138,9 @@ fn functions_that_are_named_by_text() {
 
 #[test]
 fn variables_that_are_called_like_functions() {
-    fine("let partition = [\"n9\"]; note(partition[0]); let nodes = \"n9\"; note(nodes); let sleep = |x| x; sleep.call(1);");
+    fine(
+        "let partition = [\"n9\"]; note(partition[0]); let nodes = \"n9\"; note(nodes); let sleep = |x| x; sleep.call(1);",
+    );
 }
 
 #[test]
@@ -229,23 +235,5 @@ proptest! {
             .map(|(number, (which, place))| inside(&valid[which % valid.len()], *place, number))
             .collect();
         prop_assert_eq!(errors(&text), Vec::<String>::new(), "{}", text);
-    }
-}
-
-#[test]
-fn tmp_speed() {
-    let mut text = String::new();
-    let all = valid();
-    let mut n = 0;
-    while text.lines().count() < 200 { text += &inside(&all[n % all.len()], n % 2, n); n += 1; }
-    let script = Script::compile("s.rhai", &text).unwrap();
-    let nodes = ["n1", "n2", "n3"].map(str::to_owned);
-    for _ in 0..3 {
-        let t = std::time::Instant::now();
-        let _ = Script::compile("s.rhai", &text).unwrap();
-        let c = t.elapsed();
-        let t = std::time::Instant::now();
-        let _ = script.check(Some(&nodes));
-        eprintln!("SPEED compile {c:?} check incl. compile {:?} lines {}", t.elapsed(), text.lines().count());
     }
 }

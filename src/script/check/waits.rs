@@ -12,9 +12,33 @@ use std::collections::BTreeSet;
 
 /// Our functions that answer at once; all others of ours hand something in and wait for the reply.
 const AT_ONCE: [&str; 27] = [
-    "assert", "chance", "choose", "definite_failure", "elapsed", "exponential", "fail", "history", "ip", "metric",
-    "nodes", "note", "on", "op", "ops", "param", "random", "random_duration", "random_partition", "sample", "seed",
-    "shuffle", "state", "link", "between", "from", "to",
+    "assert",
+    "chance",
+    "choose",
+    "definite_failure",
+    "elapsed",
+    "exponential",
+    "fail",
+    "history",
+    "ip",
+    "metric",
+    "nodes",
+    "note",
+    "on",
+    "op",
+    "ops",
+    "param",
+    "random",
+    "random_duration",
+    "random_partition",
+    "sample",
+    "seed",
+    "shuffle",
+    "state",
+    "link",
+    "between",
+    "from",
+    "to",
 ];
 /// What a condition can ask for that changes only while others run.
 const CHANGED_BY_OTHERS: [&str; 4] = ["elapsed", "state", "history", "ops"];

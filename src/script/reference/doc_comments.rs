@@ -1,9 +1,9 @@
 //! What a module of scripts says about its own functions: the `///` lines above each `fn`, and the `//!` lines at its
 //! head.
 
+use crate::Result;
 use crate::script::diagnose::{self, Source};
 use crate::script::engine;
-use crate::Result;
 use rhai::{AST, FnAccess};
 
 /// A function of a module that others may call.
@@ -86,7 +86,8 @@ mod tests {
     #[test]
     fn a_text_that_does_not_compile_names_its_place() {
         let error = functions("m", "fn (").unwrap_err();
-        let places: Vec<(&str, usize)> = error.diagnostics.iter().map(|d: &Diagnostic| (d.file.as_str(), d.line)).collect();
+        let places: Vec<(&str, usize)> =
+            error.diagnostics.iter().map(|d: &Diagnostic| (d.file.as_str(), d.line)).collect();
         assert_eq!(places, [("m.rhai", 1)]);
     }
 }

@@ -39,10 +39,7 @@ pub(super) const FUNCTIONS: &[Reference] = &[
         text: "Narrows links to some packets. What is given must all hold; a port is either end's.",
         takes: &[
             ("links", "what link(), between(), from() or to() returned"),
-            (
-                "filter",
-                "#{ proto, port, family }: \"tcp\", \"udp\" or \"icmp\"; 1 to 65535; \"ipv4\" or \"ipv6\"",
-            ),
+            ("filter", "#{ proto, port, family }: \"tcp\", \"udp\" or \"icmp\"; 1 to 65535; \"ipv4\" or \"ipv6\""),
         ],
         returns: LINKS,
         example: r#"block(link("n1", "n2").on(#{ proto: "tcp", port: 6379, family: "ipv6" }));"#,

@@ -2,9 +2,9 @@
 //! each group. A test holds it against the table, so that no function is without its description, and runs every
 //! example.
 
-pub mod doc_comments;
-mod definitions;
 mod chance;
+mod definitions;
+pub mod doc_comments;
 mod faults;
 mod links;
 mod looking;
@@ -58,7 +58,8 @@ pub(in crate::script) const DURATION: &str =
 /// The same for probabilities.
 pub(in crate::script) const PROBABILITY: &str = "0 to 1, or text from \"0%\" to \"100%\"";
 /// The same for rates.
-pub(in crate::script) const RATE: &str = "text with a unit: bit, kbit, mbit, gbit, byte, kbyte, mbyte, gbyte (per second)";
+pub(in crate::script) const RATE: &str =
+    "text with a unit: bit, kbit, mbit, gbit, byte, kbyte, mbyte, gbyte (per second)";
 /// The same for nodes.
 pub(in crate::script) const NODES: &str = "a name, a glob like \"n*\", or a list of them";
 /// The same for one node.

@@ -133,7 +133,8 @@ fn simulated(name: &str, text: &str) -> run::Outcome {
 fn every_example_passes_on_three_nodes() {
     for function in all().filter(|function| !is_later(function)) {
         let outcome = simulated(function.name, function.example);
-        let told: Vec<String> = outcome.error.iter().flat_map(|error| &error.diagnostics).map(|d| d.render(false)).collect();
+        let told: Vec<String> =
+            outcome.error.iter().flat_map(|error| &error.diagnostics).map(|d| d.render(false)).collect();
         assert_eq!(outcome.exit_code(), 0, "{}: {:?}\n{}", function.name, outcome.error, told.join("\n"));
     }
 }
