@@ -103,7 +103,9 @@ fn module_function(name: &str, function: &str) -> Result<()> {
         );
         return Err(Error::usage(format!("the module `{module}` has no function `{function}`")).help(help));
     }
-    forms.into_iter().for_each(|form| tell_documented(module, form));
+    for form in forms {
+        tell_documented(module, form);
+    }
     Ok(())
 }
 
@@ -126,7 +128,9 @@ fn wrapped(text: &str, indent: usize) {
 }
 
 fn hanging(text: &str, first: usize, others: usize) {
-    folded(text, first, others).iter().for_each(|line| report::line(line));
+    for line in folded(text, first, others) {
+        report::line(&line);
+    }
 }
 
 /// Breaks a text at its spaces.

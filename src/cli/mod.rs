@@ -161,7 +161,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
-        Command::Check(args) => check::main(&place, &args).map(ExitCode::from),
+        Command::Check(args) => Ok(ExitCode::from(check::main(&place, &args))),
         Command::Doc(args) => doc::main(&args).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::agent::main(args)),

@@ -33,7 +33,7 @@ fn plain(subject: &Subject<'_>, call: Call<'_>) -> Option<Diagnostic> {
 
 fn wrong_count(subject: &Subject<'_>, call: Call<'_>, name: &str) -> Diagnostic {
     let behind = if call.method { " behind a dot" } else { "" };
-    let message = format!("`{name}` does not take {}{behind}", arguments(call.call.args.len()));
+    let message = format!("`{name}` does not take {}{behind}", arguments(call.expr.args.len()));
     subject.diagnostic(call.position, message)
 }
 
@@ -61,16 +61,16 @@ fn takes(subject: &Subject<'_>, name: &str) -> String {
 /// `alias::function(…)`.
 fn in_module(subject: &Subject<'_>, call: Call<'_>, alias: &str) -> Option<Diagnostic> {
     // Rhai's own: a script's function, whatever is imported.
-    if alias == "global" || call.call.namespace.path.len() > 1 {
+    if alias == "global" || call.expr.namespace.path.len() > 1 {
         return None;
     }
     if !subject.functions.is_imported(alias) {
-        let wrong = subject.diagnostic(call.call.namespace.path[0].pos, format!("nothing is imported as `{alias}`"));
+        let wrong = subject.diagnostic(call.expr.namespace.path[0].pos, format!("nothing is imported as `{alias}`"));
         let ours = nearest(alias, modules().iter().map(|(name, _)| *name)).unwrap_or("file");
         return Some(wrong.label("not a module").help(format!("import \"{ours}\" as {alias};")));
     }
     let functions = subject.functions.of_module(alias)?;
-    let (name, count) = (call.name(), call.call.args.len());
+    let (name, count) = (call.name(), call.expr.args.len());
     match functions.get(name) {
         Some(counts) if has(*counts, count) => None,
         Some(_) => Some(

@@ -13,7 +13,7 @@ pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     subject.each(|piece, doubtful| {
         let calls = |call: &Call<'_>| CALLING.contains(&call.name()) && subject.functions.is_builtin(*call);
         let Some(call) = piece.call().filter(calls) else { return };
-        let Some(closure) = call.call.args.last().and_then(Closure::of) else { return };
+        let Some(closure) = call.expr.args.last().and_then(Closure::of) else { return };
         let wrong = wrong_arguments(subject, &closure);
         found.extend(wrong.map(|wrong| if doubtful { wrong.warning() } else { wrong }));
         if BESIDE.contains(&call.name()) {

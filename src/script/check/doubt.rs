@@ -75,8 +75,7 @@ impl<'a> Doubt<'a> {
                     self.piece(Piece::Expr(&case.rhs), doubtful || asked || self.asks(&case.lhs), see);
                 }
             }
-            Piece::Stmt(Stmt::Block(of)) => branch(of, false, see),
-            Piece::Expr(Expr::Stmt(of)) => branch(of, false, see),
+            Piece::Stmt(Stmt::Block(of)) | Piece::Expr(Expr::Stmt(of)) => branch(of, false, see),
             Piece::Stmt(Stmt::For(of, _)) => {
                 self.piece(Piece::Expr(&of.2.expr), doubtful, see);
                 branch(&of.2.body, false, see);

@@ -93,7 +93,7 @@ impl<'a> Functions<'a> {
             Piece::Expr(Expr::StringConstant(text, _)) => drop(self.keys.insert(text.as_str())),
             _ => {
                 let sets =
-                    |call: Call<'a>| call.name() == "set" && !call.call.args.first().is_some_and(Expr::is_constant);
+                    |call: Call<'a>| call.name() == "set" && !call.expr.args.first().is_some_and(Expr::is_constant);
                 self.makes_keys |= piece.call().is_some_and(sets);
             }
         }
@@ -155,7 +155,7 @@ impl<'a> Functions<'a> {
 
     /// How a call without a module fits.
     pub(super) fn fit(&self, call: Call<'_>) -> Fit {
-        let (name, count) = (call.name(), call.call.args.len());
+        let (name, count) = (call.name(), call.expr.args.len());
         let own = self.own.get(name).copied().unwrap_or_default();
         let native = native().get(name).copied().unwrap_or_default();
         // What stands before the dot is `this` of a script's function, and the first argument of all others.

@@ -34,8 +34,7 @@ fn nested<'a>(subject: &Subject<'a>, unit: &Unit<'a>, piece: Piece<'a>, found: &
             block(subject, unit, flow.branch.statements(), found);
         }
         Piece::Stmt(Stmt::For(of, _)) => block(subject, unit, of.2.body.statements(), found),
-        Piece::Stmt(Stmt::Block(of)) => block(subject, unit, of.statements(), found),
-        Piece::Expr(Expr::Stmt(of)) => block(subject, unit, of.statements(), found),
+        Piece::Stmt(Stmt::Block(of)) | Piece::Expr(Expr::Stmt(of)) => block(subject, unit, of.statements(), found),
         _ => piece.parts(&mut |part| nested(subject, unit, part, found)),
     }
 }
@@ -65,7 +64,7 @@ fn is_read(statements: &[Stmt], name: &str) -> bool {
 fn reads(piece: Piece<'_>, name: &str) -> bool {
     piece.any(|piece| match piece {
         Piece::Expr(expr) if is_variable(expr, name) => true,
-        _ => piece.call().is_some_and(|call| call.call.capture_parent_scope),
+        _ => piece.call().is_some_and(|call| call.expr.capture_parent_scope),
     })
 }
 

@@ -5,7 +5,7 @@ use super::Subject;
 use super::walk::{Call, Piece};
 use crate::cluster::select;
 use crate::diagnostic::Diagnostic;
-use crate::script::table::BUILTINS;
+use crate::script::table::{BUILTINS, Builtin};
 use rhai::{Expr, Position};
 
 /// What an argument of one of our functions names. What the table calls it says which.
@@ -47,15 +47,15 @@ fn called(piece: Piece<'_>) -> Option<(Call<'_>, Vec<&Expr>)> {
             method => method,
         };
         let call = Piece::Expr(first).call()?;
-        return Some((call, std::iter::once(&of.lhs).chain(&call.call.args).collect()));
+        return Some((call, std::iter::once(&of.lhs).chain(&call.expr.args).collect()));
     }
     let call = piece.call().filter(|call| !call.method)?;
-    Some((call, call.call.args.iter().collect()))
+    Some((call, call.expr.args.iter().collect()))
 }
 
 fn node_arguments<'a>(call: Call<'_>, arguments: &[&'a Expr]) -> Vec<(&'a Expr, Wanted)> {
     let form = BUILTINS.iter().find(|form| form.name == call.name() && form.parameters().count() == arguments.len());
-    let parameters = form.into_iter().flat_map(|form| form.parameters());
+    let parameters = form.into_iter().flat_map(Builtin::parameters);
     parameters.zip(arguments).filter_map(|(parameter, argument)| Some((*argument, wanted(parameter)?))).collect()
 }
 

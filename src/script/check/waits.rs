@@ -1,10 +1,10 @@
 //! Loops of clients that never wait. Tasks hand over only where they wait: such a loop keeps all others from running,
 //! and no time passes while it runs.
 
-use super::Subject;
 use super::ends::{is_endless, may_break};
 use super::functions::Functions;
 use super::walk::{Call, Piece};
+use super::{Subject, Unit};
 use crate::diagnostic::Diagnostic;
 use crate::script::table::BUILTINS;
 use rhai::{Expr, Position, Stmt};
@@ -116,5 +116,5 @@ fn function_waits(subject: &Subject<'_>, name: &str, seen: &mut BTreeSet<String>
         return false;
     }
     let units = subject.units.iter().filter(|unit| unit.name == Some(name));
-    units.flat_map(|unit| unit.pieces()).any(|piece| waits(subject, piece, seen))
+    units.flat_map(Unit::pieces).any(|piece| waits(subject, piece, seen))
 }

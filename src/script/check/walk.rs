@@ -14,7 +14,7 @@ pub(super) enum Piece<'a> {
 /// A call of a function, however it is written.
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a> {
-    pub(super) call: &'a FnCallExpr,
+    pub(super) expr: &'a FnCallExpr,
     pub(super) position: Position,
     /// Whether it stands behind a dot; what stands before it is then one more argument.
     pub(super) method: bool,
@@ -22,31 +22,31 @@ pub(super) struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub(super) fn name(self) -> &'a str {
-        self.call.name.as_str()
+        self.expr.name.as_str()
     }
 
     /// Of `a::b::f()`: `a`.
     pub(super) fn module(self) -> Option<&'a str> {
-        self.call.namespace.path.first().map(|ident| ident.name.as_str())
+        self.expr.namespace.path.first().map(|ident| ident.name.as_str())
     }
 
     /// Operators are calls too, of functions that nobody names; so is what makes a closure of what it captures.
     pub(super) fn is_named(self) -> bool {
-        self.call.op_token.is_none() && self.name().starts_with(|c: char| c.is_alphabetic() || c == '_')
+        self.expr.op_token.is_none() && self.name().starts_with(|c: char| c.is_alphabetic() || c == '_')
     }
 }
 
 impl<'a> Piece<'a> {
     /// The call that it is, if it is one.
     pub(super) fn call(self) -> Option<Call<'a>> {
-        let (call, position, method) = match self {
+        let (expr, position, method) = match self {
             Self::Stmt(Stmt::FnCall(call, position)) | Self::Expr(Expr::FnCall(call, position)) => {
                 (call, *position, false)
             }
             Self::Expr(Expr::MethodCall(call, position)) => (call, *position, true),
             _ => return None,
         };
-        Some(Call { call, position, method })
+        Some(Call { expr, position, method })
     }
 
     /// The name of the closure that it is, if it is one: `anon$…`, as which its body is defined.
@@ -115,8 +115,7 @@ fn parts_of_stmt<'a>(stmt: &'a Stmt, see: &mut dyn FnMut(Piece<'a>)) {
         }
         Stmt::FnCall(call, _) => call.args.iter().for_each(|argument| see(Piece::Expr(argument))),
         Stmt::Block(of) => block(of.iter(), see),
-        Stmt::Expr(expr) => see(Piece::Expr(expr)),
-        Stmt::BreakLoop(Some(expr), ..) | Stmt::Return(Some(expr), ..) => see(Piece::Expr(expr)),
+        Stmt::Expr(expr) | Stmt::Return(Some(expr), ..) | Stmt::BreakLoop(Some(expr), ..) => see(Piece::Expr(expr)),
         Stmt::Import(of, _) => see(Piece::Expr(&of.0)),
         _ => {}
     }

@@ -24,14 +24,16 @@ pub fn files() -> Result<Vec<(String, String)>> {
 }
 
 fn ours() -> String {
-    let mut text = "module static;\n".to_owned();
-    for function in GROUPS.iter().flat_map(|group| group.functions) {
-        for form in function.forms() {
-            let arguments: Vec<String> = form.parameters().map(|name| format!("{}: ?", argument(name))).collect();
-            text += &format!("\n{}fn {}({}) -> ?;\n", comments(function), form.name, arguments.join(", "));
-        }
-    }
-    text
+    let functions = GROUPS.iter().flat_map(|group| group.functions);
+    let forms = functions.flat_map(|function| function.forms().map(move |form| (function, form)));
+    let all = forms.map(|(function, form)| definition(&comments(function), form.name, form.parameters().map(argument)));
+    format!("module static;\n{}", all.collect::<String>())
+}
+
+/// One function, in Rhai's form of a definition.
+fn definition<'a>(comment: &str, name: &str, arguments: impl Iterator<Item = &'a str>) -> String {
+    let arguments: Vec<String> = arguments.map(|name| format!("{name}: ?")).collect();
+    format!("\n{comment}fn {name}({}) -> ?;\n", arguments.join(", "))
 }
 
 /// An argument's name, where Rhai reserves ours for itself.
@@ -43,20 +45,18 @@ fn comments(function: &Reference) -> String {
     let mut lines = vec![function.text.to_owned(), String::new()];
     lines.extend(function.takes.iter().map(|(name, meaning)| format!("`{name}`: {meaning}.")));
     lines.push(format!("Returns {}.", function.returns));
-    lines.extend(["".to_owned(), "```rhai".to_owned()]);
+    lines.extend([String::new(), "```rhai".to_owned()]);
     lines.extend(function.example.lines().map(str::to_owned));
     lines.push("```".to_owned());
     commented(lines.iter().map(String::as_str))
 }
 
 fn module(name: &str, functions: &[Documented]) -> String {
-    let mut text = format!("module {name};\n");
-    for function in functions {
-        let arguments: Vec<String> = function.params.iter().map(|name| format!("{name}: ?")).collect();
+    let all = functions.iter().map(|function| {
         let comment = commented(function.comment.iter().map(String::as_str));
-        text += &format!("\n{comment}fn {}({}) -> ?;\n", function.name, arguments.join(", "));
-    }
-    text
+        definition(&comment, &function.name, function.params.iter().map(String::as_str))
+    });
+    format!("module {name};\n{}", all.collect::<String>())
 }
 
 fn commented<'a>(lines: impl Iterator<Item = &'a str>) -> String {

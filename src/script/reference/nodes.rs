@@ -28,7 +28,7 @@ start("n1");"#,
                a gap.",
         takes: &[("nodes", NODES)],
         returns: "nothing, when they run again",
-        example: r#"restart(choose(nodes()));"#,
+        example: r"restart(choose(nodes()));",
     },
     Reference {
         name: "resume",

@@ -40,14 +40,14 @@ pub(super) const FUNCTIONS: &[Reference] = &[
         text: "The operations that were recorded, in the order of their events.",
         takes: &[],
         returns: "a list of maps",
-        example: r#"note(`${history().len()} events`);"#,
+        example: r"note(`${history().len()} events`);",
     },
     Reference {
         name: "ops",
         text: "The operations, each with its invocation and its end: all, or those that a filter keeps.",
         takes: &[("filter", "#{ … }: values that an operation must have")],
         returns: "a list of maps",
-        example: r#"note(`${ops().len()} operations`);"#,
+        example: r"note(`${ops().len()} operations`);",
     },
     Reference {
         name: "check_linearizable",

@@ -23,7 +23,7 @@ pub(super) const FUNCTIONS: &[Reference] = &[
         text: "Writes into the timeline and the journal. print() does the same.",
         takes: &[("message", "any value, shown as text")],
         returns: "nothing",
-        example: r#"note(`the faults are ${faults()}`);"#,
+        example: r"note(`the faults are ${faults()}`);",
     },
     Reference {
         name: "metric",
