@@ -7,9 +7,23 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
+/// How bad it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Nothing can be started with it.
+    #[default]
+    Error,
+    /// Most likely not what was meant.
+    Warning,
+}
+
 /// One wrong place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
+    /// How bad it is.
+    #[serde(default)]
+    pub severity: Severity,
     /// What is wrong, one sentence without a full stop.
     pub message: String,
     /// The file as the user named it.
@@ -37,6 +51,7 @@ impl Diagnostic {
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         Self {
+            severity: Severity::Error,
             message: message.into(),
             file: file.to_owned(),
             line,
@@ -46,6 +61,13 @@ impl Diagnostic {
             label: String::new(),
             help: None,
         }
+    }
+
+    /// The same as a warning.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
     }
 
     /// What to write beside the caret.
@@ -68,8 +90,11 @@ impl Diagnostic {
         let annotation = AnnotationKind::Primary.span(self.span.clone());
         let annotation = if self.label.is_empty() { annotation } else { annotation.label(&self.label) };
         let snippet = Snippet::source(&self.source).path(&self.file).annotation(annotation);
-        let mut report: Vec<Group<'_>> =
-            vec![Group::with_title(Level::ERROR.primary_title(&self.message)).element(snippet)];
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut report: Vec<Group<'_>> = vec![Group::with_title(level.primary_title(&self.message)).element(snippet)];
         if let Some(help) = &self.help {
             report.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
         }

@@ -270,7 +270,8 @@ fn the_printed_command_replays_the_run() {
 #[test]
 fn a_parameter_of_the_wrong_type_is_an_error() {
     let ended = place().run(&["--runtime", "sim", "--set", "rounds=many"]).with(2);
-    insta::assert_snapshot!(ended.stderr.lines().take(5).collect::<Vec<_>>().join("\n"), @r#"
+    let error = ended.stderr.lines().skip_while(|line| !line.starts_with("error: "));
+    insta::assert_snapshot!(error.take(5).collect::<Vec<_>>().join("\n"), @r#"
     error: --set rounds=many: expected an integer, as its default 1 is
      --> s.rhai:3:14
       |

@@ -3,6 +3,7 @@
 //! Results go to stdout, messages to stderr. Errors are printed here, once, and decide the exit code.
 
 mod chaos;
+mod check;
 mod doc;
 mod doctor;
 pub mod oneshot;
@@ -78,13 +79,12 @@ enum Command {
     Run(run::Args),
     /// Print the schedule that a seed gives, on a simulated cluster; touches nothing
     Plan(plan::Args),
+    /// Find what is wrong with scripts, without running them
+    Check(check::Args),
     /// Make trouble at random in the cluster that is up, until Ctrl-C
     Chaos(chaos::Args),
     /// Print the functions that scripts can call
-    Doc {
-        /// Only this one
-        function: Option<String>,
-    },
+    Doc(doc::Args),
     /// Show what this machine can do, and how to mend what it cannot
     Doctor(doctor::Args),
     /// Print completions for a shell
@@ -161,7 +161,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
-        Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => Ok(ExitCode::from(check::main(&place, &args))),
+        Command::Doc(args) => doc::main(&args).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::agent::main(args)),
         Command::Shaper(args) => Ok(crate::shaper::main(&args)),

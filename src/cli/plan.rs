@@ -47,6 +47,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     for seed in first..=last {
         let setup = setup::load(place, &args.common.script, seed, &params, Some(RuntimeKind::Sim))?;
         if seed == first {
+            setup::check(&setup, args.quiet)?;
             setup::warn_of_unused(&params, &setup);
         }
         let outcome = plan(args, setup.settings(seed, params.clone(), args.timeout, None))?;

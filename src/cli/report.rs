@@ -1,6 +1,7 @@
 //! How text leaves: results to stdout, errors to stderr, colour only on a terminal that wants it.
 
 use crate::Error;
+use crate::diagnostic::Diagnostic;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
@@ -57,8 +58,10 @@ pub(super) fn error(error: &Error) {
         }
         return;
     }
-    let colour = colour(&std::io::stderr());
-    for diagnostic in &error.diagnostics {
-        let _ = write!(std::io::stderr(), "{}", diagnostic.render(colour));
-    }
+    error.diagnostics.iter().for_each(diagnostic);
+}
+
+/// A wrong place in one of the user's files.
+pub(super) fn diagnostic(diagnostic: &Diagnostic) {
+    let _ = write!(std::io::stderr(), "{}", diagnostic.render(colour(&std::io::stderr())));
 }

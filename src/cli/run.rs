@@ -80,9 +80,11 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
 fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, String>) -> Result<Setup> {
     if args.attach {
         let script = Script::load(&args.common.script)?;
-        return Setup::standing(script, Attached::open(&place.folder()?)?);
+        let setup = Setup::standing(script, Attached::open(&place.folder()?)?)?;
+        return setup::check(&setup, args.quiet).map(|()| setup);
     }
     let setup = setup::load(place, &args.common.script, seed, params, args.runtime)?;
+    setup::check(&setup, args.quiet)?;
     crate::runtime::prepare(setup.kind, &setup.cluster)?;
     if !args.keep || setup.kind == RuntimeKind::Sim {
         return Ok(setup);

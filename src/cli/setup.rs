@@ -2,6 +2,7 @@
 
 use super::place::Place;
 use crate::cluster::{Cluster, RuntimeKind};
+use crate::diagnostic::Severity;
 use crate::journal::RunFolder;
 use crate::run::{Attached, Settings};
 use crate::script::{Interrupt, Script, quantity};
@@ -118,6 +119,21 @@ pub(super) fn warn_of_unused(params: &BTreeMap<String, String>, setup: &Setup) {
     for name in unmentioned(params, &[setup.script.text(), &setup.cluster_text]) {
         super::report::message(&format!("warning: --set {name}: neither the script nor the cluster file mentions it"));
     }
+}
+
+/// Checks a script before anything of it runs: its errors are this one's, its warnings are printed.
+pub(super) fn check(setup: &Setup, quiet: bool) -> Result<()> {
+    let nodes: Vec<String> = setup.cluster.nodes.iter().map(|node| node.name.clone()).collect();
+    let mut found = setup.script.check(Some(&nodes));
+    if quiet {
+        found.retain(|one| one.severity == Severity::Error);
+    }
+    let Some(first) = found.iter().find(|one| one.severity == Severity::Error) else {
+        found.iter().for_each(super::report::diagnostic);
+        return Ok(());
+    };
+    let message = first.message.clone();
+    Err(Error { diagnostics: found, ..Error::usage(message) })
 }
 
 /// The parameters that none of these texts can be asking for.

@@ -59,7 +59,7 @@ impl Source {
         Position::new(u16::try_from(line).unwrap_or(u16::MAX), u16::try_from(column).unwrap_or(u16::MAX))
     }
 
-    fn diagnostic(&self, position: Position, message: impl Into<String>) -> Diagnostic {
+    pub(super) fn diagnostic(&self, position: Position, message: impl Into<String>) -> Diagnostic {
         Diagnostic::new(&self.path, &self.text, self.span(position), message)
     }
 }
@@ -177,28 +177,36 @@ fn plain(error: &EvalAltResult) -> String {
 /// `call` is Rhai's rendering: `name (type, type)`.
 fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Error {
     let (name, given) = call.split_once(" (").map_or((call, ""), |(name, rest)| (name, rest.trim_end_matches(')')));
-    let known: Vec<&str> =
-        BUILTINS.iter().filter(|builtin| builtin.name == name).map(|builtin| builtin.signature).collect();
-    let own: Vec<String> =
-        ast.iter_functions().filter(|f| f.name == name).map(|f| format!("{name}({})", f.params.join(", "))).collect();
+    let known = signatures(ast, name);
     if !name.chars().any(char::is_alphabetic) {
         return source.diagnostic(position, format!("`{name}` does not work on {}", kinds(given, " and "))).into();
     }
-    if known.is_empty() && own.is_empty() {
-        let diagnostic = source.diagnostic(position, format!("unknown function `{name}`")).label("not a function");
-        return match nearest(name, function_names(ast).iter().map(String::as_str)) {
-            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-            None => diagnostic.help("`blockade doc` lists the functions"),
-        }
-        .into();
+    if known.is_empty() {
+        return unknown_function(source, ast, position, name).into();
     }
     if name.starts_with("anon$") {
         let message = format!("the closure takes other arguments than the ({}) it is called with", kinds(given, ", "));
         return source.diagnostic(position, message).help("write `||` for a closure without arguments").into();
     }
-    let takes = if known.is_empty() { own.join(" or ") } else { known.join(" or ") };
-    let given = kinds(given, ", ");
+    let (takes, given) = (known.join(" or "), kinds(given, ", "));
     source.diagnostic(position, format!("`{name}` does not take ({given})")).help(format!("it is {takes}")).into()
+}
+
+/// How a function is called: one of ours, else the script's own of this name.
+pub(super) fn signatures(ast: &AST, name: &str) -> Vec<String> {
+    let ours = BUILTINS.iter().filter(|builtin| builtin.name == name).map(|builtin| builtin.signature.to_owned());
+    let ours: Vec<String> = ours.collect();
+    let own = ast.iter_functions().filter(|f| f.name == name).map(|f| format!("{name}({})", f.params.join(", ")));
+    if ours.is_empty() { own.collect() } else { ours }
+}
+
+/// A function that does not exist, and the nearest one that does.
+pub(super) fn unknown_function(source: &Source, ast: &AST, position: Position, name: &str) -> Diagnostic {
+    let diagnostic = source.diagnostic(position, format!("unknown function `{name}`")).label("not a function");
+    match nearest(name, function_names(ast).iter().map(String::as_str)) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.help("`blockade doc` lists the functions"),
+    }
 }
 
 /// Rhai's list of argument types in the words of our own messages.

@@ -6,15 +6,19 @@
 //! `engine` configures Rhai, `host` is what all functions share, `bind` holds the functions themselves (a file for
 //! each group), `values` turns script values into typed ones, `diagnose` turns Rhai's errors into ours, `tasks` lets
 //! functions run beside each other, `program` is a script whose functions can be called, and `drive` runs its parts in
-//! their order.
+//! their order. `check` finds what is wrong with a script before anything runs, and `reference` is what is told about
+//! each function.
 
 mod bind;
+mod check;
 mod diagnose;
 mod drive;
 mod engine;
 mod host;
+mod modules;
 mod program;
 pub mod quantity;
+pub mod reference;
 mod shaping;
 mod source;
 mod table;
@@ -23,6 +27,7 @@ mod values;
 
 pub use drive::{Drive, Options};
 pub use host::{Host, HostSettings, Interrupt};
+pub use modules::modules;
 pub use shaping::{filter_of_words, impairment_of_words};
 pub use source::Script;
 pub use table::{BUILTINS, Builtin};

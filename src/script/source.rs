@@ -1,10 +1,11 @@
 //! A script's text: read, checked as far as Rhai's parser goes, and found again when an error points into it.
 
+use super::check;
 use super::diagnose::{self, Source};
 use super::engine;
 use crate::diagnostic::Diagnostic;
 use crate::{Error, Result};
-use rhai::{AST, Engine};
+use rhai::{AST, Engine, OptimizationLevel};
 use std::path::Path;
 
 /// A script that compiles. It holds only the text: what Rhai makes of it belongs to one thread.
@@ -37,6 +38,19 @@ impl Script {
 
     pub(super) fn parse(&self, engine: &Engine) -> Result<AST> {
         engine.compile(&self.source.text).map_err(|error| diagnose::syntax(&self.source, &error))
+    }
+
+    /// What is wrong with it, found without running it: in the order of the text, warnings among the errors. Names of
+    /// nodes are looked at only where the cluster's are given.
+    #[must_use]
+    pub fn check(&self, nodes: Option<&[String]>) -> Vec<Diagnostic> {
+        let mut engine = engine::bare();
+        // Nothing may be optimized away before it was looked at.
+        engine.set_optimization_level(OptimizationLevel::None);
+        match self.parse(&engine) {
+            Ok(ast) => check::check(&self.source, &ast, nodes),
+            Err(error) => error.diagnostics,
+        }
     }
 
     /// Its text.

@@ -12,6 +12,19 @@ pub struct Builtin {
     pub summary: &'static str,
 }
 
+impl Builtin {
+    /// The names of its arguments.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let inside = self.signature.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
+        inside.split(", ").filter(|name| !name.is_empty())
+    }
+
+    /// Whether it injects a fault and returns its handle.
+    pub(super) fn is_fault(&self) -> bool {
+        super::reference::is_fault(self.name)
+    }
+}
+
 macro_rules! builtins {
     ($($name:ident $arguments:literal $summary:literal)*) => {
         /// All of them, by group.
@@ -46,7 +59,7 @@ builtins! {
     between "a, b" "the links between a and b, both directions"
     from "a" "all links that leave a"
     to "a" "all links that reach a"
-    on "links, filter" "narrows links to packets: links.on(#{ proto: \"tcp\", port: 6379, family: \"ipv6\" })"
+    on "links, filter" "narrows links to packets of a proto, port or family, behind a dot"
     heal "" "heals every fault but those marked keep()"
     heal "fault" "heals one: fault.heal()"
     keep "fault" "exempts a fault from heal(): fault.keep()"
@@ -87,7 +100,7 @@ builtins! {
     random_partition "" "random groups of all nodes, for partition()"
     seed "" "the run's seed"
     param "name, default" "what --set name=value gave, in the default's type"
-    state "key" "a value that all functions of the run share; () where none was set"
+    state "key" "a value that all functions of the run share"
     state "key, value" "sets it"
     assert "condition" "fails the run unless the condition holds"
     assert "condition, message" "fails the run unless the condition holds"

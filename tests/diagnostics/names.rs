@@ -41,7 +41,7 @@ f.heel();"#), @r"
 fn a_wrong_number_of_arguments_shows_how_it_is_called() {
     insta::assert_snapshot!(told(r#"partition("n1", "n2");"#), @r#"
     exit 2
-    error: `partition` does not take (text, text)
+    error: `partition` does not take 2 arguments
      --> s.rhai:1:1
       |
     1 | partition("n1", "n2");
@@ -51,7 +51,7 @@ fn a_wrong_number_of_arguments_shows_how_it_is_called() {
     "#);
     insta::assert_snapshot!(told(r#"probe("n1");"#), @r#"
     exit 2
-    error: `probe` does not take (text)
+    error: `probe` does not take 1 argument
      --> s.rhai:1:1
       |
     1 | probe("n1");
@@ -61,7 +61,7 @@ fn a_wrong_number_of_arguments_shows_how_it_is_called() {
     "#);
     insta::assert_snapshot!(told(r#"every("1s");"#), @r#"
     exit 2
-    error: `every` does not take (text)
+    error: `every` does not take 1 argument
      --> s.rhai:1:1
       |
     1 | every("1s");
@@ -72,7 +72,7 @@ fn a_wrong_number_of_arguments_shows_how_it_is_called() {
     insta::assert_snapshot!(told(r"fn twice(a) { a * 2 }
 twice(1, 2);"), @r"
     exit 2
-    error: `twice` does not take (integer, integer)
+    error: `twice` does not take 2 arguments
      --> s.rhai:2:1
       |
     2 | twice(1, 2);
@@ -188,50 +188,50 @@ fn an_unknown_node_lists_the_nodes() {
     insta::assert_snapshot!(told(r#"isolate("n4");"#), @r#"
     exit 2
     error: there is no node `n4`
-     --> s.rhai:1:1
+     --> s.rhai:1:9
       |
     1 | isolate("n4");
-      | ^^^^^^^
+      |         ^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
     "#);
     insta::assert_snapshot!(told(r#"isolate("db");"#), @r#"
     exit 2
     error: there is no node `db`
-     --> s.rhai:1:1
+     --> s.rhai:1:9
       |
     1 | isolate("db");
-      | ^^^^^^^
+      |         ^^^^
       |
     help: the nodes are n1, n2, n3
     "#);
     insta::assert_snapshot!(told(r#"isolate("db*");"#), @r#"
     exit 2
     error: no node matches `db*`
-     --> s.rhai:1:1
+     --> s.rhai:1:9
       |
     1 | isolate("db*");
-      | ^^^^^^^
+      |         ^^^^^
       |
     help: the nodes are n1, n2, n3
     "#);
     insta::assert_snapshot!(told(r#"partition([["n1", "n22"], "n3"]);"#), @r#"
     exit 2
     error: there is no node `n22`
-     --> s.rhai:1:1
+     --> s.rhai:1:19
       |
     1 | partition([["n1", "n22"], "n3"]);
-      | ^^^^^^^^^
+      |                   ^^^^^
       |
     help: did you mean `n2`? the nodes are n1, n2, n3
     "#);
     insta::assert_snapshot!(told(r#"exec("nn1", "true");"#), @r#"
     exit 2
     error: there is no node `nn1`
-     --> s.rhai:1:1
+     --> s.rhai:1:6
       |
     1 | exec("nn1", "true");
-      | ^^^^
+      |      ^^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
     "#);
@@ -242,18 +242,18 @@ fn the_world_is_no_node() {
     insta::assert_snapshot!(told(r#"isolate("world");"#), @r#"
     exit 2
     error: `world` is no node: it can be an end of a link, not a member of a group
-     --> s.rhai:1:1
+     --> s.rhai:1:9
       |
     1 | isolate("world");
-      | ^^^^^^^
+      |         ^^^^^^^
     "#);
     insta::assert_snapshot!(told(r#"restart(["n1", "world"]);"#), @r#"
     exit 2
     error: `world` is no node: it can be an end of a link, not a member of a group
-     --> s.rhai:1:1
+     --> s.rhai:1:16
       |
     1 | restart(["n1", "world"]);
-      | ^^^^^^^
+      |                ^^^^^^^
     "#);
 }
 
@@ -282,10 +282,10 @@ fn a_condition_that_wants_arguments() {
     insta::assert_snapshot!(told(r#"wait_until("1s", |x| true);"#), @r#"
     exit 2
     error: the closure takes other arguments than the () it is called with
-     --> s.rhai:1:1
+     --> s.rhai:1:18
       |
     1 | wait_until("1s", |x| true);
-      | ^^^^^^^^^^
+      |                  ^
       |
     help: write `||` for a closure without arguments
     "#);

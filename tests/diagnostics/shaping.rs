@@ -66,7 +66,7 @@ fn a_delay_that_is_none() {
     "#);
     insta::assert_snapshot!(told(r#"slow("n1");"#), @r#"
     exit 2
-    error: `slow` does not take (text)
+    error: `slow` does not take 1 argument
      --> s.rhai:1:1
       |
     1 | slow("n1");
@@ -624,10 +624,10 @@ fn links_that_cannot_be_impaired() {
     insta::assert_snapshot!(told(r#"reorder("n9", 0.1);"#), @r#"
     exit 2
     error: there is no node `n9`
-     --> s.rhai:1:1
+     --> s.rhai:1:9
       |
     1 | reorder("n9", 0.1);
-      | ^^^^^^^
+      |         ^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
     "#);

@@ -90,6 +90,13 @@ fn what_is_thrown_and_not_caught() {
     "#);
     insta::assert_snapshot!(told(r#"try { isolate("n9"); } catch (e) { throw e; }"#), @r#"
     exit 2
+    warning: there is no node `n9`
+     --> s.rhai:1:15
+      |
+    1 | try { isolate("n9"); } catch (e) { throw e; }
+      |               ^^^^
+      |
+    help: did you mean `n1`? the nodes are n1, n2, n3
     error: there is no node `n9`
      --> s.rhai:1:36
       |
@@ -140,10 +147,10 @@ fn the_place_is_inside_setup_chaos_and_check() {
 }"#), @r#"
     exit 2
     error: there is no node `n9`
-     --> s.rhai:2:5
+     --> s.rhai:2:13
       |
     2 |     isolate("n9");
-      |     ^^^^^^^
+      |             ^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
     "#);
@@ -178,10 +185,10 @@ fn inner() { restart("n7") }
 outer();"#), @r#"
     exit 2
     error: there is no node `n7`
-     --> s.rhai:2:14
+     --> s.rhai:2:22
       |
     2 | fn inner() { restart("n7") }
-      |              ^^^^^^^
+      |                      ^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
     "#);

@@ -1,0 +1,88 @@
+//! Calls of functions that do not exist, or that take other numbers of arguments.
+
+use super::Subject;
+use super::functions::{Fit, Functions, has};
+use super::walk::Call;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::script::diagnose::{signatures, unknown_function};
+use crate::script::modules::modules;
+
+pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+    subject.each(|piece, doubtful| {
+        let Some(call) = piece.call().filter(|call| call.is_named()) else { return };
+        let wrong = match call.module() {
+            Some(alias) => in_module(subject, call, alias),
+            None => plain(subject, call),
+        };
+        found.extend(wrong.map(|wrong| if doubtful { wrong.warning() } else { wrong }));
+    });
+}
+
+fn plain(subject: &Subject<'_>, call: Call<'_>) -> Option<Diagnostic> {
+    let wrong = match subject.functions.fit(call) {
+        Fit::Fits => return None,
+        Fit::Unknown => unknown_function(subject.source, subject.ast, call.position, call.name()),
+        Fit::Count => {
+            let takes = takes(subject, call.name());
+            wrong_count(subject, call, call.name()).help(format!("it is {takes}"))
+        }
+    };
+    // A map of which nothing is known may hold it.
+    Some(if call.method && subject.functions.may_be_unseen() { wrong.warning() } else { wrong })
+}
+
+fn wrong_count(subject: &Subject<'_>, call: Call<'_>, name: &str) -> Diagnostic {
+    let behind = if call.method { " behind a dot" } else { "" };
+    let message = format!("`{name}` does not take {}{behind}", arguments(call.expr.args.len()));
+    subject.diagnostic(call.position, message)
+}
+
+fn arguments(count: usize) -> String {
+    match count {
+        0 => "no arguments".to_owned(),
+        1 => "1 argument".to_owned(),
+        count => format!("{count} arguments"),
+    }
+}
+
+/// How a function is called.
+fn takes(subject: &Subject<'_>, name: &str) -> String {
+    let known = signatures(subject.ast, name);
+    if !known.is_empty() {
+        return known.join(" or ");
+    }
+    let counts = Functions::native_counts(name).into_iter().map(|count| match count {
+        0 => format!("{name}()"),
+        count => format!("{name}({})", vec!["_"; count].join(", ")),
+    });
+    counts.collect::<Vec<_>>().join(" or ")
+}
+
+/// `alias::function(…)`.
+fn in_module(subject: &Subject<'_>, call: Call<'_>, alias: &str) -> Option<Diagnostic> {
+    // Rhai's own: a script's function, whatever is imported.
+    if alias == "global" || call.expr.namespace.path.len() > 1 {
+        return None;
+    }
+    if !subject.functions.is_imported(alias) {
+        let wrong = subject.diagnostic(call.expr.namespace.path[0].pos, format!("nothing is imported as `{alias}`"));
+        let ours = nearest(alias, modules().iter().map(|(name, _)| *name)).unwrap_or("file");
+        return Some(wrong.label("not a module").help(format!("import \"{ours}\" as {alias};")));
+    }
+    let functions = subject.functions.of_module(alias)?;
+    let (name, count) = (call.name(), call.expr.args.len());
+    match functions.get(name) {
+        Some(counts) if has(*counts, count) => None,
+        Some(_) => Some(
+            wrong_count(subject, call, &format!("{alias}::{name}"))
+                .help(format!("`blockade doc {alias}::{name}` shows how it is called")),
+        ),
+        None => {
+            let wrong = subject.diagnostic(call.position, format!("the module `{alias}` has no function `{name}`"));
+            Some(wrong.label("not a function").help(match nearest(name, functions.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("`blockade doc {alias}` lists its functions"),
+            }))
+        }
+    }
+}

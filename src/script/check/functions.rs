@@ -1,0 +1,202 @@
+//! The functions that a script can call: its own, ours, Rhai's and those of the modules that it imports.
+
+use super::Unit;
+use super::walk::{Call, Piece};
+use crate::script::engine;
+use crate::script::reference::doc_comments;
+use crate::script::table::BUILTINS;
+use rhai::{Expr, Stmt};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+/// With how many arguments a function may be called, a bit for each number.
+type Counts = u64;
+
+/// What Rhai itself understands, with any number of arguments.
+const KEYWORDS: [&str; 9] =
+    ["Fn", "call", "curry", "print", "debug", "type_of", "is_shared", "is_def_fn", "is_def_var"];
+
+/// Ours and Rhai's.
+fn native() -> &'static BTreeMap<String, Counts> {
+    static NATIVE: OnceLock<BTreeMap<String, Counts>> = OnceLock::new();
+    NATIVE.get_or_init(|| {
+        let mut all: BTreeMap<String, Counts> = KEYWORDS.iter().map(|name| ((*name).to_owned(), Counts::MAX)).collect();
+        let rhais = engine::bare().collect_fn_metadata(
+            None,
+            |function| Some((function.metadata.name.to_string(), function.metadata.num_params)),
+            true,
+        );
+        let ours = BUILTINS.iter().map(|builtin| (builtin.name.to_owned(), builtin.parameters().count()));
+        for (name, count) in rhais.into_iter().chain(ours) {
+            *all.entry(name).or_default() |= 1 << count;
+        }
+        all
+    })
+}
+
+/// What an alias of `import "…" as alias` stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Imported<'a> {
+    Ours(&'a str),
+    /// A file, or what only a run can know.
+    Other,
+}
+
+/// How a call fits what there is.
+pub(super) enum Fit {
+    /// It does, or only a run can know.
+    Fits,
+    /// There is no such function.
+    Unknown,
+    /// There is one, but it takes other numbers of arguments.
+    Count,
+}
+
+/// All functions that a script can call.
+pub(super) struct Functions<'a> {
+    own: BTreeMap<&'a str, Counts>,
+    imports: BTreeMap<&'a str, Imported<'a>>,
+    /// The functions of our modules, by module.
+    modules: BTreeMap<&'static str, BTreeMap<String, Counts>>,
+    /// Keys of maps that the script names: what is stored under one can be called like a method.
+    keys: BTreeSet<&'a str>,
+    /// Whether the script makes keys that it does not name.
+    makes_keys: bool,
+}
+
+impl<'a> Functions<'a> {
+    pub(super) fn new(units: &[Unit<'a>], sources: &'static [(&'static str, &'static str)]) -> Self {
+        let mut all = Self {
+            own: BTreeMap::new(),
+            imports: BTreeMap::new(),
+            modules: BTreeMap::new(),
+            keys: BTreeSet::new(),
+            makes_keys: false,
+        };
+        for unit in units {
+            if let Some(name) = unit.name {
+                *all.own.entry(name).or_default() |= 1 << unit.params.len();
+            }
+            unit.pieces().for_each(|piece| piece.each(&mut |piece| all.learn(piece, sources)));
+        }
+        all
+    }
+
+    fn learn(&mut self, piece: Piece<'a>, sources: &'static [(&'static str, &'static str)]) {
+        match piece {
+            Piece::Stmt(Stmt::Import(of, _)) => self.import(&of.0, of.1.name.as_str(), sources),
+            Piece::Stmt(Stmt::Assignment(of)) => {
+                self.makes_keys |= is_made_key(&of.1.lhs) && may_hold_functions(&of.1.rhs);
+            }
+            Piece::Expr(Expr::Map(of, _)) => self.keys.extend(of.0.iter().map(|(key, _)| key.name.as_str())),
+            Piece::Expr(Expr::Property(of, _)) => drop(self.keys.insert(of.2.as_str())),
+            Piece::Expr(Expr::StringConstant(text, _)) => drop(self.keys.insert(text.as_str())),
+            _ => {
+                let sets =
+                    |call: Call<'a>| call.name() == "set" && !call.expr.args.first().is_some_and(Expr::is_constant);
+                self.makes_keys |= piece.call().is_some_and(sets);
+            }
+        }
+    }
+
+    fn import(&mut self, path: &'a Expr, alias: &'a str, sources: &'static [(&'static str, &'static str)]) {
+        let named = match path {
+            Expr::StringConstant(name, _) => sources.iter().find(|(known, _)| known == name),
+            _ => None,
+        };
+        let imported = named.map_or(Imported::Other, |(name, _)| Imported::Ours(name));
+        // What two imports call the same is known only where it is used.
+        let known = self.imports.entry(alias).or_insert(imported);
+        if *known != imported {
+            *known = Imported::Other;
+        }
+        if let Some((name, source)) = named {
+            self.modules.entry(name).or_insert_with(|| module_functions(name, source));
+        }
+    }
+
+    /// Whether the script has a function of this name.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        self.own.contains_key(name)
+    }
+
+    /// Whether a call is one of ours: the script has no function of the name, and it is in no module.
+    pub(super) fn is_builtin(&self, call: Call<'_>) -> bool {
+        call.module().is_none() && !self.is_own(call.name())
+    }
+
+    /// Whether it is a function of Rhai's or ours.
+    pub(super) fn is_native(name: &str) -> bool {
+        native().contains_key(name)
+    }
+
+    /// Whether a value stored under a key could be what is called like a method.
+    pub(super) fn may_be_key(&self, name: &str) -> bool {
+        self.keys.contains(name)
+    }
+
+    /// Whether a method that nobody knows may be in a map all the same.
+    pub(super) fn may_be_unseen(&self) -> bool {
+        self.makes_keys || self.imports.values().any(|imported| *imported == Imported::Other)
+    }
+
+    /// Whether an alias was imported.
+    pub(super) fn is_imported(&self, alias: &str) -> bool {
+        self.imports.contains_key(alias)
+    }
+
+    /// The functions of the module that an alias stands for, where they are known.
+    pub(super) fn of_module(&self, alias: &str) -> Option<&BTreeMap<String, Counts>> {
+        match self.imports.get(alias)? {
+            Imported::Ours(name) => self.modules.get(name),
+            Imported::Other => None,
+        }
+    }
+
+    /// How a call without a module fits.
+    pub(super) fn fit(&self, call: Call<'_>) -> Fit {
+        let (name, count) = (call.name(), call.expr.args.len());
+        let own = self.own.get(name).copied().unwrap_or_default();
+        let native = native().get(name).copied().unwrap_or_default();
+        // What stands before the dot is `this` of a script's function, and the first argument of all others.
+        let fits = has(own, count) || has(native, count + usize::from(call.method));
+        match own | native {
+            _ if fits || call.method && self.may_be_key(name) => Fit::Fits,
+            0 => Fit::Unknown,
+            _ => Fit::Count,
+        }
+    }
+
+    /// The numbers of arguments that Rhai's function of this name takes.
+    pub(super) fn native_counts(name: &str) -> Vec<usize> {
+        let counts = native().get(name).copied().unwrap_or_default();
+        (0..Counts::BITS as usize).filter(|count| has(counts, *count)).collect()
+    }
+}
+
+/// Whether this number of arguments is one of these.
+pub(super) fn has(counts: Counts, count: usize) -> bool {
+    u32::try_from(count).ok().and_then(|count| counts.checked_shr(count)).is_some_and(|rest| rest & 1 == 1)
+}
+
+fn module_functions(name: &str, source: &str) -> BTreeMap<String, Counts> {
+    let mut all = BTreeMap::new();
+    for function in doc_comments::functions(name, source).unwrap_or_default() {
+        *all.entry(function.name).or_default() |= 1 << function.params.len();
+    }
+    all
+}
+
+/// Whether a value may be a function, or have one in it.
+fn may_hold_functions(value: &Expr) -> bool {
+    !value.is_constant() || Piece::Expr(value).any(|piece| piece.closure().is_some())
+}
+
+/// `map[key] = …`: under a name that is not written there.
+fn is_made_key(target: &Expr) -> bool {
+    match target {
+        Expr::Index(of, ..) => !of.rhs.is_constant() || is_made_key(&of.lhs) || is_made_key(&of.rhs),
+        Expr::Dot(of, ..) => is_made_key(&of.lhs) || is_made_key(&of.rhs),
+        _ => false,
+    }
+}

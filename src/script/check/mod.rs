@@ -1,0 +1,134 @@
+//! The static check of a script: what will go wrong, found without running anything.
+//!
+//! Pure: from a script's text, its syntax tree, the functions that there are and the cluster's nodes to a list of
+//! diagnostics. An error is what must fail if it is reached; what may never be reached (`try`, or a branch that asks
+//! for the nodes first) is a warning at most, and what only a run can know is not judged: a script that works is never
+//! refused.
+
+mod calls;
+mod closures;
+mod doubt;
+mod ends;
+mod functions;
+mod handles;
+mod nodes;
+mod waits;
+mod walk;
+
+use super::diagnose::Source;
+use super::modules::modules;
+use crate::diagnostic::Diagnostic;
+use doubt::Doubt;
+use functions::Functions;
+use rhai::{AST, ASTNode, ImmutableString, Module, Position, Stmt};
+use std::rc::Rc;
+use walk::Piece;
+
+/// A function of a script with its statements. Rhai shows those of functions only while it walks over them, so these
+/// are copies.
+struct Function {
+    name: ImmutableString,
+    params: Vec<ImmutableString>,
+    statements: Vec<Stmt>,
+}
+
+/// The functions and closures of a script.
+fn functions(ast: &AST) -> Vec<Function> {
+    let all = ast.iter_fn_def().map(|function| {
+        let mut alone = Module::new();
+        alone.set_script_fn(Rc::clone(function));
+        let mut statements = Vec::new();
+        AST::new([], alone).walk(&mut |path: &[ASTNode<'_>]| {
+            if let [ASTNode::Stmt(stmt)] = path {
+                statements.push((*stmt).clone());
+            }
+            true
+        });
+        Function { name: function.name.clone(), params: function.params.to_vec(), statements }
+    });
+    all.collect()
+}
+
+/// A part of a script that runs as one: its body, a function, a closure.
+struct Unit<'a> {
+    /// None is the script's body.
+    name: Option<&'a str>,
+    params: &'a [ImmutableString],
+    statements: &'a [Stmt],
+}
+
+impl<'a> Unit<'a> {
+    fn of(function: &'a Function) -> Self {
+        Self { name: Some(&function.name), params: &function.params, statements: &function.statements }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = Piece<'a>> + use<'a> {
+        self.statements.iter().map(Piece::Stmt)
+    }
+
+    /// Whether somewhere in it is such a piece.
+    fn any(&self, mut wanted: impl FnMut(Piece<'a>) -> bool) -> bool {
+        self.pieces().any(|piece| piece.any(&mut wanted))
+    }
+}
+
+/// What is checked, with all that the checks ask for.
+struct Subject<'a> {
+    source: &'a Source,
+    ast: &'a AST,
+    units: Vec<Unit<'a>>,
+    functions: Functions<'a>,
+    doubt: Doubt<'a>,
+    /// The cluster's nodes, where they are known.
+    nodes: Option<&'a [String]>,
+}
+
+impl<'a> Subject<'a> {
+    fn new(source: &'a Source, ast: &'a AST, functions: &'a [Function], nodes: Option<&'a [String]>) -> Self {
+        let body = Unit { name: None, params: &[], statements: ast.statements() };
+        let units: Vec<Unit<'a>> = std::iter::once(body).chain(functions.iter().map(Unit::of)).collect();
+        let functions = Functions::new(&units, modules());
+        let doubt = Doubt::new(&units);
+        Self { source, ast, units, functions, doubt, nodes }
+    }
+
+    fn unit(&self, name: &str) -> Option<&Unit<'a>> {
+        self.units.iter().find(|unit| unit.name == Some(name))
+    }
+
+    /// Visits every piece of the script, told whether an error there may never come to light.
+    fn each(&self, mut see: impl FnMut(Piece<'a>, bool)) {
+        for unit in &self.units {
+            self.doubt.each(unit, &mut see);
+        }
+    }
+
+    fn diagnostic(&self, position: Position, message: impl Into<String>) -> Diagnostic {
+        self.source.diagnostic(position, message)
+    }
+}
+
+/// All that is wrong with a script, in the order of its text.
+pub(super) fn check(source: &Source, ast: &AST, nodes: Option<&[String]>) -> Vec<Diagnostic> {
+    let functions = functions(ast);
+    let subject = Subject::new(source, ast, &functions, nodes);
+    let mut found = Vec::new();
+    calls::check(&subject, &mut found);
+    nodes::check(&subject, &mut found);
+    closures::check(&subject, &mut found);
+    handles::check(&subject, &mut found);
+    ends::check(&subject, &mut found);
+    waits::check(&subject, &mut found);
+    in_order(found)
+}
+
+/// Each once, in the order of the text: a closure that is written twice is one function.
+fn in_order(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let key = |one: &Diagnostic| (one.span.start, one.span.end, one.message.clone());
+    found.sort_by_key(key);
+    found.dedup_by_key(|one| key(one));
+    found
+}
+
+#[cfg(test)]
+mod tests;

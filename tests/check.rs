@@ -1,0 +1,187 @@
+//! `blockade check` and `blockade doc`, as their users see them.
+
+#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
+
+mod common;
+
+use common::{Ended, Place, THREE};
+
+fn told(ended: &Ended) -> String {
+    format!("exit {}\n{}\n{}", ended.code, ended.stderr, ended.stdout)
+}
+
+/// One of every kind of problem.
+const WRONG: &str = r#"const OPTIONS = #{ clients: 2 };
+
+fn setup() {
+    partitoin([["n1"], ["n2"]]);
+    sleep("1s", 2);
+    [1].push(2, 3);
+    nemesis::halves();
+}
+
+fn client(id) {
+    loop { note(id); }
+}
+
+fn chaos() {
+    let cut = partition([["n1", "n22"], "db*"]);
+    isolate("world");
+    let f = isolate("n1");
+    f.heel();
+    wait_until("1s", |x| x);
+    try { restart("n7"); } catch { }
+    let count = 0;
+    task(|| { count = 1; });
+    loop { sleep(1); }
+}
+
+fn check() {
+    assert(true);
+}
+"#;
+
+#[test]
+fn every_kind_of_problem_is_told_at_once() {
+    let place = Place::with(WRONG, THREE);
+    let checked = place.blockade(&["check", "s.rhai"]).with(2);
+    insta::assert_snapshot!(format!("{}{}", checked.stderr, checked.stdout));
+}
+
+#[test]
+fn run_and_plan_check_first() {
+    let place = Place::with("isolate(\"n1\");\nisolat(\"n2\");\nrestart(\"n9\");", THREE);
+    let planned = place.blockade(&["plan", "s.rhai", "--seed", "1"]).with(2);
+    assert_eq!(planned.stderr.matches("error: ").count(), 2, "{}", planned.stderr);
+    assert!(planned.stdout.is_empty(), "{}", planned.stdout);
+    let run = place.run(&["--runtime", "sim"]).with(2);
+    assert_eq!(run.stderr, planned.stderr);
+    assert!(!place.path().join("out").exists(), "nothing was started");
+}
+
+#[test]
+fn warnings_are_printed_once_and_not_when_quiet() {
+    let place = Place::with("let cut = isolate(\"n1\");\nsleep(1);", THREE);
+    let warnings = |args: &[&str]| place.blockade(args).with(0).stderr.matches("warning: ").count();
+    assert_eq!(warnings(&["check", "s.rhai"]), 1);
+    assert_eq!(warnings(&["plan", "s.rhai"]), 1);
+    assert_eq!(warnings(&["plan", "s.rhai", "--seeds", "1..5"]), 1);
+    assert_eq!(warnings(&["plan", "s.rhai", "--quiet"]), 0);
+    assert_eq!(warnings(&["run", "s.rhai", "--runtime", "sim"]), 1);
+    assert_eq!(warnings(&["run", "s.rhai", "--runtime", "sim", "-q"]), 0);
+}
+
+#[test]
+fn without_a_cluster_file_nodes_are_not_checked() {
+    let place = Place::new();
+    place.write("a.rhai", "isolate(\"n1\");");
+    place.write("b.rhai", "isolate(\"n2\");");
+    insta::assert_snapshot!(told(&place.blockade(&["check", "a.rhai", "b.rhai"])), @r"
+    exit 0
+    no cluster file: nodes are not checked in a.rhai, b.rhai
+
+    2 scripts checked: 0 errors, 0 warnings
+    ");
+}
+
+#[test]
+fn all_scripts_are_checked_and_a_shared_cluster_file_is_told_of_once() {
+    let place = Place::new();
+    place.write("blockade.yaml", "nodes: { n1: { comand: x } }");
+    place.write("a.rhai", "abc();");
+    place.write("b.rhai", "let x = ;");
+    let checked = place.blockade(&["check", "a.rhai", "b.rhai", "none.rhai"]).with(2);
+    for part in ["comand", "unknown function `abc`", "b.rhai:1:9", "cannot read the script none.rhai"] {
+        assert_eq!(checked.stderr.matches(part).count().min(1), 1, "{part}: {}", checked.stderr);
+    }
+    assert_eq!(checked.stderr.matches("has no key").count(), 1, "{}", checked.stderr);
+}
+
+#[test]
+fn bad_input() {
+    let place = Place::with("", THREE);
+    place.blockade(&["check", "s.rhai"]).with(0);
+    std::fs::create_dir(place.path().join("folder")).unwrap();
+    std::fs::write(place.path().join("bytes.rhai"), [0xff, 0xfe, 0x00]).unwrap();
+    insta::assert_snapshot!(told(&place.blockade(&["check", "none.rhai", "folder", "bytes.rhai", "-c", "s.yaml"])), @r"
+    exit 2
+    error: cannot read the script none.rhai: No such file or directory (os error 2)
+    error: cannot read the script folder: Is a directory (os error 21)
+    error: cannot read the script bytes.rhai: stream did not contain valid UTF-8
+
+    3 scripts checked: 3 errors, 0 warnings
+    ");
+    let named = place.blockade(&["check", "s.rhai", "--config", "none.yaml"]).with(2);
+    assert!(named.stderr.contains("there is no file none.yaml"), "{}", named.stderr);
+    place.blockade(&["check"]).with(2);
+}
+
+#[test]
+fn nothing_of_ours_is_found_wrong() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let scripts = ["scripts/quickstart.rhai", "scripts/redis_sentinel.rhai"].map(|name| format!("{root}{name}"));
+    for script in &scripts {
+        let checked = Place::new().blockade(&["check", script]).with(0);
+        assert_eq!(
+            (checked.stderr.as_str(), checked.stdout.as_str()),
+            ("", "1 script checked: 0 errors, 0 warnings\n")
+        );
+    }
+    let stdlib = Place::new().blockade(&["check", &format!("{root}stdlib/chaos.rhai")]).with(0);
+    assert!(!stdlib.stderr.contains("warning"), "{}", stdlib.stderr);
+}
+
+#[test]
+fn a_function_is_told_with_all_its_forms() {
+    insta::assert_snapshot!(Place::new().blockade(&["doc", "kill"]).with(0).stdout, @r#"
+    kill(nodes)
+    kill(nodes, signal)
+
+      Ends the nodes' programs at once with SIGKILL, or sends them another signal.
+      heal() and start() start again what died.
+
+      nodes: a name, a glob like "n*", or a list of them
+      signal: its name, with or without SIG, or its number from 1 to 64
+      returns a Fault: .heal() ends it, .keep() exempts it from heal(); .id, .kind,
+          .active
+
+        kill("n1");
+        kill("n2", "SIGTERM");
+    "#);
+}
+
+#[test]
+fn all_of_it_fits_80_columns() {
+    let all = Place::new().blockade(&["doc"]).with(0).stdout;
+    let wide: Vec<&str> = all.lines().filter(|line| line.chars().count() > 80).collect();
+    let odd: Vec<&str> = all.lines().filter(|line| line.contains('(') && !line.ends_with(')')).collect();
+    assert!(odd.is_empty(), "a bracket that is not of a signature: {odd:?}");
+    assert!(wide.is_empty() && all.contains("  partition(groups)\n"), "{wide:?}");
+}
+
+#[test]
+fn a_name_that_nobody_knows() {
+    let place = Place::new();
+    insta::assert_snapshot!(told(&place.blockade(&["doc", "partitoin"])), @r"
+    exit 2
+    error: there is no function or module `partitoin`
+    help: did you mean `partition`?
+    ");
+    insta::assert_snapshot!(told(&place.blockade(&["doc", "xyzzy::a"])), @r"
+    exit 2
+    error: there is no function or module `xyzzy`
+    help: `blockade doc` lists them all
+    ");
+}
+
+#[test]
+fn definitions_are_written_for_editors() {
+    let place = Place::new();
+    let written = place.blockade(&["doc", "--definitions", "d/e"]).with(0).stdout;
+    for line in written.lines() {
+        assert!(place.read(line).starts_with("module "), "{line}");
+    }
+    assert!(place.read("d/e/blockade.d.rhai").contains("fn partition(groups: ?)"));
+    place.write("file", "");
+    place.blockade(&["doc", "--definitions", "file/x"]).with(2);
+}
