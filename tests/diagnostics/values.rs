@@ -232,14 +232,6 @@ fn functions_of_later_versions_say_so() {
     1 | task(|| 1);
       | ^^^^
     ");
-    insta::assert_snapshot!(told(r#"http("n1", #{ port: 80 });"#), @r#"
-    exit 3
-    error: http() is not in this version of blockade yet
-     --> s.rhai:1:1
-      |
-    1 | http("n1", #{ port: 80 });
-      | ^^^^
-    "#);
     insta::assert_snapshot!(told("fn client(id) {}"), @r"
     exit 3
     error: fn client(id): concurrent clients are not in this version of blockade yet
@@ -420,4 +412,110 @@ const OPTIONS = #{ recovry: "5s" };"#), @r#"
     1 | const OPTIONS = #{ clients: -4 };
       |       ^^^^^^^
     ");
+}
+
+#[test]
+fn a_request_that_cannot_be_sent() {
+    let wrong = [
+        r#"http("n1", #{ path: "/" });"#,
+        r#"http("n1", #{ port: 80, url: "/" });"#,
+        r#"http("n1", #{ port: 80, path: "/a\r\nX: y" });"#,
+        r#"http("n1", #{ port: 80, method: "GET /" });"#,
+        r#"http("n1", #{ port: 80, headers: #{ x: "1\r\ny: 2" } });"#,
+        r#"http("n1", #{ port: 80, headers: "x: 1" });"#,
+        r#"http("n1", #{ port: 80, body: #{ a: 1 } });"#,
+        r#"http("n1", #{ port: 80, from: "n9" });"#,
+        r#"http("n9", #{ port: 80 });"#,
+        r#"http("n1", "http://n1/");"#,
+    ];
+    let told: Vec<String> = wrong.into_iter().map(told).collect();
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    exit 2
+    error: the request has no port
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ path: "/" });
+      | ^^^^
+      |
+    help: like #{ port: 8080, path: "/health" }
+
+    exit 2
+    error: unknown key `url`
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, url: "/" });
+      | ^^^^
+      |
+    help: known are port, path, method, headers, body, timeout, from
+
+    exit 2
+    error: '\r' cannot stand in a path
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, path: "/a\r\nX: y" });
+      | ^^^^
+      |
+    help: percent-encode it: a blank is %20, a line break %0A
+
+    exit 2
+    error: "GET /" is no HTTP method
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, method: "GET /" });
+      | ^^^^
+      |
+    help: like "GET", "POST", "PUT"
+
+    exit 2
+    error: the value of the header x holds what no header may: "1\r\ny: 2"
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, headers: #{ x: "1\r\ny: 2" } });
+      | ^^^^
+      |
+    help: one line of visible ASCII characters and blanks
+
+    exit 2
+    error: expected headers like #{ "content-type": "text/plain" }, got text
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, headers: "x: 1" });
+      | ^^^^
+
+    exit 2
+    error: expected text for body, got a map
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, body: #{ a: 1 } });
+      | ^^^^
+      |
+    help: a value as JSON is value.to_json()
+
+    exit 2
+    error: there is no node `n9`
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, from: "n9" });
+      | ^^^^
+      |
+    help: did you mean `n1`? the nodes are n1, n2, n3
+
+    exit 2
+    error: there is no node `n9`
+     --> s.rhai:1:1
+      |
+    1 | http("n9", #{ port: 80 });
+      | ^^^^
+      |
+    help: did you mean `n1`? the nodes are n1, n2, n3
+
+    exit 2
+    error: `http` does not take (text, text)
+     --> s.rhai:1:1
+      |
+    1 | http("n1", "http://n1/");
+      | ^^^^
+      |
+    help: it is http(node, request)
+    "##);
 }

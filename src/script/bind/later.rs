@@ -12,7 +12,6 @@ pub(in crate::script) const LATER: &[(&str, std::ops::RangeInclusive<usize>)] = 
     ("after", 2..=2),
     ("op", 3..=4),
     ("workload", 1..=2),
-    ("http", 2..=2),
     ("check_linearizable", 1..=1),
     ("check_set", 1..=1),
     ("history", 0..=0),

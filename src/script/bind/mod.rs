@@ -3,6 +3,7 @@
 
 mod chance;
 mod faults;
+mod http;
 mod later;
 #[cfg(test)]
 pub(super) use later::LATER;
@@ -26,6 +27,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     faults::register(engine, host);
     nodes::register(engine, host);
     looking::register(engine, host);
+    http::register(engine, host);
     time::register(engine, host);
     chance::register(engine, host);
     verdict::register(engine, host);
