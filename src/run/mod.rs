@@ -14,7 +14,7 @@ pub use signals::interrupt_on_signals;
 
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Clock, EventBody, Output, Port, Recorder};
-use crate::journal::{Cleanup, Failure, Header, JournalWriter, RunFolder, RunResult, Verdict};
+use crate::journal::{Cleanup, Failure, Header, HistoryWriter, JournalWriter, RunFolder, RunResult, Verdict};
 use crate::plan::Shaper;
 use crate::script::{Drive, Host, HostSettings, Interrupt, Script};
 use crate::{Error, ErrorKind, Result};
@@ -110,6 +110,7 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
         folder.write("script.rhai", settings.script.text())?;
         folder.write("cluster.yaml", &settings.cluster_text)?;
         readers.push(Box::new(JournalWriter::create(&folder.file("journal.jsonl"), &header(&settings)?)?));
+        readers.push(Box::new(HistoryWriter::new(&folder.file("history.jsonl"))));
     }
     readers.push(Box::new(tally));
     readers.extend(outputs);

@@ -1,7 +1,7 @@
 //! Rhai, configured: what is on, what is off, and the limits.
 
 use super::bind;
-use super::diagnose::{Raised, Uncatchable};
+use super::diagnose::{Definite, Raised, Uncatchable};
 use super::host::Host;
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
@@ -61,6 +61,9 @@ pub(super) fn bound(host: &Rc<Host>) -> Engine {
     engine.register_type_with_name::<Raised>("Error");
     engine.register_fn("to_string", |raised: &mut Raised| raised.0.to_string());
     engine.register_get("message", |raised: &mut Raised| raised.0.message.clone());
+    engine.register_type_with_name::<Definite>("Error");
+    engine.register_fn("to_string", |definite: &mut Definite| definite.0.to_string());
+    engine.register_get("message", |definite: &mut Definite| definite.0.message.clone());
     bind::register(&mut engine, host);
     engine
 }

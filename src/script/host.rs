@@ -5,6 +5,7 @@
 
 use crate::cluster::Cluster;
 use crate::engine::{Clock, Command, EventBody, Job, Port, Recorder, Reply, at_once};
+use crate::history::{Entry, Processes};
 use crate::random::Stream;
 use crate::{Error, ErrorKind, Result};
 use rhai::Dynamic;
@@ -75,6 +76,9 @@ pub struct Host {
     pub(super) verify: bool,
     /// The current task's stream.
     pub(super) stream: RefCell<Stream>,
+    /// The operations so far.
+    pub(super) history: RefCell<Vec<Entry>>,
+    pub(super) processes: RefCell<Processes>,
     /// `state(key, value)`.
     pub(super) state: RefCell<BTreeMap<String, Dynamic>>,
     port: Arc<dyn Port>,
@@ -107,6 +111,8 @@ impl Host {
             params: settings.params,
             verify: settings.verify,
             stream: RefCell::new(Stream::root(settings.seed).split("main")),
+            history: RefCell::default(),
+            processes: RefCell::default(),
             state: RefCell::default(),
             deadline_us: Cell::new(u64::MAX),
             timeout_us: Cell::new(u64::MAX),

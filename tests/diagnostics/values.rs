@@ -519,3 +519,99 @@ fn a_request_that_cannot_be_sent() {
     help: it is http(node, request)
     "##);
 }
+
+#[test]
+fn an_operation_that_is_none() {
+    let wrong = [
+        r#"op("f", || 1, || 2);"#,
+        r#"op("f", [1, #{ a: isolate("n1") }], || 2);"#,
+        r#"op(1, 1, || 2);"#,
+        r#"op("f", 1, 2);"#,
+        r#"op("f", 1, || op("g", 2, || 3));"#,
+        r#"op("f", 1, || [|| 1]);"#,
+        r#"ops(#{ type: "done" });"#,
+        r#"ops(#{ proces: 1 });"#,
+        r#"definite_failure("too late");"#,
+    ];
+    let told: Vec<String> = wrong.into_iter().map(told).collect();
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    exit 2
+    error: the value is no data: it is or holds a function
+     --> s.rhai:1:1
+      |
+    1 | op("f", || 1, || 2);
+      | ^^
+      |
+    help: a history holds numbers, texts, bools, (), lists and maps of them
+
+    exit 2
+    error: the value is no data: it is or holds a fault
+     --> s.rhai:1:1
+      |
+    1 | op("f", [1, #{ a: isolate("n1") }], || 2);
+      | ^^
+      |
+    help: a history holds numbers, texts, bools, (), lists and maps of them
+
+    exit 2
+    error: expected what is done, like "read", got an integer
+     --> s.rhai:1:1
+      |
+    1 | op(1, 1, || 2);
+      | ^^
+
+    exit 2
+    error: `op` does not take (text, integer, integer)
+     --> s.rhai:1:1
+      |
+    1 | op("f", 1, 2);
+      | ^^
+      |
+    help: it is op(f, value, function) or op(f, key, value, function)
+
+    exit 2
+    error: op() within op()
+     --> s.rhai:1:15
+      |
+    1 | op("f", 1, || op("g", 2, || 3));
+      |               ^^
+      |
+    help: a client does one thing at a time; a task of its own may do another
+
+    exit 2
+    error: what the operation gives is no data: it is or holds a function
+     --> s.rhai:1:1
+      |
+    1 | op("f", 1, || [|| 1]);
+      | ^^
+      |
+    help: a history holds numbers, texts, bools, (), lists and maps of them
+
+    exit 2
+    error: "done" is no type of an entry
+     --> s.rhai:1:1
+      |
+    1 | ops(#{ type: "done" });
+      | ^^^
+      |
+    help: one of "invoke", "ok", "fail", "info"
+
+    exit 2
+    error: unknown key `proces`
+     --> s.rhai:1:1
+      |
+    1 | ops(#{ proces: 1 });
+      | ^^^
+      |
+    help: did you mean `process`? known are type, f, key, process
+
+    exit 1
+    error: too late
+     --> s.rhai:1:1
+      |
+    1 | definite_failure("too late");
+      | ^^^^^^^^^^^^^^^^
+      |
+    help: within op() it means: not done
+    "##);
+}

@@ -10,13 +10,9 @@ pub(in crate::script) const LATER: &[(&str, std::ops::RangeInclusive<usize>)] = 
     ("task", 1..=1),
     ("every", 2..=2),
     ("after", 2..=2),
-    ("op", 3..=4),
     ("workload", 1..=2),
     ("check_linearizable", 1..=1),
     ("check_set", 1..=1),
-    ("history", 0..=0),
-    ("ops", 0..=1),
-    ("definite_failure", 1..=1),
 ];
 
 pub(super) fn register(engine: &mut Engine) {

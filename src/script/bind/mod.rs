@@ -9,6 +9,7 @@ mod later;
 pub(super) use later::LATER;
 mod looking;
 mod nodes;
+mod ops;
 mod time;
 mod verdict;
 mod verify;
@@ -32,6 +33,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     chance::register(engine, host);
     verdict::register(engine, host);
     verify::register(engine, host);
+    ops::register(engine, host);
     later::register(engine);
 }
 
