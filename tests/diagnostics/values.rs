@@ -525,12 +525,12 @@ fn an_operation_that_is_none() {
     let wrong = [
         r#"op("f", || 1, || 2);"#,
         r#"op("f", [1, #{ a: isolate("n1") }], || 2);"#,
-        r#"op(1, 1, || 2);"#,
+        r"op(1, 1, || 2);",
         r#"op("f", 1, 2);"#,
         r#"op("f", 1, || op("g", 2, || 3));"#,
         r#"op("f", 1, || [|| 1]);"#,
         r#"ops(#{ type: "done" });"#,
-        r#"ops(#{ proces: 1 });"#,
+        r"ops(#{ proces: 1 });",
         r#"definite_failure("too late");"#,
     ];
     let told: Vec<String> = wrong.into_iter().map(told).collect();
