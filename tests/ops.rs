@@ -155,3 +155,56 @@ fn a_deadline_in_the_middle_of_an_operation_closes_it() {
     place.run(&["--runtime", "netns", "--quiet", "--timeout", "1s"]).with(2);
     assert_eq!(brief(&place)[1], "0 info 1 the run's deadline of 1 s has passed");
 }
+
+#[test]
+fn a_programs_operations_stand_in_the_history_as_they_come() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let program = r#"#!/bin/sh
+echo '{"process": 7, "type": "invoke", "f": "write", "key": "k", "value": 1}'
+sleep 0.2
+echo '{"process": 7, "type": "ok", "f": "write", "value": 1}'
+echo '{"process": 7, "type": "invoke", "f": "read"}'
+exit 3
+"#;
+    let script = r#"
+        op("main", 0, || 0);
+        let r = workload(["sh", "client.sh"]);
+        assert(!r.ok && r.code == 3 && r.ops == 1, `${r}`);
+        let r = workload("echo '{\"process\": 7, \"type\": \"invoke\", \"f\": \"a\"}'; sleep 100", #{ timeout: "300ms" });
+        assert(!r.ok && r.code == 137, `${r}`);
+    "#;
+    let place = Place::with(script, THREE);
+    place.write("client.sh", program);
+    place.run(&["--runtime", "netns", "--quiet"]).with(0);
+    let gone = "the workload ended before it completed this";
+    let expected = [
+        "0 invoke 0 null".to_owned(),
+        "0 ok 0 null".to_owned(),
+        "1 invoke 1 null".to_owned(),
+        "1 ok 1 null".to_owned(),
+        "1 invoke null null".to_owned(),
+        format!("1 info null {gone}"),
+        "2 invoke null null".to_owned(),
+        format!("2 info null {gone}"),
+    ];
+    assert_eq!(brief(&place), expected);
+    let history = place.lines("out/history.jsonl");
+    assert!(history[3]["t_us"].as_u64().unwrap() - history[2]["t_us"].as_u64().unwrap() >= 150_000);
+    assert_eq!(history[3]["key"], "k");
+}
+
+#[test]
+fn a_program_that_prints_something_else_is_a_wrong_one() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    for (command, why) in [("echo; echo hello", "line 2 of the workload is no operation"), ("no-such", "")] {
+        let place =
+            Place::with(&format!("let r = workload(\"{command}\"); assert(r.code != 127, \"not found\");"), THREE);
+        let ended = place.run(&["--runtime", "netns", "--quiet"]);
+        assert_eq!(ended.code, if why.is_empty() { 1 } else { 2 }, "{}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{}", ended.stderr);
+    }
+}

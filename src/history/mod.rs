@@ -5,8 +5,10 @@
 //! who records them and where they are written is decided elsewhere.
 
 mod processes;
+mod program;
 
 pub use processes::Processes;
+pub use program::Program;
 
 use crate::engine::{Event, EventBody, Operation};
 use serde::{Deserialize, Serialize};

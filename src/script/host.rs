@@ -79,6 +79,8 @@ pub struct Host {
     /// The operations so far.
     pub(super) history: RefCell<Vec<Entry>>,
     pub(super) processes: RefCell<Processes>,
+    /// How many workloads were started.
+    pub(super) workloads: Cell<u64>,
     /// `state(key, value)`.
     pub(super) state: RefCell<BTreeMap<String, Dynamic>>,
     port: Arc<dyn Port>,
@@ -113,6 +115,7 @@ impl Host {
             stream: RefCell::new(Stream::root(settings.seed).split("main")),
             history: RefCell::default(),
             processes: RefCell::default(),
+            workloads: Cell::new(0),
             state: RefCell::default(),
             deadline_us: Cell::new(u64::MAX),
             timeout_us: Cell::new(u64::MAX),

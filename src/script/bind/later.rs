@@ -6,14 +6,8 @@ use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use std::any::TypeId;
 
 /// Their names, and with how many arguments each may be called.
-pub(in crate::script) const LATER: &[(&str, std::ops::RangeInclusive<usize>)] = &[
-    ("task", 1..=1),
-    ("every", 2..=2),
-    ("after", 2..=2),
-    ("workload", 1..=2),
-    ("check_linearizable", 1..=1),
-    ("check_set", 1..=1),
-];
+pub(in crate::script) const LATER: &[(&str, std::ops::RangeInclusive<usize>)] =
+    &[("task", 1..=1), ("every", 2..=2), ("after", 2..=2), ("check_linearizable", 1..=1), ("check_set", 1..=1)];
 
 pub(super) fn register(engine: &mut Engine) {
     for (name, arguments) in LATER {

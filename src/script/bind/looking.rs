@@ -59,7 +59,8 @@ fn exec(host: &Host, node: &Dynamic, command: &Dynamic, options: &Map) -> Result
     }
 }
 
-fn argv(command: &Dynamic) -> Result<Vec<String>> {
+/// A command as a list, or a shell line.
+pub(super) fn argv(command: &Dynamic) -> Result<Vec<String>> {
     const WHAT: &str = "a command: a list like [\"redis-cli\", \"ping\"], or a shell line";
     if let Some(list) = command.read_lock::<Array>() {
         if list.is_empty() {

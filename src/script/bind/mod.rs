@@ -13,6 +13,7 @@ mod ops;
 mod time;
 mod verdict;
 mod verify;
+mod workload;
 
 use super::diagnose::raise;
 use super::host::Host;
@@ -34,6 +35,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     verdict::register(engine, host);
     verify::register(engine, host);
     ops::register(engine, host);
+    workload::register(engine, host);
     later::register(engine);
 }
 

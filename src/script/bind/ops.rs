@@ -141,7 +141,7 @@ impl Drop for Open<'_> {
 }
 
 /// Into the journal and the files first, then into what the script sees.
-fn record(host: &Host, kind: Kind, operation: Operation) -> Result<()> {
+pub(super) fn record(host: &Host, kind: Kind, operation: Operation) -> Result<()> {
     let event = host.recorder.record_and_keep(kind.event(operation))?;
     let mut history = host.history.borrow_mut();
     let entry = Entry::of(history.len() as u64, &event);
