@@ -75,9 +75,9 @@ impl Program {
             return Err(format!("completes `{}`, but process {own} has invoked `{}`", line.f, invoked.f));
         }
         if line.kind == Kind::Info {
-            processes.retire(&actor)
+            processes.retire(&actor);
         } else {
-            processes.end(&actor)
+            processes.end(&actor);
         }
         let key = if line.key.is_null() { invoked.key } else { line.key };
         Ok((line.kind, Operation { process: invoked.process, f: line.f, key, value: line.value, error: line.error }))
