@@ -34,6 +34,7 @@
 //! | [`runtime`] | where nodes live: `docker`, `netns`, `sim` | Docker's daemon, node folders; all else through the agent |
 //! | [`engine`] | commands, events, the controller (the single writer), the clock | nothing itself |
 //! | [`script`] | Rhai: bindings, randomness, limits, diagnostics | what its commands say |
+//! | [`history`] | what clients asked and what came of it; whose operation it is | nothing |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
 //! | [`run`] | one run, from seed to verdict | signals |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
@@ -65,6 +66,7 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod fault;
+pub mod history;
 pub mod journal;
 pub mod kernel;
 pub mod plan;

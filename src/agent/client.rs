@@ -151,7 +151,7 @@ impl Agent {
 
     async fn ask(&self, request: protocol::Request) -> Reply {
         let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
-        let ends_with_us = matches!(request, protocol::Request::Exec(_)).then_some(id);
+        let ends_with_us = matches!(request, protocol::Request::Exec(_) | protocol::Request::Http(_)).then_some(id);
         let answer = self.shared.waiting.register(id)?;
         let closed = || Failure::Gone(Error::machine("the agent was closed"));
         let outbox = lock(&self.shared.outbox).clone();

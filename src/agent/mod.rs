@@ -20,7 +20,6 @@ mod claim;
 mod client;
 mod fabric;
 mod host;
-mod http;
 mod namespace;
 mod network;
 mod networks;

@@ -1,15 +1,15 @@
 //! The networks of all nodes: rules into many of them at once, probes between them and towards the world.
 
-use super::http;
 use super::namespace::NetNs;
 use super::network::{Network, Watch};
 use super::outbox::Outbox;
-use super::protocol::{Applied, Failure, Measure, Party, Probe, Probed, Reachable};
+use super::protocol::{Applied, Failure, Http, Measure, Party, Probe, Probed, Reachable};
 use super::rules;
 use super::shaping::Shaping;
 use crate::error::{Error, Result};
 use crate::kernel::address::AddressEvents;
 use crate::kernel::features;
+use crate::kernel::http::{self, Answer};
 use crate::kernel::probe::{self, Arrival, Connecting, Endpoint};
 use crate::plan::{Means, Plan, Ruleset, Shaped, Tree};
 use ipnet::IpNet;
@@ -164,27 +164,33 @@ impl Networks {
 
     /// Whether somebody accepts a connection at the node's own address.
     pub(super) async fn tcp(&self, node: &str, port: u16, wait: Duration) -> Result<bool, Failure> {
-        match self.connecting(node, port)? {
-            Some(connecting) => Ok(connecting.accepted(wait).await),
-            None => Ok(false),
-        }
+        let connecting = self.connecting(&Party::Node(node.to_owned()), node, port)?;
+        Ok(connecting.accepted(wait).await)
     }
 
-    /// The status of an HTTP request to the node's own address, if HTTP comes back.
-    pub(super) async fn http(&self, node: &str, port: u16, path: &str, wait: Duration) -> Result<Option<u16>, Failure> {
-        let Some(connecting) = self.connecting(node, port)? else { return Ok(None) };
-        let Some(stream) = connecting.connected(wait).await else { return Ok(None) };
-        Ok(http::status(stream, node, path, wait).await)
+    /// What an HTTP request from one party to a node comes to.
+    pub(super) async fn http(&self, Http { from, to, request }: &Http) -> Result<Answer, Failure> {
+        let connecting = self.connecting(from, to, request.port)?;
+        Ok(http::exchange(connecting, to, request).await?)
     }
 
-    /// A connection to the node's own address, from inside of it.
-    fn connecting(&self, node: &str, port: u16) -> Result<Option<Connecting>, Failure> {
-        let network = self.network(node)?;
-        let Some(net) = network.nets().first().copied() else {
-            return Err(Error::usage(format!("node {node} has no address")).into());
+    /// A connection from one party to a node: from inside of the node itself, to its own address.
+    fn connecting(&self, from: &Party, to: &str, port: u16) -> Result<Connecting, Failure> {
+        let is_own = matches!(from, Party::Node(name) if name == to);
+        let (from, node) = (self.party(from)?, self.network(to)?);
+        let address = match &from {
+            Some(_) if is_own => node.nets().first().map(IpNet::addr),
+            Some(from) => probe::choose(&from.nets(), &node.nets()).map(|(_, target)| target),
+            None => to_the_world(&node)?.map(|(_, target)| target),
         };
-        let to = SocketAddr::new(net.addr(), port);
-        Ok(self.home.visit(&network.namespace, || Connecting::start(to))?)
+        let Some(address) = address else {
+            return Err(Error::usage(format!("node {to} has no address that leads there")).into());
+        };
+        let start = || Connecting::start(SocketAddr::new(address, port));
+        Ok(match from {
+            Some(from) => self.home.visit(&from.namespace, start)?,
+            None => start()?,
+        })
     }
 
     /// A packet there and its answer back.

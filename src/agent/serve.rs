@@ -22,7 +22,7 @@ pub(super) struct Agent {
     pub(super) networks: Rc<Networks>,
     /// The nodes' programs, where they are ours to start.
     pub(super) programs: Option<Programs>,
-    /// How to tell a command that nobody waits for it any more, by the id of its request.
+    /// How to tell a command or an HTTP request that nobody waits for it any more, by the id of its request.
     pub(super) awaited: RefCell<BTreeMap<u64, oneshot::Sender<()>>>,
 }
 
@@ -113,7 +113,7 @@ impl Agent {
             Request::Reachable(request) => encode::<p::Reachable>(self.networks.reachable(&request).await),
             Request::Measure(request) => encode::<p::Measure>(self.networks.measure(&request).await),
             Request::Tcp(request) => encode::<p::Tcp>(self.tcp(&request).await),
-            Request::Http(request) => encode::<p::Http>(self.http(&request).await),
+            Request::Http(request) => encode::<p::Http>(self.http(id, &request).await),
         }
     }
 
@@ -147,9 +147,14 @@ impl Agent {
 
     async fn exec(&self, id: u64, request: p::Exec) -> Answer<p::Exec> {
         let programs = self.programs()?;
+        self.unless_abandoned(id, |abandoned| programs.exec(request, abandoned)).await
+    }
+
+    /// Does work that can be told that nobody waits for it any more.
+    async fn unless_abandoned<T>(&self, id: u64, work: impl AsyncFnOnce(oneshot::Receiver<()>) -> T) -> T {
         let (awaited, abandoned) = oneshot::channel();
         self.awaited.borrow_mut().insert(id, awaited);
-        let done = programs.exec(request, abandoned).await;
+        let done = work(abandoned).await;
         self.awaited.borrow_mut().remove(&id);
         done
     }
@@ -199,8 +204,15 @@ impl Agent {
         self.networks.tcp(&request.node, request.port, wait).await
     }
 
-    async fn http(&self, request: &p::Http) -> Answer<p::Http> {
-        let wait = Duration::from_millis(request.timeout_ms);
-        self.networks.http(&request.node, request.port, &request.path, wait).await
+    async fn http(&self, id: u64, request: &p::Http) -> Answer<p::Http> {
+        let work = async |abandoned| {
+            tokio::select! {
+                biased;
+                answer = self.networks.http(request) => answer,
+                // Nobody reads this.
+                _ = abandoned => Ok(crate::kernel::http::Answer::none("nobody waits for it", 0)),
+            }
+        };
+        self.unless_abandoned(id, work).await
     }
 }

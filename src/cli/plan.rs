@@ -2,12 +2,14 @@
 
 use super::place::Place;
 use super::report;
-use super::setup::{self, ScriptArgs};
+use super::setup::{self, ScriptArgs, Setup};
 use super::timeline::{JsonLines, Timeline};
 use crate::cluster::RuntimeKind;
 use crate::engine::Output;
 use crate::run::{self, Outcome, Settings};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -41,27 +43,102 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
         Some(range) => range,
         None => args.common.seed().map(|seed| (seed, seed))?,
     };
-    let params = args.common.params();
-    let mut worst = 0;
-    let mut passed = 0_u64;
-    for seed in first..=last {
-        let setup = setup::load(place, &args.common.script, seed, &params, Some(RuntimeKind::Sim))?;
-        if seed == first {
-            setup::check(&setup, args.quiet)?;
-            setup::warn_of_unused(&params, &setup);
-        }
-        let outcome = plan(args, setup.settings(seed, params.clone(), args.timeout, None))?;
-        passed += u64::from(outcome.exit_code() == 0);
-        worst = worst.max(outcome.exit_code());
-        let failure = outcome.error.as_ref().or(outcome.cleanup.as_ref());
-        if let Some(error) = failure.filter(|_| !args.quiet || args.seeds.is_none()) {
-            report::error(error);
-        }
-    }
+    let planner = Planner::new(place, args, first)?;
+    let sums = if args.seeds.is_some() && args.quiet && !args.json {
+        planner.side_by_side(first, last)?
+    } else {
+        planner.one_by_one(first, last)?
+    };
     if args.seeds.is_some() {
-        report::line(&format!("{} seeds planned, {passed} passed (simulated)", last - first + 1));
+        report::line(&format!("{} seeds planned, {} passed (simulated)", last - first + 1, sums.passed));
     }
-    Ok(worst)
+    Ok(sums.worst)
+}
+
+/// What came of several seeds.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    passed: u64,
+    worst: u8,
+}
+
+impl Sums {
+    fn add(&mut self, code: u8) {
+        self.passed += u64::from(code == 0);
+        self.worst = self.worst.max(code);
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { passed: self.passed + other.passed, worst: self.worst.max(other.worst) }
+    }
+}
+
+struct Planner<'a> {
+    place: &'a Place,
+    args: &'a Args,
+    params: BTreeMap<String, String>,
+    /// Where the cluster is the same for all seeds.
+    setup: Option<Setup>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(place: &'a Place, args: &'a Args, first: u64) -> Result<Self> {
+        let params = args.common.params();
+        let setup = setup::load(place, &args.common.script, first, &params, Some(RuntimeKind::Sim))?;
+        setup::check(&setup, args.quiet)?;
+        setup::warn_of_unused(&params, &setup);
+        let setup = (!setup.cluster_text.contains("${seed")).then_some(setup);
+        Ok(Self { place, args, params, setup })
+    }
+
+    fn setup(&self, seed: u64) -> Result<Setup> {
+        match &self.setup {
+            Some(setup) => Ok(setup.simulated()),
+            None => setup::load(self.place, &self.args.common.script, seed, &self.params, Some(RuntimeKind::Sim)),
+        }
+    }
+
+    fn plan(&self, seed: u64) -> Result<Outcome> {
+        plan(self.args, self.setup(seed)?.settings(seed, self.params.clone(), self.args.timeout, None))
+    }
+
+    fn one_by_one(&self, first: u64, last: u64) -> Result<Sums> {
+        let mut sums = Sums::default();
+        for seed in first..=last {
+            let outcome = self.plan(seed)?;
+            sums.add(outcome.exit_code());
+            let failure = outcome.error.as_ref().or(outcome.cleanup.as_ref());
+            if let Some(error) = failure.filter(|_| !self.args.quiet || self.args.seeds.is_none()) {
+                report::error(error);
+            }
+        }
+        Ok(sums)
+    }
+
+    /// Nothing is printed of any: they may come in any order.
+    fn side_by_side(&self, first: u64, last: u64) -> Result<Sums> {
+        let next = AtomicU64::new(first);
+        let worker = || -> Result<Sums> {
+            let mut sums = Sums::default();
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if !(first..=last).contains(&seed) {
+                    return Ok(sums);
+                }
+                sums.add(self.plan(seed)?.exit_code());
+            }
+        };
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+            let ended = workers.into_iter().map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|_| Err(Error::machine("a planner crashed").help("this is a bug in blockade")))
+            });
+            ended.collect::<Vec<_>>().into_iter().try_fold(Sums::default(), |sums, more| Ok(sums.and(more?)))
+        })
+    }
 }
 
 fn plan(args: &Args, settings: Settings) -> Result<Outcome> {

@@ -31,6 +31,17 @@ impl Setup {
         Ok(Self { script, cluster, cluster_text, kind, attached: Some(attached) })
     }
 
+    /// The same once more, for another simulation.
+    pub(super) fn simulated(&self) -> Self {
+        Self {
+            script: self.script.clone(),
+            cluster: self.cluster.clone(),
+            cluster_text: self.cluster_text.clone(),
+            kind: RuntimeKind::Sim,
+            attached: None,
+        }
+    }
+
     /// A run of it.
     pub(super) fn settings(
         self,

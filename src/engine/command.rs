@@ -2,6 +2,7 @@
 //! process answers exactly as the controller in this one.
 
 use crate::fault::{Fault, FaultId, Party};
+use crate::kernel::http;
 use crate::plan::Mechanism;
 use crate::plan::verify::Verified;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,15 @@ pub enum Command {
         node: String,
         /// On which port.
         port: u16,
+    },
+    /// An HTTP request to a node.
+    Http {
+        /// Who asks.
+        source: Party,
+        /// Who answers.
+        node: String,
+        /// What is asked.
+        request: http::Request,
     },
     /// A round trip of one packet between two parties.
     Probe {
@@ -280,6 +290,8 @@ pub enum Reply {
     Logs(String),
     /// Yes or no.
     Bool(bool),
+    /// What an HTTP request came to.
+    Http(http::Answer),
     /// A round trip.
     Probe(ProbeReply),
     /// What impaired links did.

@@ -210,6 +210,10 @@ impl Controller {
             }
             Command::Logs { node, last } => self.at(node).map(|node| then(runtime.logs(node, *last), Reply::Logs)),
             Command::Tcp { node, port } => self.at(node).map(|node| then(runtime.tcp(node, *port), Reply::Bool)),
+            Command::Http { source, node, request } => self
+                .place(source)
+                .and_then(|from| Ok((from, self.at(node)?)))
+                .map(|(from, node)| then(runtime.http(from, node, request.clone()), Reply::Http)),
             Command::Probe { source, target } => self.ends(source, target).map(|(a, b)| {
                 let wait_ms = self.patience_ms(&[(a, b), (b, a)]);
                 then(runtime.probe(a, b, wait_ms), Reply::Probe)
@@ -309,11 +313,14 @@ impl Controller {
     }
 
     fn ends(&self, source: &Party, target: &Party) -> Result<(Place, Place)> {
-        let place = |party: &Party| match party {
+        Ok((self.place(source)?, self.place(target)?))
+    }
+
+    fn place(&self, party: &Party) -> Result<Place> {
+        match party {
             Party::World => Ok(Place::World),
             Party::Node(name) => self.at(name).map(Place::Node),
-        };
-        Ok((place(source)?, place(target)?))
+        }
     }
 }
 

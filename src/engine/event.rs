@@ -21,6 +21,23 @@ pub struct Event {
     pub body: EventBody,
 }
 
+/// What a client asked of the system under test, or what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Whose: a process does one thing at a time.
+    pub process: u64,
+    /// What is done: `read`, `write`, …
+    pub f: String,
+    /// To which of many objects; null where there is one.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub key: Value,
+    /// With what; of one that is done, its result.
+    pub value: Value,
+    /// Why it was not done, or is not known to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// What happened. Intentions are recorded before they are carried out, outcomes after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
@@ -147,6 +164,18 @@ pub enum EventBody {
         /// What it saw.
         result: Value,
     },
+    /// A client is about to do something.
+    #[serde(rename = "op.invoke")]
+    OpInvoke(Operation),
+    /// It was done.
+    #[serde(rename = "op.ok")]
+    OpOk(Operation),
+    /// It was definitely not done.
+    #[serde(rename = "op.fail")]
+    OpFail(Operation),
+    /// Nobody knows whether it was done.
+    #[serde(rename = "op.info")]
+    OpInfo(Operation),
     /// `param()` gave this.
     #[serde(rename = "param")]
     Param {

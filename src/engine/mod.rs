@@ -19,7 +19,7 @@ pub use command::{
     Command, Ended, Exec, ExecOutput, FaultInfo, NodeAction, NodeStatus, ProbeReply, Reply, RunState, Selection,
 };
 pub use controller::{Controller, Hurry, Owner};
-pub use event::{Event, EventBody};
+pub use event::{Event, EventBody, Operation};
 pub use port::{LocalPort, Port, seize};
 pub use recorder::{Output, Recorder};
 

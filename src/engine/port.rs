@@ -21,7 +21,7 @@ pub async fn seize(controller: &Arc<Mutex<Controller>>, hurry: &Hurry) -> OwnedM
 
 /// Takes commands for one cluster.
 pub trait Port: Send + Sync {
-    /// Carries out one command on behalf of a task. A job that is dropped half-way is carried out all the same.
+    /// Carries out one command on behalf of a task. A change whose job is dropped half-way is carried out all the same.
     fn call(&self, task: &str, command: Command) -> Job<Reply>;
 }
 
@@ -50,6 +50,7 @@ impl Port for LocalPort {
     fn call(&self, task: &str, command: Command) -> Job<Reply> {
         let controller = Arc::clone(&self.controller);
         let (owner, task) = (self.owner, task.to_owned());
+        let changes = command.changes();
         let asked = tracing::enabled!(tracing::Level::INFO).then(|| (format!("{command:?}"), Instant::now()));
         let work = async move {
             let reply = carry_out(controller, owner, &task, command).await;
@@ -58,13 +59,14 @@ impl Port for LocalPort {
             }
             reply
         };
-        // A change that was begun is brought to its end, even if Ctrl-C ends the wait for it: as a task of its own.
+        // A change that was begun is brought to its end, even if Ctrl-C ends the wait for it: as a task of its own. A
+        // look ends with the wait: a request in a node, say, that nobody hears of any more.
         match tokio::runtime::Handle::try_current() {
-            Ok(handle) => {
+            Ok(handle) if changes => {
                 let task = handle.spawn(work);
                 Box::pin(async move { task.await.unwrap_or_else(|panic| Err(crash(&panic))) })
             }
-            Err(_) => Box::pin(work),
+            _ => Box::pin(work),
         }
     }
 }

@@ -34,8 +34,19 @@ impl Recorder {
         task.clone_into(&mut self.lock().task);
     }
 
+    /// The current task.
+    #[must_use]
+    pub fn task(&self) -> String {
+        self.lock().task.clone()
+    }
+
     /// Records what the current task does. Every output gets the event; the first failure is returned.
     pub fn record(&self, body: EventBody) -> Result<()> {
+        self.record_and_keep(body).map(drop)
+    }
+
+    /// The same, and gives the event as the outputs got it.
+    pub fn record_and_keep(&self, body: EventBody) -> Result<Event> {
         let mut inner = self.lock();
         let task = inner.task.clone();
         inner.emit(self.clock.now_us(), task, body)
@@ -43,7 +54,7 @@ impl Recorder {
 
     /// Records what was done on behalf of a task that may not be the current one any more.
     pub fn record_as(&self, task: &str, body: EventBody) -> Result<()> {
-        self.lock().emit(self.clock.now_us(), task.to_owned(), body)
+        self.lock().emit(self.clock.now_us(), task.to_owned(), body).map(drop)
     }
 
     /// Records what no task asked for.
@@ -58,13 +69,13 @@ impl Recorder {
 }
 
 impl Inner {
-    fn emit(&mut self, t_us: u64, task: String, body: EventBody) -> Result<()> {
+    fn emit(&mut self, t_us: u64, task: String, body: EventBody) -> Result<Event> {
         self.seq += 1;
         let event = Event { seq: self.seq, t_us, task, body };
         let mut outcome = Ok(());
         for output in &mut self.outputs {
             outcome = outcome.and(output.event(&event));
         }
-        outcome
+        outcome.map(|()| event)
     }
 }

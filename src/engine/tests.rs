@@ -108,6 +108,15 @@ impl Runtime for Stubborn {
         self.sim.tcp(node, port)
     }
 
+    fn http(
+        &self,
+        source: Place,
+        node: usize,
+        request: crate::kernel::http::Request,
+    ) -> Job<crate::kernel::http::Answer> {
+        self.sim.http(source, node, request)
+    }
+
     fn measure(
         &self,
         source: Place,

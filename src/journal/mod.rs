@@ -1,13 +1,16 @@
-//! What a run leaves on disk: its folder, the write-ahead journal and the result.
+//! What a run leaves on disk: its folder, the write-ahead journal, the history and the result.
 //!
 //! Touches files below the run's folder and nothing else. Format 1; a reader of it reads every format-1 file.
 
 mod folder;
+mod history;
+mod lines;
 mod reader;
 mod result;
 mod writer;
 
 pub use folder::RunFolder;
+pub use history::HistoryWriter;
 pub use reader::{Journal, read};
 pub use result::{CheckResult, Cleanup, Failure, Operations, RunResult, Verdict, signature};
 pub use writer::{Header, JournalWriter};

@@ -12,6 +12,7 @@
 pub mod address;
 pub mod carrier;
 pub mod features;
+pub mod http;
 pub mod link;
 pub mod message;
 pub mod netlink;

@@ -178,12 +178,14 @@ pub async fn probe(from: &Endpoint, to: &Endpoint, wait: Duration) -> Result<Out
 
 /// A TCP connection that is being made from inside a namespace.
 #[derive(Debug)]
-pub struct Connecting(TcpStream);
+pub struct Connecting(io::Result<TcpStream>);
 
 impl Connecting {
-    /// Starts connecting in the calling thread's network namespace; `None` where it is refused at once. Needs a tokio
-    /// runtime around it.
-    pub fn start(to: SocketAddr) -> Result<Option<Self>> {
+    /// Starts connecting in the calling thread's network namespace. Needs a tokio runtime around it.
+    ///
+    /// # Errors
+    /// Only for what is wrong with this machine; what the network refuses shows when the connection is waited for.
+    pub fn start(to: SocketAddr) -> Result<Self> {
         let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let start = || {
@@ -194,22 +196,24 @@ impl Connecting {
             }
         };
         match start() {
-            Ok(stream) => Ok(Some(Self(stream))),
-            Err(error) if is_networks(&error) => Ok(None),
-            Err(error) => Err(failed(&format!("connect to {to}"), &error)),
+            Err(error) if !is_networks(&error) => Err(failed(&format!("connect to {to}"), &error)),
+            started => Ok(Self(started)),
         }
     }
 
     /// Whether somebody accepts it within the time. The connection is closed again.
     pub async fn accepted(self, wait: Duration) -> bool {
-        self.connected(wait).await.is_some()
+        timeout(wait, self.connected()).await.is_ok_and(|connected| connected.is_ok())
     }
 
-    /// The connection, if somebody accepts it within the time.
-    pub async fn connected(self, wait: Duration) -> Option<TcpStream> {
-        let made = timeout(wait, self.0.writable()).await.is_ok_and(|ready| ready.is_ok())
-            && self.0.take_error().is_ok_and(|error| error.is_none());
-        made.then_some(self.0)
+    /// The connection, once somebody accepts it, or why there is none.
+    pub async fn connected(self) -> io::Result<TcpStream> {
+        let stream = self.0?;
+        stream.writable().await?;
+        match stream.take_error()? {
+            None => Ok(stream),
+            Some(error) => Err(error),
+        }
     }
 }
 
@@ -351,13 +355,10 @@ mod tests {
                     Connecting::start(at).unwrap()
                 })
             };
-            assert!(connect().unwrap().accepted(LONG).await);
+            assert!(connect().accepted(LONG).await);
             drop(listener);
-            let accepted = match connect() {
-                Some(connecting) => connecting.accepted(LONG).await,
-                None => false,
-            };
-            assert!(!accepted);
+            let refused = timeout(LONG, connect().connected()).await.unwrap().unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         });
     }
 

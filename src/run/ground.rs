@@ -55,8 +55,8 @@ fn on_virtual_time(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recor
         Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock)).shaping(settings.seed, settings.shaper);
     let controller = Arc::new(Mutex::new(controller));
     let up = at_once(async { controller.lock().await.up().await });
-    let verdict = up
-        .and_then(|()| drive(settings, clock, recorder, Arc::new(LocalPort::new(Arc::clone(&controller), RUN)), None));
+    let verdict =
+        up.and_then(|()| drive(settings, clock, recorder, Arc::new(LocalPort::new(Arc::clone(&controller), RUN))));
     let cleanup = at_once(async { controller.lock().await.on_behalf_of("engine").down().await });
     (verdict, cleanup)
 }
@@ -77,7 +77,7 @@ fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> 
     let pump = notices::pump(notices, Arc::clone(&controller), Arc::clone(&settings.interrupt));
     let verdict = tokio.block_on(bring_up(settings, &controller)).and_then(|()| {
         let port = Arc::new(LocalPort::new(Arc::clone(&controller), RUN));
-        drive(settings, clock, recorder, port, Some(tokio.handle().clone()))
+        drive(settings, clock, recorder, port)
     });
     let verdict = pump.explain(verdict);
     let removal = async { seize(&controller, &hurry).await.on_behalf_of("engine").down().await };
@@ -123,7 +123,7 @@ fn on_standing(settings: &Settings, attached: &Attached, clock: &Arc<Clock>, rec
     attached.hear(recorder);
     let verdict = interrupt_on_signals(&settings.interrupt).and_then(|()| {
         let port = Arc::new(attached.port.clone());
-        drive(settings, clock, recorder, port, Some(attached.tokio.handle().clone()))
+        drive(settings, clock, recorder, port)
     });
     recorder.enter_task("engine");
     (verdict, attached.tokio.block_on(attached.port.release()))

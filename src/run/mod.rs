@@ -14,7 +14,7 @@ pub use signals::interrupt_on_signals;
 
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Clock, EventBody, Output, Port, Recorder};
-use crate::journal::{Cleanup, Failure, Header, JournalWriter, RunFolder, RunResult, Verdict};
+use crate::journal::{Cleanup, Failure, Header, HistoryWriter, JournalWriter, RunFolder, RunResult, Verdict};
 use crate::plan::Shaper;
 use crate::script::{Drive, Host, HostSettings, Interrupt, Script};
 use crate::{Error, ErrorKind, Result};
@@ -107,6 +107,7 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
         folder.write("script.rhai", settings.script.text())?;
         folder.write("cluster.yaml", &settings.cluster_text)?;
         readers.push(Box::new(JournalWriter::create(&folder.file("journal.jsonl"), &header(&settings)?)?));
+        readers.push(Box::new(HistoryWriter::new(&folder.file("history.jsonl"))));
     }
     readers.push(Box::new(tally));
     readers.extend(outputs);
@@ -160,14 +161,8 @@ fn announce(recorder: &Recorder, verdict: Result<()>) -> Result<()> {
     verdict.and(recorded)
 }
 
-/// Runs the script on a thread of its own, which all of its tasks share.
-fn drive(
-    settings: &Settings,
-    clock: &Arc<Clock>,
-    recorder: &Arc<Recorder>,
-    port: Arc<dyn Port>,
-    handle: Option<tokio::runtime::Handle>,
-) -> Result<()> {
+/// Runs the script on this thread, which all of its tasks share. Must be called within tokio, unless time is virtual.
+fn drive(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>, port: Arc<dyn Port>) -> Result<()> {
     let host = HostSettings {
         cluster: Arc::new(settings.cluster.clone()),
         port,
@@ -178,15 +173,8 @@ fn drive(
         params: settings.params.clone(),
         verify: settings.verify,
     };
-    let (script, timeout_us) = (&settings.script, settings.timeout_us);
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("script".into()).spawn_scoped(scope, || {
-            let _inside = handle.as_ref().map(tokio::runtime::Handle::enter);
-            Drive::new(script, Rc::new(Host::new(host)), timeout_us)?.run()
-        });
-        thread
-            .map_err(|error| Error::machine(format!("cannot start the script's thread: {error}")))?
-            .join()
-            .unwrap_or_else(|_| Err(Error::machine("the script engine crashed").help("this is a bug in blockade")))
-    })
+    // A crash of the script engine must not skip the clean-up.
+    let run = || Drive::new(&settings.script, Rc::new(Host::new(host)), settings.timeout_us)?.run();
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(Error::machine("the script engine crashed").help("this is a bug in blockade")))
 }

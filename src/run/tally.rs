@@ -53,6 +53,9 @@ impl Output for Tally {
         let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.body {
             EventBody::FaultActive { .. } => sums.faults += 1,
+            EventBody::OpOk(_) => sums.operations.ok += 1,
+            EventBody::OpFail(_) => sums.operations.fail += 1,
+            EventBody::OpInfo(_) => sums.operations.info += 1,
             EventBody::Check { name, ok, message } if !ok || sums.checks.len() < HELD_MAX => {
                 let verdict = if *ok { Verdict::Pass } else { Verdict::Fail };
                 let (name, message) = (name.clone(), message.clone());

@@ -16,6 +16,7 @@ pub use here::Here;
 
 use crate::cluster::{Cluster, Node, RuntimeKind};
 use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};
+use crate::kernel::http;
 use crate::kernel::probe::{Arrival, Stream};
 use crate::plan::{Interfaces, Means, Plan, Shaper};
 use crate::signal::Signal;
@@ -182,6 +183,9 @@ pub trait Runtime: Send + Sync {
 
     /// Does the node accept a TCP connection on its own address?
     fn tcp(&self, node: usize, port: u16) -> Job<bool>;
+
+    /// What an HTTP request to a node comes to; from a node to itself it goes to its own address.
+    fn http(&self, source: Place, node: usize, request: http::Request) -> Job<http::Answer>;
 
     /// A round trip of one packet, which may take so long.
     fn probe(&self, source: Place, target: Place, wait_ms: u64) -> Job<ProbeReply>;

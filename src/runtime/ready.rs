@@ -4,6 +4,7 @@
 
 use crate::cluster::{Check, Cluster};
 use crate::engine::{Ended, Exec};
+use crate::kernel::http::{Answer, Request};
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use tokio::task::JoinSet;
 const INTERVAL: Duration = Duration::from_millis(10);
 /// A single look may take so long.
 const LOOK_US: u64 = 2_000_000;
+/// A single answer may take so long.
+const HTTP_WAIT: Duration = Duration::from_secs(1);
 /// How much of its log a node that failed shows.
 const LINES: usize = 10;
 /// The nodes of a cluster, by their place in it.
@@ -42,8 +45,8 @@ pub(super) trait Nodes: Send + Sync + 'static {
     /// Whether the node accepts a connection.
     fn accepts(&self, node: usize, port: u16) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Whether the node answers an HTTP request with a success.
-    fn answers(&self, node: usize, port: u16, path: &str) -> impl Future<Output = Result<bool>> + Send;
+    /// What the node answers to an HTTP request of its own.
+    fn asked(&self, node: usize, request: Request) -> impl Future<Output = Result<Answer>> + Send;
 
     /// What the node wrote, or its last lines.
     fn output(&self, node: usize, last: Option<usize>) -> impl Future<Output = Result<String>> + Send;
@@ -147,6 +150,9 @@ async fn holds<N: Nodes>(nodes: &Arc<N>, node: usize, check: &Check) -> Result<b
             let exec = Exec { argv: argv.clone(), stdin: String::new(), timeout_us: LOOK_US };
             nodes.succeeds(node, exec).await
         }
-        Check::Http { port, path } => nodes.answers(node, *port, path).await,
+        Check::Http { port, path } => {
+            let answer = nodes.asked(node, Request::get(*port, path, HTTP_WAIT)).await?;
+            Ok(answer.status().is_some_and(|status| (200..400).contains(&status)))
+        }
     }
 }

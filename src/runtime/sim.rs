@@ -7,6 +7,7 @@ use super::{Applied, LogPieces, Place, Runtime};
 use crate::cluster::Cluster;
 use crate::engine::{Clock, Exec, ExecOutput, Job, ProbeReply, RunState, ready};
 use crate::fault::{Family, Filter, Impairment, Proto};
+use crate::kernel::http::{Answer, Request, Response};
 use crate::kernel::probe::{Arrival, Stream};
 use crate::plan::{Addresses, Interfaces, Leaving, Means, Plan, Treatment};
 use crate::shaper::Simulated;
@@ -23,6 +24,11 @@ const IP_AND_UDP: usize = 28;
 const PROBE_BYTES: usize = 44;
 /// The round trip of an unimpaired link.
 const RTT_US: u64 = 200;
+
+/// How long TCP waits before it sends again what was lost: of the connection, and of what is said over it.
+const RESEND_US: [u64; 2] = [1_000_000, 200_000];
+/// What somebody says who does not want a connection.
+const REFUSED: &str = "connection refused";
 
 /// The simulated nodes.
 pub struct Sim {
@@ -71,23 +77,30 @@ impl Sim {
 
     /// Whether one packet from `source` to `target` meets a rule that refuses it: the kernel of a frozen node still
     /// receives, that of a node that is down does too, for its namespace stays.
-    fn refused(&self, source: Place, target: Place) -> bool {
+    fn refused(&self, packet: Filter, source: Place, target: Place) -> bool {
         let nodes = self.nodes();
         let refuses = |treatment: &Treatment| matches!(treatment, Treatment::Drop | Treatment::Reject);
-        self.arriving(&nodes, source, target).iter().any(|(_, treatment)| refuses(treatment))
-            || self.leaving(&nodes, source, target).iter().any(|(_, leaving)| *leaving == Leaving::Drop)
+        self.arriving(&nodes, packet, source, target).iter().any(|(_, treatment)| refuses(treatment))
+            || self.leaving(&nodes, packet, source, target).iter().any(|(_, leaving)| *leaving == Leaving::Drop)
+    }
+
+    /// Whether the first packet of a connection is answered with a refusal.
+    fn rejected(&self, packet: Filter, source: Place, target: Place) -> bool {
+        let met = self.arriving(&self.nodes(), packet, source, target);
+        let drops = met.iter().any(|(_, treatment)| *treatment == Treatment::Drop);
+        !drops && met.iter().any(|(_, treatment)| *treatment == Treatment::Reject)
     }
 
     /// How much later than without any fault one packet from `source` arrives at `target`, microseconds; `None`: never.
-    fn crosses(&self, source: Place, target: Place) -> Option<u64> {
-        if self.refused(source, target) {
+    fn crosses(&self, packet: Filter, source: Place, target: Place) -> Option<u64> {
+        if self.refused(packet, source, target) {
             return None;
         }
         let name = |place| match place {
             Place::Node(node) => self.names[node].as_str(),
             Place::World => "world",
         };
-        let (seed, impairment) = self.impairment(source, target);
+        let (seed, impairment) = self.impairment(packet, source, target);
         if impairment.is_none() {
             return Some(0);
         }
@@ -98,22 +111,65 @@ impl Sim {
         link.cross(PROBE_BYTES, self.clock.now_us()).into_iter().min()
     }
 
-    /// What happens to a packet of a probe on its way from `source` to `target`, by whatever means.
-    fn impairment(&self, source: Place, target: Place) -> (u64, Impairment) {
+    /// A packet there and its answer back, microseconds.
+    fn round_trip_us(&self, packet: Filter, source: Place, target: Place) -> Option<u64> {
+        let there = self.crosses(packet, source, target)?;
+        Some(RTT_US + there + self.crosses(packet, target, source)?)
+    }
+
+    /// The connection and the request, microseconds; what is lost is sent again, each time later, as TCP does it.
+    fn exchange_us(&self, packet: Filter, source: Place, target: Place, within_us: u64) -> Option<u64> {
+        let mut took_us = 0;
+        for mut pause_us in RESEND_US {
+            loop {
+                let rtt_us = self.round_trip_us(packet, source, target);
+                took_us += rtt_us.unwrap_or(pause_us);
+                if took_us >= within_us {
+                    return None;
+                }
+                if rtt_us.is_some() {
+                    break;
+                }
+                pause_us *= 2;
+            }
+        }
+        Some(took_us)
+    }
+
+    /// What the node's kernel or its program answers, or somebody on the way.
+    fn answer(&self, source: Place, node: usize, request: &Request) -> Answer {
+        let target = Place::Node(node);
+        let packet = Filter { proto: Some(Proto::Tcp), port: Some(request.port), family: None };
+        let is_own = source == target;
+        let is_cut = !is_own && [(source, target), (target, source)].iter().any(|(a, b)| self.refused(packet, *a, *b));
+        let state = self.nodes()[node].state;
+        match state {
+            _ if is_cut && self.rejected(packet, source, target) => Answer::none(REFUSED, LOOK_US),
+            RunState::Down | RunState::Missing if !is_cut => Answer::none(REFUSED, LOOK_US),
+            RunState::Up if is_own => healthy(LOOK_US),
+            RunState::Up if !is_cut => self
+                .exchange_us(packet, source, target, request.timeout_us)
+                .map_or_else(|| Answer::late(request), |took_us| healthy(LOOK_US + took_us)),
+            _ => Answer::late(request),
+        }
+    }
+
+    /// What happens to a packet on its way from `source` to `target`, by whatever means.
+    fn impairment(&self, packet: Filter, source: Place, target: Place) -> (u64, Impairment) {
         let nodes = self.nodes();
         let mut met = Vec::new();
-        for (_, treatment) in self.arriving(&nodes, source, target) {
+        for (_, treatment) in self.arriving(&nodes, packet, source, target) {
             if let Treatment::Lose(share) = treatment {
                 met.push(Impairment { loss: share.share(), ..Impairment::NONE });
             }
         }
-        for (_, leaving) in self.leaving(&nodes, source, target) {
+        for (_, leaving) in self.leaving(&nodes, packet, source, target) {
             if let Leaving::Lose(share) = leaving {
                 met.push(Impairment { loss: share.share(), ..Impairment::NONE });
             }
         }
-        met.extend(self.class(&nodes, source, target));
-        met.extend(self.shaped(&nodes, source, target));
+        met.extend(self.class(&nodes, packet, source, target));
+        met.extend(self.shaped(&nodes, packet, source, target));
         let of = |place| match place {
             Place::Node(node) => Some(&nodes[node].plan),
             Place::World => None,
@@ -123,50 +179,58 @@ impl Sim {
     }
 
     /// What the receiver's rules say of a packet.
-    fn arriving(&self, nodes: &[Node], source: Place, target: Place) -> Vec<(Filter, Treatment)> {
+    fn arriving(&self, nodes: &[Node], packet: Filter, source: Place, target: Place) -> Vec<(Filter, Treatment)> {
         let Place::Node(target) = target else { return Vec::new() };
         let ruleset = &nodes[target].plan.ruleset;
         match source {
             Place::World => {
                 let Some(address) = self.address(target) else { return Vec::new() };
-                ruleset.world.from_world.iter().filter(|(filter, _)| covers(*filter, address)).copied().collect()
+                ruleset
+                    .world
+                    .from_world
+                    .iter()
+                    .filter(|(filter, _)| covers(*filter, packet, address))
+                    .copied()
+                    .collect()
             }
             Place::Node(source) => {
                 let Some(address) = self.address(source) else { return Vec::new() };
                 let met = ruleset
                     .treated
                     .iter()
-                    .filter(|((filter, _), sources)| covers(*filter, address) && sources.contains(address));
+                    .filter(|((filter, _), sources)| covers(*filter, packet, address) && sources.contains(address));
                 met.map(|(met, _)| *met).collect()
             }
         }
     }
 
     /// What the sender's rules say of a packet that goes to the world.
-    fn leaving(&self, nodes: &[Node], source: Place, target: Place) -> Vec<(Filter, Leaving)> {
+    fn leaving(&self, nodes: &[Node], packet: Filter, source: Place, target: Place) -> Vec<(Filter, Leaving)> {
         let (Place::Node(source), Place::World) = (source, target) else { return Vec::new() };
         let Some(address) = self.address(source) else { return Vec::new() };
         let to_world = &nodes[source].plan.ruleset.world.to_world;
-        to_world.iter().filter(|(filter, _)| covers(*filter, address)).copied().collect()
+        to_world.iter().filter(|(filter, _)| covers(*filter, packet, address)).copied().collect()
     }
 
     /// What a packet meets in the class that it leaves through: that of the filter that asks most.
-    fn class(&self, nodes: &[Node], source: Place, target: Place) -> Option<Impairment> {
+    fn class(&self, nodes: &[Node], packet: Filter, source: Place, target: Place) -> Option<Impairment> {
         let Place::Node(sender) = source else { return None };
         let plan = &nodes[sender].plan;
         let id = match target {
             Place::Node(target) => {
                 let address = self.address(target)?;
-                let sorting = plan.ruleset.classed.iter().filter(|((filter, _), _)| covers(*filter, address));
+                let sorting = plan.ruleset.classed.iter().filter(|((filter, _), _)| covers(*filter, packet, address));
                 let found = sorting.filter_map(|((filter, _), classes)| Some((filter.asks(), *classes.get(&address)?)));
                 found.max_by_key(|(asks, _)| *asks)?.1
             }
             Place::World => {
                 let found =
-                    self.leaving(nodes, source, target).into_iter().filter_map(|(filter, leaving)| match leaving {
-                        Leaving::Class(id) => Some((filter.asks(), id)),
-                        _ => None,
-                    });
+                    self.leaving(nodes, packet, source, target).into_iter().filter_map(
+                        |(filter, leaving)| match leaving {
+                            Leaving::Class(id) => Some((filter.asks(), id)),
+                            _ => None,
+                        },
+                    );
                 found.max_by_key(|(asks, _)| *asks)?.1
             }
         };
@@ -174,7 +238,7 @@ impl Sim {
     }
 
     /// What the user-space shaper does to a packet.
-    fn shaped(&self, nodes: &[Node], source: Place, target: Place) -> Option<Impairment> {
+    fn shaped(&self, nodes: &[Node], packet: Filter, source: Place, target: Place) -> Option<Impairment> {
         let (link, address) = match (source, target) {
             (Place::Node(source), Place::World) => (nodes[source].plan.shaped.leaving.as_ref()?, self.address(source)?),
             (Place::Node(source), Place::Node(target)) => {
@@ -189,7 +253,7 @@ impl Sim {
             }
             (Place::World, Place::World) => return None,
         };
-        Some(link.effect(|filter| covers(filter, address)))
+        Some(link.effect(|filter| covers(filter, packet, address)))
     }
 
     /// The address that a node's packets carry here.
@@ -198,11 +262,19 @@ impl Sim {
     }
 }
 
-/// Whether a filter covers the packet that looks at a link: UDP, between ports that no filter means.
-fn covers(filter: Filter, address: IpAddr) -> bool {
+/// Of a server that has nothing to say.
+fn healthy(took_us: u64) -> Answer {
+    Answer { response: Ok(Response { status: 200, body: String::new() }), took_us }
+}
+
+/// The packet that looks at a link: UDP, between ports that no filter means.
+const PROBE: Filter = Filter { proto: Some(Proto::Udp), port: None, family: None };
+
+/// Whether a filter covers a packet between addresses of this one's family.
+fn covers(filter: Filter, packet: Filter, address: IpAddr) -> bool {
     let family = if address.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
-    filter.port.is_none()
-        && filter.proto.is_none_or(|proto| proto == Proto::Udp)
+    filter.port.is_none_or(|port| packet.port == Some(port))
+        && filter.proto.is_none_or(|proto| packet.proto == Some(proto))
         && filter.family.is_none_or(|filtered| filtered == family)
 }
 
@@ -275,23 +347,28 @@ impl Runtime for Sim {
         self.look(up)
     }
 
+    fn http(&self, source: Place, node: usize, request: Request) -> Job<Answer> {
+        let answer = self.answer(source, node, &request);
+        self.clock.spend(answer.took_us);
+        ready(Ok(answer))
+    }
+
     fn probe(&self, source: Place, target: Place, wait_ms: u64) -> Job<ProbeReply> {
-        let there = self.crosses(source, target);
-        let rtt_us = there.and_then(|there| Some(RTT_US + there + self.crosses(target, source)?));
+        let rtt_us = self.round_trip_us(PROBE, source, target);
         self.clock.spend(rtt_us.unwrap_or(wait_ms * 1_000));
         ready(Ok(ProbeReply { rtt_us }))
     }
 
     fn reachable(&self, source: Place, target: Place, _: u64) -> Job<bool> {
-        let arrives = self.crosses(source, target).is_some();
+        let arrives = self.crosses(PROBE, source, target).is_some();
         self.look(arrives)
     }
 
     fn measure(&self, source: Place, target: Place, stream: Stream) -> Job<Vec<Arrival>> {
         let began = self.clock.now_us();
         let mut arrivals = Vec::new();
-        if !self.refused(source, target) {
-            let (seed, impairment) = self.impairment(source, target);
+        if !self.refused(PROBE, source, target) {
+            let (seed, impairment) = self.impairment(PROBE, source, target);
             let name = format!("{source:?} → {target:?} measured");
             let mut link = Simulated::new(seed, &name, impairment);
             for number in 0..stream.count {

@@ -13,6 +13,10 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub(super) struct Raised(pub(super) Error);
 
+/// `definite_failure(…)` on its way to its `op()`.
+#[derive(Clone, Debug)]
+pub(super) struct Definite(pub(super) Error);
+
 /// One that no script may catch: Ctrl-C and the deadline.
 #[derive(Clone, Debug)]
 pub(super) struct Uncatchable(pub(super) Error);
@@ -147,7 +151,43 @@ fn innermost(error: &EvalAltResult) -> (&EvalAltResult, Position) {
 
 fn ours(value: &Dynamic) -> Option<Error> {
     let raised = value.clone().try_cast::<Raised>().map(|raised| raised.0);
-    raised.or_else(|| value.clone().try_cast::<Uncatchable>().map(|own| own.0))
+    raised
+        .or_else(|| value.clone().try_cast::<Definite>().map(|definite| definite.0))
+        .or_else(|| value.clone().try_cast::<Uncatchable>().map(|own| own.0))
+}
+
+/// What an error means to the operation that it comes from.
+pub(super) enum Meaning {
+    /// It was definitely not done, and why.
+    Definite(String),
+    /// Nobody knows whether it was done, and why.
+    Unclear(String),
+    /// The script itself is wrong, or must end: it cannot go on, and why.
+    End(String),
+}
+
+/// What an error means to the operation that it comes from.
+pub(super) fn meaning(error: &EvalAltResult) -> Meaning {
+    let (error, _) = innermost(error);
+    match error {
+        EvalAltResult::ErrorTerminated(value, _) => Meaning::End(said(value)),
+        EvalAltResult::ErrorRuntime(value, _) if value.is::<Definite>() => Meaning::Definite(said(value)),
+        EvalAltResult::ErrorRuntime(value, _) => match ours(value) {
+            Some(own) if own.kind == ErrorKind::Usage => Meaning::End(own.message),
+            _ => Meaning::Unclear(said(value)),
+        },
+        // What comes of odd answers.
+        EvalAltResult::ErrorArithmetic(..)
+        | EvalAltResult::ErrorArrayBounds(..)
+        | EvalAltResult::ErrorStringBounds(..)
+        | EvalAltResult::ErrorBitFieldBounds(..) => Meaning::Unclear(plain(error)),
+        _ => Meaning::End(plain(error)),
+    }
+}
+
+/// What was thrown, in words.
+fn said(value: &Dynamic) -> String {
+    ours(value).map_or_else(|| value.to_string(), |own| own.message)
 }
 
 /// Our own error, shown at its place in the script.

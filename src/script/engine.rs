@@ -1,7 +1,7 @@
 //! Rhai, configured: what is on, what is off, and the limits.
 
 use super::bind;
-use super::diagnose::{Raised, Uncatchable};
+use super::diagnose::{Definite, Raised, Uncatchable};
 use super::host::Host;
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
@@ -18,6 +18,58 @@ const EXPRESSION_DEPTH_MAX: usize = 64;
 pub(super) const STRING_BYTES_MAX: usize = 32 << 20;
 const ITEMS_MAX: usize = 1_000_000;
 
+/// Rhai's standard package without the time package, whose `timestamp()` is a clock. To make them takes a hundred times
+/// as long as to share them.
+struct Packages {
+    language: LanguageCorePackage,
+    arithmetic: ArithmeticPackage,
+    strings: BasicStringPackage,
+    iterators: BasicIteratorPackage,
+    functions: BasicFnPackage,
+    bits: BitFieldPackage,
+    logic: LogicPackage,
+    math: BasicMathPackage,
+    arrays: BasicArrayPackage,
+    maps: BasicMapPackage,
+    more_strings: MoreStringPackage,
+}
+
+impl Packages {
+    fn new() -> Self {
+        Self {
+            language: LanguageCorePackage::new(),
+            arithmetic: ArithmeticPackage::new(),
+            strings: BasicStringPackage::new(),
+            iterators: BasicIteratorPackage::new(),
+            functions: BasicFnPackage::new(),
+            bits: BitFieldPackage::new(),
+            logic: LogicPackage::new(),
+            math: BasicMathPackage::new(),
+            arrays: BasicArrayPackage::new(),
+            maps: BasicMapPackage::new(),
+            more_strings: MoreStringPackage::new(),
+        }
+    }
+
+    fn register(&self, engine: &mut Engine) {
+        self.language.register_into_engine(engine);
+        self.arithmetic.register_into_engine(engine);
+        self.strings.register_into_engine(engine);
+        self.iterators.register_into_engine(engine);
+        self.functions.register_into_engine(engine);
+        self.bits.register_into_engine(engine);
+        self.logic.register_into_engine(engine);
+        self.math.register_into_engine(engine);
+        self.arrays.register_into_engine(engine);
+        self.maps.register_into_engine(engine);
+        self.more_strings.register_into_engine(engine);
+    }
+}
+
+thread_local! {
+    static PACKAGES: Packages = Packages::new();
+}
+
 /// An engine without bindings: it compiles scripts.
 pub(super) fn bare() -> Engine {
     static HASHING: Once = Once::new();
@@ -26,18 +78,7 @@ pub(super) fn bare() -> Engine {
         let _ = rhai::config::hashing::set_hashing_seed(Some([1, 2, 3, 4])); // refused only if it was set before
     });
     let mut engine = Engine::new_raw();
-    // The standard package without the time package, whose `timestamp()` is a clock.
-    LanguageCorePackage::new().register_into_engine(&mut engine);
-    ArithmeticPackage::new().register_into_engine(&mut engine);
-    BasicStringPackage::new().register_into_engine(&mut engine);
-    BasicIteratorPackage::new().register_into_engine(&mut engine);
-    BasicFnPackage::new().register_into_engine(&mut engine);
-    BitFieldPackage::new().register_into_engine(&mut engine);
-    LogicPackage::new().register_into_engine(&mut engine);
-    BasicMathPackage::new().register_into_engine(&mut engine);
-    BasicArrayPackage::new().register_into_engine(&mut engine);
-    BasicMapPackage::new().register_into_engine(&mut engine);
-    MoreStringPackage::new().register_into_engine(&mut engine);
+    PACKAGES.with(|packages| packages.register(&mut engine));
     engine.disable_symbol("eval");
     engine.set_max_call_levels(DEPTH_MAX);
     engine.set_max_expr_depths(EXPRESSION_DEPTH_MAX, EXPRESSION_DEPTH_MAX);
@@ -61,6 +102,9 @@ pub(super) fn bound(host: &Rc<Host>) -> Engine {
     engine.register_type_with_name::<Raised>("Error");
     engine.register_fn("to_string", |raised: &mut Raised| raised.0.to_string());
     engine.register_get("message", |raised: &mut Raised| raised.0.message.clone());
+    engine.register_type_with_name::<Definite>("Error");
+    engine.register_fn("to_string", |definite: &mut Definite| definite.0.to_string());
+    engine.register_get("message", |definite: &mut Definite| definite.0.message.clone());
     bind::register(&mut engine, host);
     engine
 }

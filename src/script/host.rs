@@ -7,6 +7,7 @@ use super::program::Program;
 use super::tasks::{Tasks, Wait};
 use crate::cluster::Cluster;
 use crate::engine::{Clock, Command, EventBody, Job, Port, Recorder, Reply, at_once};
+use crate::history::{Entry, Processes};
 use crate::random::Stream;
 use crate::{Error, ErrorKind, Result};
 use rhai::Dynamic;
@@ -78,6 +79,11 @@ pub struct Host {
     pub(super) verify: bool,
     /// The current task's stream.
     pub(super) stream: RefCell<Stream>,
+    /// The operations so far.
+    pub(super) history: RefCell<Vec<Entry>>,
+    pub(super) processes: RefCell<Processes>,
+    /// How many workloads were started.
+    pub(super) workloads: Cell<u64>,
     /// `state(key, value)`.
     pub(super) state: RefCell<BTreeMap<String, Dynamic>>,
     pub(super) tasks: Tasks,
@@ -116,6 +122,9 @@ impl Host {
             params: settings.params,
             verify: settings.verify,
             stream: RefCell::new(Stream::root(settings.seed).split("main")),
+            history: RefCell::default(),
+            processes: RefCell::default(),
+            workloads: Cell::new(0),
             state: RefCell::default(),
             deadline_us: Cell::new(u64::MAX),
             timeout_us: Cell::new(u64::MAX),

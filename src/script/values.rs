@@ -22,6 +22,7 @@ pub(super) fn type_name(value: &Dynamic) -> &str {
         "map" => "a map",
         "bool" => "a bool",
         "Fn" => "a function",
+        "blockade::script::bind::faults::Handle" => "a fault",
         other => kind(other),
     }
 }

@@ -232,14 +232,6 @@ fn functions_of_later_versions_say_so() {
     1 | check_set(1);
       | ^^^^^^^^^
     ");
-    insta::assert_snapshot!(told(r#"http("n1", #{ port: 80 });"#), @r#"
-    exit 3
-    error: http() is not in this version of blockade yet
-     --> s.rhai:1:1
-      |
-    1 | http("n1", #{ port: 80 });
-      | ^^^^
-    "#);
     insta::assert_snapshot!(told("fn client(id) {}"), @r"exit 0");
     insta::assert_snapshot!(told("const OPTIONS = #{ clients: 4 };"), @r"
     exit 2
@@ -409,4 +401,206 @@ const OPTIONS = #{ recovry: "5s" };"#), @r#"
     1 | const OPTIONS = #{ clients: -4 };
       |       ^^^^^^^
     ");
+}
+
+#[test]
+fn a_request_that_cannot_be_sent() {
+    let wrong = [
+        r#"http("n1", #{ path: "/" });"#,
+        r#"http("n1", #{ port: 80, url: "/" });"#,
+        r#"http("n1", #{ port: 80, path: "/a\r\nX: y" });"#,
+        r#"http("n1", #{ port: 80, method: "GET /" });"#,
+        r#"http("n1", #{ port: 80, headers: #{ x: "1\r\ny: 2" } });"#,
+        r#"http("n1", #{ port: 80, headers: "x: 1" });"#,
+        r#"http("n1", #{ port: 80, body: #{ a: 1 } });"#,
+        r#"http("n1", #{ port: 80, from: "n9" });"#,
+        r#"http("n9", #{ port: 80 });"#,
+        r#"http("n1", "http://n1/");"#,
+    ];
+    let told: Vec<String> = wrong.into_iter().map(told).collect();
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    exit 2
+    error: the request has no port
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ path: "/" });
+      | ^^^^
+      |
+    help: like #{ port: 8080, path: "/health" }
+
+    exit 2
+    error: unknown key `url`
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, url: "/" });
+      | ^^^^
+      |
+    help: known are port, path, method, headers, body, timeout, from
+
+    exit 2
+    error: '\r' cannot stand in a path
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, path: "/a\r\nX: y" });
+      | ^^^^
+      |
+    help: percent-encode it: a blank is %20, a line break %0A
+
+    exit 2
+    error: "GET /" is no HTTP method
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, method: "GET /" });
+      | ^^^^
+      |
+    help: like "GET", "POST", "PUT"
+
+    exit 2
+    error: the value of the header x holds what no header may: "1\r\ny: 2"
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, headers: #{ x: "1\r\ny: 2" } });
+      | ^^^^
+      |
+    help: one line of visible ASCII characters and blanks
+
+    exit 2
+    error: expected headers like #{ "content-type": "text/plain" }, got text
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, headers: "x: 1" });
+      | ^^^^
+
+    exit 2
+    error: expected text for body, got a map
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, body: #{ a: 1 } });
+      | ^^^^
+      |
+    help: a value as JSON is value.to_json()
+
+    exit 2
+    error: there is no node `n9`
+     --> s.rhai:1:1
+      |
+    1 | http("n1", #{ port: 80, from: "n9" });
+      | ^^^^
+      |
+    help: did you mean `n1`? the nodes are n1, n2, n3
+
+    exit 2
+    error: there is no node `n9`
+     --> s.rhai:1:1
+      |
+    1 | http("n9", #{ port: 80 });
+      | ^^^^
+      |
+    help: did you mean `n1`? the nodes are n1, n2, n3
+
+    exit 2
+    error: `http` does not take (text, text)
+     --> s.rhai:1:1
+      |
+    1 | http("n1", "http://n1/");
+      | ^^^^
+      |
+    help: it is http(node, request)
+    "##);
+}
+
+#[test]
+fn an_operation_that_is_none() {
+    let wrong = [
+        r#"op("f", || 1, || 2);"#,
+        r#"op("f", [1, #{ a: isolate("n1") }], || 2);"#,
+        r"op(1, 1, || 2);",
+        r#"op("f", 1, 2);"#,
+        r#"op("f", 1, || op("g", 2, || 3));"#,
+        r#"op("f", 1, || [|| 1]);"#,
+        r#"ops(#{ type: "done" });"#,
+        r"ops(#{ proces: 1 });",
+        r#"definite_failure("too late");"#,
+    ];
+    let told: Vec<String> = wrong.into_iter().map(told).collect();
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    exit 2
+    error: the value is no data: it is or holds a function
+     --> s.rhai:1:1
+      |
+    1 | op("f", || 1, || 2);
+      | ^^
+      |
+    help: a history holds numbers, texts, bools, (), lists and maps of them
+
+    exit 2
+    error: the value is no data: it is or holds a fault
+     --> s.rhai:1:1
+      |
+    1 | op("f", [1, #{ a: isolate("n1") }], || 2);
+      | ^^
+      |
+    help: a history holds numbers, texts, bools, (), lists and maps of them
+
+    exit 2
+    error: expected what is done, like "read", got an integer
+     --> s.rhai:1:1
+      |
+    1 | op(1, 1, || 2);
+      | ^^
+
+    exit 2
+    error: `op` does not take (text, integer, integer)
+     --> s.rhai:1:1
+      |
+    1 | op("f", 1, 2);
+      | ^^
+      |
+    help: it is op(f, value, function) or op(f, key, value, function)
+
+    exit 2
+    error: op() within op()
+     --> s.rhai:1:15
+      |
+    1 | op("f", 1, || op("g", 2, || 3));
+      |               ^^
+      |
+    help: a client does one thing at a time; a task of its own may do another
+
+    exit 2
+    error: what the operation gives is no data: it is or holds a function
+     --> s.rhai:1:1
+      |
+    1 | op("f", 1, || [|| 1]);
+      | ^^
+      |
+    help: a history holds numbers, texts, bools, (), lists and maps of them
+
+    exit 2
+    error: "done" is no type of an entry
+     --> s.rhai:1:1
+      |
+    1 | ops(#{ type: "done" });
+      | ^^^
+      |
+    help: one of "invoke", "ok", "fail", "info"
+
+    exit 2
+    error: unknown key `proces`
+     --> s.rhai:1:1
+      |
+    1 | ops(#{ proces: 1 });
+      | ^^^
+      |
+    help: did you mean `process`? known are type, f, key, process
+
+    exit 1
+    error: too late
+     --> s.rhai:1:1
+      |
+    1 | definite_failure("too late");
+      | ^^^^^^^^^^^^^^^^
+      |
+    help: within op() it means: not done
+    "##);
 }

@@ -4,6 +4,7 @@
 
 mod crash;
 mod exec;
+mod http;
 mod life;
 mod network;
 #[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]

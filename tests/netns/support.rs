@@ -4,6 +4,7 @@ use crate::skip::skip;
 use blockade::agent::protocol::*;
 use blockade::agent::{Agent, Notifications};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -33,12 +34,17 @@ pub(crate) struct Cluster {
     pub(crate) agent: Agent,
     pub(crate) notifications: Notifications,
     pub(crate) folder: tempfile::TempDir,
-    pub(crate) addresses: Vec<Vec<std::net::IpAddr>>,
+    pub(crate) addresses: Vec<Vec<IpAddr>>,
 }
 
 impl Cluster {
     /// The nodes; without namespaces on this machine, nothing but the reason on the list of skipped tests.
     pub(crate) async fn of(nodes: u8) -> Option<Self> {
+        Self::with(nodes, |_| true).await
+    }
+
+    /// The same, of all addresses only these.
+    pub(crate) async fn with(nodes: u8, has: impl Fn(&IpAddr) -> bool) -> Option<Self> {
         let (agent, notifications) = match Agent::launch_from(&binary()).await {
             Ok(launched) => launched,
             Err(error) => {
@@ -47,15 +53,16 @@ impl Cluster {
                 return None;
             }
         };
+        let addresses = |number: u8| {
+            let both = [format!("10.9.0.{number}/24"), format!("fd00:9::{number:x}/64")];
+            both.iter().map(|net| net.parse::<ipnet::IpNet>().unwrap()).filter(|net| has(&net.addr())).collect()
+        };
         let nodes = (1..=nodes).map(|number| NodeNet {
             name: format!("n{number}"),
-            addresses: vec![
-                format!("10.9.0.{}/24", number + 1).parse().unwrap(),
-                format!("fd00:9::{:x}/64", number + 1).parse().unwrap(),
-            ],
+            addresses: addresses(number + 1),
             mac: [2, 0, 0, 0, 0, number],
         });
-        let gateway = vec!["10.9.0.1/24".parse().unwrap(), "fd00:9::1/64".parse().unwrap()];
+        let gateway = addresses(1);
         let addresses = agent.call(CreateFabric { gateway, nodes: nodes.collect() }).await.unwrap();
         Some(Self { agent, notifications, folder: tempfile::tempdir().unwrap(), addresses })
     }

@@ -54,7 +54,7 @@ requests! {
     Reachable => bool,
     Measure => Vec<crate::kernel::probe::Arrival>,
     Tcp => bool,
-    Http => Option<u16>,
+    Http => crate::kernel::http::Answer,
     Teardown => Vec<Error>,
     Attach => Interfaces,
     Detach => (),

@@ -1,6 +1,7 @@
 //! What every agent is asked about the networks of nodes, and a host's agent about whose they are.
 
 use crate::error::Error;
+use crate::kernel::http;
 use crate::kernel::probe::Stream;
 use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
@@ -90,17 +91,16 @@ pub struct Tcp {
     pub timeout_ms: u64,
 }
 
-/// The status of an HTTP request to a node's own address, made inside of it; nothing where no HTTP comes back.
+/// An HTTP request from `from` to the node `to`, made inside of the former; from a node to itself it goes to its own
+/// address. It ends when nobody waits for its answer any more ([`super::Abandon`]).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Http {
-    /// Which node.
-    pub node: String,
-    /// The port.
-    pub port: u16,
-    /// What is asked for, with its leading slash.
-    pub path: String,
-    /// How long the answer may take.
-    pub timeout_ms: u64,
+    /// Who asks.
+    pub from: Party,
+    /// Who answers.
+    pub to: String,
+    /// What is asked.
+    pub request: http::Request,
 }
 
 /// Host agents: the node's network is that of this process from now on. Answered with its addresses (expected ones first)

@@ -112,7 +112,8 @@ pub struct Exec {
     pub timeout_ms: Option<u64>,
 }
 
-/// Nobody waits any more for the answer of the [`Exec`] with this id: the command dies as when its time is over.
+/// Nobody waits any more for the answer of the [`Exec`] or [`super::Http`] with this id: the command dies as when its time
+/// is over, the connection is closed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Abandon {
     /// Its id, as the runner numbers requests.

@@ -158,6 +158,12 @@ impl Keeper {
         }
     }
 
+    /// Asks the agent; if it goes away meanwhile, nobody else: for what must not be done twice.
+    pub(super) async fn once<A: Ask>(&self, request: A) -> Result<A::Answer, Failure> {
+        let (_, agent) = self.agent(0).await?;
+        agent.call(request).await
+    }
+
     /// The present agent, if it is the so-manieth or a later one; else the one to come.
     async fn agent(&self, least: u64) -> Result<(u64, Agent)> {
         let mut present = self.0.present.subscribe();

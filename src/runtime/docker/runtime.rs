@@ -11,9 +11,10 @@ use super::life::{Change, State};
 use super::member::{Member, Which};
 use super::spec::{Host, Image, Spec};
 use super::{connection, create, inspect, lock, own_image, remove, watch};
-use crate::agent::protocol::{Attach, FindMeans, Http, Measure, Party, Probe, Reachable, Tcp};
+use crate::agent::protocol::{Attach, Failure, FindMeans, Http, Measure, Party, Probe, Reachable, Tcp};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
+use crate::kernel::http::{Answer, Request};
 use crate::kernel::probe::{Arrival, Stream};
 use crate::plan::{Interfaces, Means, Plan};
 use crate::runtime::{self, Applied, LogPieces, Notice, Notices, Options, Place, Runtime, ready};
@@ -224,10 +225,15 @@ impl Inner {
         Ok(self.keeper.call(Tcp { node, port, timeout_ms: TCP_WAIT_MS }).await?)
     }
 
-    async fn http(&self, node: usize, port: u16, path: &str) -> Result<bool> {
-        let node = self.member(node).name().to_owned();
-        let request = Http { node, port, path: path.to_owned(), timeout_ms: TCP_WAIT_MS };
-        Ok(self.keeper.call(request).await?.is_some_and(|status| (200..400).contains(&status)))
+    /// Asked once: a second agent must not send what the server may have had from the first.
+    async fn http(&self, source: Place, node: usize, request: Request) -> Result<Answer> {
+        let to = self.member(node).name().to_owned();
+        match self.keeper.once(Http { from: self.party(source), to, request }).await {
+            Err(failure @ (Failure::Gone(_) | Failure::NotRunning(_))) => {
+                Ok(Answer::none(Error::from(failure).message, 0))
+            }
+            answer => Ok(answer?),
+        }
     }
 
     /// The id of a node's container, where it has one.
@@ -296,8 +302,8 @@ impl ready::Nodes for Inner {
         self.tcp(node, port).await
     }
 
-    async fn answers(&self, node: usize, port: u16, path: &str) -> Result<bool> {
-        self.http(node, port, path).await
+    async fn asked(&self, node: usize, request: Request) -> Result<Answer> {
+        self.http(Place::Node(node), node, request).await
     }
 
     async fn output(&self, node: usize, last: Option<usize>) -> Result<String> {
@@ -360,6 +366,10 @@ impl Runtime for Docker {
 
     fn tcp(&self, node: usize, port: u16) -> Job<bool> {
         self.job(move |inner| async move { inner.tcp(node, port).await })
+    }
+
+    fn http(&self, source: Place, node: usize, request: Request) -> Job<Answer> {
+        self.job(move |inner| async move { inner.http(source, node, request).await })
     }
 
     fn probe(&self, source: Place, target: Place, wait_ms: u64) -> Job<ProbeReply> {

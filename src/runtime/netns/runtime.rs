@@ -12,6 +12,7 @@ use crate::agent::protocol::{
 use crate::agent::{Agent, Notifications};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
+use crate::kernel::http::{Answer, Request};
 use crate::kernel::probe::{Arrival, Stream};
 use crate::plan::{Interfaces, Means, Plan};
 use crate::runtime::{Applied, LogPieces, Notice, Notices, Place, Runtime, ready};
@@ -220,10 +221,8 @@ impl Inner {
         Ok(self.agent.call(Tcp { node: self.name(node), port, timeout_ms: TCP_WAIT_MS }).await?)
     }
 
-    /// Whether an HTTP request is answered with a success.
-    pub(super) async fn http(&self, node: usize, port: u16, path: &str) -> Result<bool> {
-        let request = Http { node: self.name(node), port, path: path.to_owned(), timeout_ms: TCP_WAIT_MS };
-        Ok(self.agent.call(request).await?.is_some_and(|status| (200..400).contains(&status)))
+    async fn http(&self, source: Place, node: usize, request: Request) -> Result<Answer> {
+        Ok(self.agent.call(Http { from: self.party(source), to: self.name(node), request }).await?)
     }
 
     pub(super) fn log(&self, node: usize, last: Option<usize>) -> Result<String> {
@@ -306,8 +305,8 @@ impl ready::Nodes for Inner {
         self.tcp(node, port).await
     }
 
-    async fn answers(&self, node: usize, port: u16, path: &str) -> Result<bool> {
-        self.http(node, port, path).await
+    async fn asked(&self, node: usize, request: Request) -> Result<Answer> {
+        self.http(Place::Node(node), node, request).await
     }
 
     async fn output(&self, node: usize, last: Option<usize>) -> Result<String> {
@@ -370,6 +369,10 @@ impl Runtime for Netns {
 
     fn tcp(&self, node: usize, port: u16) -> Job<bool> {
         self.job(move |inner| async move { inner.tcp(node, port).await })
+    }
+
+    fn http(&self, source: Place, node: usize, request: Request) -> Job<Answer> {
+        self.job(move |inner| async move { inner.http(source, node, request).await })
     }
 
     fn probe(&self, source: Place, target: Place, wait_ms: u64) -> Job<ProbeReply> {

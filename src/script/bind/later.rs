@@ -6,16 +6,8 @@ use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use std::any::TypeId;
 
 /// Their names, and with how many arguments each may be called.
-pub(in crate::script) const LATER: &[(&str, std::ops::RangeInclusive<usize>)] = &[
-    ("op", 3..=4),
-    ("workload", 1..=2),
-    ("http", 2..=2),
-    ("check_linearizable", 1..=1),
-    ("check_set", 1..=1),
-    ("history", 0..=0),
-    ("ops", 0..=1),
-    ("definite_failure", 1..=1),
-];
+pub(in crate::script) const LATER: &[(&str, std::ops::RangeInclusive<usize>)] =
+    &[("check_linearizable", 1..=1), ("check_set", 1..=1)];
 
 pub(super) fn register(engine: &mut Engine) {
     for (name, arguments) in LATER {

@@ -24,7 +24,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     network(engine, host);
 }
 
-fn observed(host: &Host, what: &str, target: &str, result: Value) -> Result<()> {
+pub(super) fn observed(host: &Host, what: &str, target: &str, result: Value) -> Result<()> {
     host.record(EventBody::Observe { what: what.to_owned(), target: target.to_owned(), result })
 }
 
@@ -59,7 +59,8 @@ fn exec(host: &Host, node: &Dynamic, command: &Dynamic, options: &Map) -> Result
     }
 }
 
-fn argv(command: &Dynamic) -> Result<Vec<String>> {
+/// A command as a list, or a shell line.
+pub(super) fn argv(command: &Dynamic) -> Result<Vec<String>> {
     const WHAT: &str = "a command: a list like [\"redis-cli\", \"ping\"], or a shell line";
     if let Some(list) = command.read_lock::<Array>() {
         if list.is_empty() {
@@ -81,7 +82,8 @@ fn output_map(output: ExecOutput) -> Map {
     map
 }
 
-fn cut(text: &str) -> String {
+/// As much of a text as goes into the journal.
+pub(super) fn cut(text: &str) -> String {
     if text.len() <= JOURNALED_BYTES {
         return text.to_owned();
     }
@@ -174,7 +176,8 @@ fn tcp(host: &Host, node: &Dynamic, port: &Dynamic) -> Result<bool> {
     }
 }
 
-fn one(host: &Host, value: &Dynamic) -> Result<Party> {
+/// One end of a link.
+pub(super) fn one(host: &Host, value: &Dynamic) -> Result<Party> {
     match host.parties(value)?.as_slice() {
         [party] => Ok(party.clone()),
         several => Err(Error::usage(format!("expected one node, got {}", several.len()))),

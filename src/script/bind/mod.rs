@@ -3,15 +3,18 @@
 
 mod chance;
 mod faults;
+mod http;
 mod later;
 #[cfg(test)]
 pub(super) use later::LATER;
 mod looking;
 mod nodes;
+mod ops;
 mod tasks;
 mod time;
 mod verdict;
 mod verify;
+mod workload;
 
 use super::diagnose::raise;
 use super::host::Host;
@@ -27,11 +30,14 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     faults::register(engine, host);
     nodes::register(engine, host);
     looking::register(engine, host);
+    http::register(engine, host);
     tasks::register(engine, host);
     time::register(engine, host);
     chance::register(engine, host);
     verdict::register(engine, host);
     verify::register(engine, host);
+    ops::register(engine, host);
+    workload::register(engine, host);
     later::register(engine);
 }
 

@@ -67,9 +67,9 @@ assert(weather.active);"#,
     },
     Reference {
         name: "join",
-        text: "Heals the cuts only: partition, isolate, one_way, block, reject.",
-        takes: &[],
-        returns: "nothing, when it is done",
+        text: "Heals the cuts only: partition, isolate, one_way, block, reject. Of a task, task.join(): waits for its end.",
+        takes: &[("task", "what task(), every() or after() returned")],
+        returns: "nothing, when it is done; of a task its value, () where it was cancelled",
         example: r#"isolate("n1");
 join();
 assert(reachable("n1", "n2"));"#,

@@ -60,16 +60,17 @@ assert(!reachable("n1", "n2") && reachable("n2", "n1"));"#,
     },
     Reference {
         name: "http",
-        text: "An HTTP request to a node, sent from inside a node.",
+        text: "An HTTP request to a node: from another node, or from outside all nodes. What is refused, lost or late \
+               is an answer with an error, too. Redirects are not followed; bodies end at 16 MiB.",
         takes: &[
             ("node", NODE),
             (
                 "request",
-                "#{ port, path, method, body, timeout, from }: port 1 to 65535, timeout a duration (\"2s\"), from the \
-                 node that asks",
+                "#{ port, path, method, headers, body, timeout, from }: port 1 to 65535, timeout a duration (\"2s\"; 5 s \
+                 where not said), from the node that asks",
             ),
         ],
-        returns: "#{ status, body, ok, error }",
+        returns: "#{ status, body, ok, error, took }: ok where the status is 2xx, status () where no answer came",
         example: r#"let answer = http("n1", #{ port: 8080, path: "/health" });
 note(`${answer.status}`);"#,
     },

@@ -10,14 +10,14 @@ pub(super) const FUNCTIONS: &[Reference] = &[
         name: "op",
         text: "Records an operation of this task: its invocation, then `ok` with what the function returns, `fail` \
                where it throws definite_failure(), and `info` where it throws anything else: then nobody knows whether \
-               it was done.",
+               it was done, and the task goes on as another process. Mistakes of the script go on up.",
         takes: &[
             ("f", F),
             ("key", "which of many objects"),
             ("value", "what is written; () for a read"),
             ("function", FUNCTION),
         ],
-        returns: "what the function returned",
+        returns: "#{ type, value, error }: type \"ok\", \"fail\" or \"info\"",
         example: r#"op("write", 1, || exec("n1", "true").ok);"#,
     },
     Reference {
@@ -29,23 +29,23 @@ pub(super) const FUNCTIONS: &[Reference] = &[
     },
     Reference {
         name: "workload",
-        text: "Runs a program that prints operations as JSON Lines, #{ process, type, f, key, value }, into the same \
-               history.",
-        takes: &[("command", "a line, or a list of words"), ("options", "a map")],
-        returns: "a handle to it",
+        text: "Runs a program on the host that prints operations as JSON Lines, #{ process, type, f, key, value }, into \
+               the same history; each line is recorded when it comes. On sim it is not run.",
+        takes: &[("command", "a line, or a list of words"), ("options", "a map: timeout, a duration")],
+        returns: "#{ code, ok, ops }, once it has ended",
         example: r#"workload("true");"#,
     },
     Reference {
         name: "history",
-        text: "The operations that were recorded, in the order of their events.",
+        text: "What was recorded of operations, in the order of their events.",
         takes: &[],
-        returns: "a list of maps",
+        returns: "a list of #{ index, t, process, type, f, key, value, error }",
         example: r"note(`${history().len()} events`);",
     },
     Reference {
         name: "ops",
-        text: "The operations, each with its invocation and its end: all, or those that a filter keeps.",
-        takes: &[("filter", "#{ … }: values that an operation must have")],
+        text: "What history() gives, or of it what agrees with a filter.",
+        takes: &[("filter", "a map: any of type, f, key, process")],
         returns: "a list of maps",
         example: r"note(`${ops().len()} operations`);",
     },

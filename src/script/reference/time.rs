@@ -58,17 +58,20 @@ metric("restart", elapsed() - before);"#,
     },
     Reference {
         name: "task",
-        text: "Runs a function beside the script. Tasks hand over to each other only where they wait; what they capture \
-               are private copies, state() is shared.",
+        text: "Runs a function beside the script. One task runs at a time and hands over only where it waits: no script \
+               needs a lock. Captured variables are shared, but the variable of a `for` loop is that of the task's own \
+               round. An error in a task fails the run. Tasks that chaos() has started end with it, all others before \
+               check(), and in a script without parts with the script.",
         takes: &[("function", FUNCTION)],
-        returns: "a Task: .join() waits for its end, .cancel() ends it, .done",
+        returns: "a Task: .join() waits for its end, .cancel() ends it, .done, .name",
         example: r#"let writes = task(|| { for i in 0..3 { exec("n1", "true"); sleep(0.1); } });
 restart("n2");
 writes.join();"#,
     },
     Reference {
         name: "every",
-        text: "Runs a function again and again, beside the script.",
+        text: "Runs a function at every multiple of a duration, beside the script. A round that takes longer leaves out \
+               those that fall into it.",
         takes: &[("duration", DURATION), ("function", FUNCTION)],
         returns: "a Task",
         example: r#"let pulse = every("1s", || note(status("n1")));
@@ -82,5 +85,15 @@ pulse.cancel();"#,
         returns: "a Task",
         example: r#"let later = after("1s", || restart("n2"));
 later.join();"#,
+    },
+    Reference {
+        name: "cancel",
+        text: "Ends a task where it waits: task.cancel(). Nothing of it runs any more afterwards; a during() that it was \
+               in heals its fault, other faults of it stay.",
+        takes: &[("task", "what task(), every() or after() returned")],
+        returns: "nothing, once it has ended",
+        example: r#"let pulse = every("1s", || note(status("n1")));
+sleep("3s");
+pulse.cancel(); // or cancel(pulse)"#,
     },
 ];

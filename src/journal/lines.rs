@@ -1,0 +1,49 @@
+//! A file of JSON lines, each written at once, before what it announces is done.
+//!
+//! No fsync: a crash of blockade, however it dies, loses no line, since the kernel holds what was written.
+
+use crate::{Error, Result};
+use serde::Serialize;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Appends to one file.
+pub(super) struct Lines {
+    /// What errors call it.
+    what: &'static str,
+    file: File,
+    path: PathBuf,
+    line: Vec<u8>,
+    /// Where the next line begins.
+    end: u64,
+}
+
+impl Lines {
+    /// Creates the file.
+    pub(super) fn create(what: &'static str, path: &Path) -> Result<Self> {
+        let file =
+            File::options().create_new(true).append(true).open(path).map_err(|error| broken(what, path, &error))?;
+        Ok(Self { what, file, path: path.to_owned(), line: Vec::new(), end: 0 })
+    }
+
+    /// Appends a line.
+    pub(super) fn write(&mut self, value: &impl Serialize) -> Result<()> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, value)
+            .map_err(|error| Error::machine(format!("an event cannot be written as JSON: {error}")))?;
+        self.line.push(b'\n');
+        if let Err(error) = self.file.write_all(&self.line) {
+            // Half a line would swallow the next one. If this fails too, a reader passes over a half line at the end.
+            let _ = self.file.set_len(self.end);
+            return Err(broken(self.what, &self.path, &error));
+        }
+        self.end += self.line.len() as u64;
+        Ok(())
+    }
+}
+
+fn broken(what: &str, path: &Path, error: &std::io::Error) -> Error {
+    Error::machine(format!("cannot write {what} {}: {error}", path.display()))
+        .help("nothing is done that is not on record; free some space or choose another folder with --out")
+}
