@@ -43,7 +43,9 @@ impl Script {
     }
 
     fn parse(&self, engine: &Engine) -> Result<AST> {
-        engine.compile(&self.source.text).map_err(|error| diagnose::syntax(&self.source, &error))
+        let mut ast = engine.compile(&self.source.text).map_err(|error| diagnose::syntax(&self.source, &error))?;
+        ast.set_source(&self.source.path); // modules are looked for beside it
+        Ok(ast)
     }
 
     /// Its text.

@@ -12,6 +12,7 @@ mod diagnose;
 mod drive;
 mod engine;
 mod host;
+mod modules;
 pub mod quantity;
 mod shaping;
 mod table;
@@ -19,5 +20,6 @@ mod values;
 
 pub use drive::{Drive, Options, Script};
 pub use host::{Host, HostSettings, Interrupt};
+pub use modules::modules;
 pub use shaping::{filter_of_words, impairment_of_words};
 pub use table::{BUILTINS, Builtin};

@@ -1,6 +1,7 @@
 //! The functions that scripts call: a file for each group of the script API. Each turns its arguments into a
 //! command, hands it in and turns the reply into a value; nothing else happens here.
 
+mod authoring;
 mod chance;
 mod faults;
 mod later;
@@ -30,6 +31,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     chance::register(engine, host);
     verdict::register(engine, host);
     verify::register(engine, host);
+    authoring::register(engine);
     later::register(engine);
 }
 
