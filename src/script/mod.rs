@@ -5,7 +5,7 @@
 //!
 //! `engine` configures Rhai, `host` is what all functions share, `bind` holds the functions themselves (a file for
 //! each group), `values` turns script values into typed ones, `diagnose` turns Rhai's errors into ours, and `drive`
-//! runs the parts of a script in their order.
+//! runs the parts of a script in their order. `modules` is what `import` finds.
 
 mod bind;
 mod diagnose;

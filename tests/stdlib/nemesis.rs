@@ -214,8 +214,9 @@ fn swizzled_nodes_come_back_in_another_order() {
 fn all_nodes_are_restarted_one_after_the_other() {
     let restarts = |script: &str, seed| {
         let journal = journal(3, seed, &format!("{SEEN}{script}"));
-        let restarts =
-            of(&journal, "node.restart").into_iter().map(|event| (event["node"].as_str().unwrap().to_owned(), time(event)));
+        let restarts = of(&journal, "node.restart")
+            .into_iter()
+            .map(|event| (event["node"].as_str().unwrap().to_owned(), time(event)));
         restarts.collect::<Vec<_>>()
     };
     let at = |node: &str, t_us| (node.to_owned(), t_us);
@@ -284,24 +285,104 @@ fn wrong_arguments_are_told_at_the_call() {
         let told = told(&format!("import \"nemesis\" as nemesis;\nnemesis::{call};\n"));
         told.lines().take(3).collect::<Vec<_>>().join("\n")
     };
-    insta::assert_snapshot!(run("majorities_ring([\"n1\", \"n2\"])"), @r"");
-    insta::assert_snapshot!(run("halves(\"n1\")"), @r"");
-    insta::assert_snapshot!(run("halves([])"), @r"");
-    insta::assert_snapshot!(run("halves(5)"), @r"");
-    insta::assert_snapshot!(run("minority_third([\"n1\", \"n2\"])"), @r"");
-    insta::assert_snapshot!(run("one_link(\"n1\")"), @r"");
-    insta::assert_snapshot!(run("groups_of_halves(5)"), @r"");
-    insta::assert_snapshot!(run("groups_of_halves([\"a\", \"a\"])"), @r"");
-    insta::assert_snapshot!(run("cut([])"), @r"");
-    insta::assert_snapshot!(run("cut([\"n1\"])"), @r"");
-    insta::assert_snapshot!(run("one_way_leader(\"n*\")"), @r"");
-    insta::assert_snapshot!(run("slow_leader(\"n1\", \"soon\")"), @r"");
-    insta::assert_snapshot!(run("flapping(\"n1\", #{ on: 0 })"), @r"");
-    insta::assert_snapshot!(run("flapping(5)"), @r"");
-    insta::assert_snapshot!(run("swizzle(nodes(), \"1s\")"), @r"");
-    insta::assert_snapshot!(run("rolling_restart(\"often\")"), @r"");
-    insta::assert_snapshot!(run("rolling_restart(#{ random: 1 })"), @r"");
-    insta::assert_snapshot!(run("crash_storm(#{ max_at_once: 0 })"), @r"");
-    insta::assert_snapshot!(run("gray_failure(\"n1\", #{ lose: 1 })"), @r"");
-    insta::assert_snapshot!(run("gray_failure([\"n1\", \"n2\"])"), @r"");
+    insta::assert_snapshot!(run("majorities_ring([\"n1\", \"n2\"])"), @r"
+    exit 2
+    error: at least 3 nodes are needed for a ring of majorities, got 2
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("halves(\"n1\")"), @r"
+    exit 2
+    error: at least 2 nodes are needed for halves, got 1
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("halves([])"), @r"
+    exit 2
+    error: no nodes were named
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("halves(5)"), @r#"
+    exit 2
+    error: expected a node ("n1", a glob like "n*", or a list of them), got an integer
+     --> s.rhai:2:10
+    "#);
+    insta::assert_snapshot!(run("minority_third([\"n1\", \"n2\"])"), @r"
+    exit 2
+    error: at least 3 nodes are needed for a third, got 2
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("one_link(\"n1\")"), @r"
+    exit 2
+    error: at least 2 nodes are needed for a link, got 1
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("groups_of_halves(5)"), @r"
+    exit 2
+    error: expected a list of names for halves
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("groups_of_halves([\"a\", \"a\"])"), @r"
+    exit 2
+    error: a is named twice
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("cut([])"), @r"
+    exit 2
+    error: expected a list of groups
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("cut([\"n1\"])"), @r"
+    exit 2
+    error: these groups cut nothing
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("one_way_leader(\"n*\")"), @r#"
+    exit 2
+    error: expected one node, got 3: ["n1", "n2", "n3"]
+     --> s.rhai:2:10
+    "#);
+    insta::assert_snapshot!(run("slow_leader(\"n1\", \"soon\")"), @r#"
+    exit 2
+    error: "soon" is no duration
+     --> s.rhai:2:10
+    "#);
+    insta::assert_snapshot!(run("flapping(\"n1\", #{ on: 0 })"), @r"
+    exit 2
+    error: on is zero
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("flapping(5)"), @r#"
+    exit 2
+    error: expected a node ("n1", a glob like "n*", or a list of them), got an integer
+     --> s.rhai:2:10
+    "#);
+    insta::assert_snapshot!(run("swizzle(nodes(), \"1s\")"), @r#"
+    exit 2
+    error: expected options like #{ duration: "10s" }, got text
+     --> s.rhai:2:10
+    "#);
+    insta::assert_snapshot!(run("rolling_restart(\"often\")"), @r#"
+    exit 2
+    error: "often" is no duration
+     --> s.rhai:2:10
+    "#);
+    insta::assert_snapshot!(run("rolling_restart(#{ random: 1 })"), @r"
+    exit 2
+    error: random is 1
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("crash_storm(#{ max_at_once: 0 })"), @r"
+    exit 2
+    error: max_at_once is 0
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("gray_failure(\"n1\", #{ lose: 1 })"), @r"
+    exit 2
+    error: unknown key `lose`
+     --> s.rhai:2:10
+    ");
+    insta::assert_snapshot!(run("gray_failure([\"n1\", \"n2\"])"), @r#"
+    exit 2
+    error: expected one node, got 2: ["n1", "n2"]
+     --> s.rhai:2:10
+    "#);
 }

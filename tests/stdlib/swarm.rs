@@ -88,13 +88,41 @@ fn wrong_options_are_told_at_the_call() {
         let told = crate::told(&format!("import \"swarm\" as swarm;\nswarm::run({options});\n"));
         told.lines().take(3).collect::<Vec<_>>().join("\n")
     };
-    insta::assert_snapshot!(run("#{ duration: \"1m\", faults: [\"isolat\"] }"), @r"");
-    insta::assert_snapshot!(run("#{ duration: \"1m\", faults: [] }"), @r"");
-    insta::assert_snapshot!(run("#{ duration: \"1m\", faults: [\"partition\"], targets: \"n1\" }"), @r"");
-    insta::assert_snapshot!(run("#{ duration: \"1m\", max_at_once: 0 }"), @r"");
-    insta::assert_snapshot!(run("#{ duration: \"1m\", interval: 0 }"), @r"");
-    insta::assert_snapshot!(run("#{ duration: \"soon\" }"), @r"");
-    insta::assert_snapshot!(run("#{ duration: \"1m\", targets: [] }"), @r"");
+    insta::assert_snapshot!(run("#{ duration: \"1m\", faults: [\"isolat\"] }"), @r#"
+    exit 2
+    error: there is no kind of fault "isolat"
+     --> s.rhai:2:8
+    "#);
+    insta::assert_snapshot!(run("#{ duration: \"1m\", faults: [] }"), @r"
+    exit 2
+    error: faults: expected a list of kinds
+     --> s.rhai:2:8
+    ");
+    insta::assert_snapshot!(run("#{ duration: \"1m\", faults: [\"partition\"], targets: \"n1\" }"), @r"
+    exit 2
+    error: there are too few nodes for partition
+     --> s.rhai:2:8
+    ");
+    insta::assert_snapshot!(run("#{ duration: \"1m\", max_at_once: 0 }"), @r"
+    exit 2
+    error: max_at_once is 0
+     --> s.rhai:2:8
+    ");
+    insta::assert_snapshot!(run("#{ duration: \"1m\", interval: 0 }"), @r"
+    exit 2
+    error: the interval is zero
+     --> s.rhai:2:8
+    ");
+    insta::assert_snapshot!(run("#{ duration: \"soon\" }"), @r#"
+    exit 2
+    error: "soon" is no duration
+     --> s.rhai:2:8
+    "#);
+    insta::assert_snapshot!(run("#{ duration: \"1m\", targets: [] }"), @r"
+    exit 2
+    error: no nodes were named
+     --> s.rhai:2:8
+    ");
 }
 
 #[test]

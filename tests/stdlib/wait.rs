@@ -16,12 +16,54 @@ fn what_is_there_already_is_not_waited_for() {
 
 #[test]
 fn a_node_that_is_down_in_time_is_named() {
-    insta::assert_snapshot!(told("import \"wait\" as wait;\nstop([\"n1\", \"n3\"]);\nwait::healthy(\"n*\", \"2s\");\n"), @r"");
-    insta::assert_snapshot!(told("import \"wait\" as wait;\nkill(\"n2\");\nwait::tcp(nodes(), 80, \"2s\");\n"), @r"");
-    insta::assert_snapshot!(told("import \"wait\" as wait;\nwait::condition(\"2s\", || false, \"no luck\");\n"), @r"");
-    insta::assert_snapshot!(told("import \"wait\" as wait;\nwait::some(\"2s\", || ());\n"), @r"");
-    insta::assert_snapshot!(told("import \"wait\" as wait;\nwait::changed(\"2s\", || 5);\n"), @r"");
-    insta::assert_snapshot!(told("import \"wait\" as wait;\nwait::stable(\"1s\", || elapsed(), \"2s\");\n"), @r"");
+    insta::assert_snapshot!(told("import \"wait\" as wait;\nstop([\"n1\", \"n3\"]);\nwait::healthy(\"n*\", \"2s\");\n"), @r#"
+    exit 1
+    error: not UP within 2.0 s: ["n1", "n3"]
+     --> s.rhai:3:7
+      |
+    3 | wait::healthy("n*", "2s");
+      |       ^^^^^^^
+    "#);
+    insta::assert_snapshot!(told("import \"wait\" as wait;\nkill(\"n2\");\nwait::tcp(nodes(), 80, \"2s\");\n"), @r#"
+    exit 1
+    error: port 80 does not answer within 2.0 s on ["n2"]
+     --> s.rhai:3:7
+      |
+    3 | wait::tcp(nodes(), 80, "2s");
+      |       ^^^
+    "#);
+    insta::assert_snapshot!(told("import \"wait\" as wait;\nwait::condition(\"2s\", || false, \"no luck\");\n"), @r#"
+    exit 1
+    error: no luck (waited 2.0 s)
+     --> s.rhai:2:7
+      |
+    2 | wait::condition("2s", || false, "no luck");
+      |       ^^^^^^^^^
+    "#);
+    insta::assert_snapshot!(told("import \"wait\" as wait;\nwait::some(\"2s\", || ());\n"), @r#"
+    exit 1
+    error: there was no value within 2.0 s
+     --> s.rhai:2:7
+      |
+    2 | wait::some("2s", || ());
+      |       ^^^^
+    "#);
+    insta::assert_snapshot!(told("import \"wait\" as wait;\nwait::changed(\"2s\", || 5);\n"), @r#"
+    exit 1
+    error: the value did not change within 2.0 s: 5
+     --> s.rhai:2:7
+      |
+    2 | wait::changed("2s", || 5);
+      |       ^^^^^^^
+    "#);
+    insta::assert_snapshot!(told("import \"wait\" as wait;\nwait::stable(\"1s\", || elapsed(), \"2s\");\n"), @r#"
+    exit 1
+    error: no value stayed for 1.0 s within 2.0 s; the last is 2.0
+     --> s.rhai:2:7
+      |
+    2 | wait::stable("1s", || elapsed(), "2s");
+      |       ^^^^^^
+    "#);
 }
 
 #[test]
