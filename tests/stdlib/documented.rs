@@ -35,7 +35,7 @@ fn every_public_function_says_what_it_takes_and_shows_how_it_is_called() {
             let is_told = text.contains(&format!("`{parameter}`"));
             assert!(is_told, "{called} does not say what `{parameter}` is:\n{text}");
         }
-        assert!(text.lines().next().is_some_and(|line| line.len() > 20), "{called} does not say what it does");
+        assert!(text.lines().next().is_some_and(|line| line.len() > 15), "{called} does not say what it does");
     });
     assert!(count > 50, "{count}");
 }

@@ -18,6 +18,19 @@ fn sees(nodes: usize, script: &str) {
 }
 
 #[test]
+fn topologies_are_groups_without_a_fault() {
+    sees(
+        1,
+        r#"
+        assert(nemesis::groups_of_halves(["a", "b", "c"]) == [["a", "b"], ["c"]]);
+        assert(nemesis::groups_of_third(["a", "b", "c"]) == [["a"], ["b", "c"]]);
+        assert(nemesis::groups_of_bridge(["a", "b", "c"]) == [["a", "b"], ["b", "c"]]);
+        assert(nemesis::groups_of_ring(["a", "b", "c", "d"]) == [["a", "b"], ["b", "c"], ["c", "d"], ["d", "a"]]);
+        "#,
+    );
+}
+
+#[test]
 fn halves_differ_by_at_most_one() {
     for nodes in [2, 3, 5, 6] {
         sees(

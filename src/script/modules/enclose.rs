@@ -101,7 +101,8 @@ fn bound(function: FnPtr, home: GlobalRuntimeState) -> Option<Dynamic> {
     let call = move |context: NativeCallContext, arguments: &mut [&mut Dynamic]| -> Outcome {
         let mut state = home.clone();
         state.level = context.global_runtime_state().level;
-        let arguments: Vec<Dynamic> = arguments.iter_mut().map(|argument| std::mem::take(*argument)).collect();
+        // Who calls may try again with other arguments: these stay as they are.
+        let arguments: Vec<Dynamic> = arguments.iter().map(|argument| (*argument).clone()).collect();
         let outcome = function.call_raw(&within(&context, &state), None, arguments);
         outcome.map_err(|error| renamed(error, function.fn_name()))
     };
