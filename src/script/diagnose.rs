@@ -151,8 +151,9 @@ fn trail<'e>(source: &'e Source, error: &'e EvalAltResult) -> Trail<'e> {
     let mut trail = Trail { error, places: vec![(&source.path, error.position())] };
     loop {
         let (path, inner) = match trail.error {
-            EvalAltResult::ErrorInFunctionCall(_, path, inner, _) => (path.as_str(), inner),
-            EvalAltResult::ErrorInModule(path, inner, _) => (path.as_str(), inner),
+            EvalAltResult::ErrorInFunctionCall(_, path, inner, _) | EvalAltResult::ErrorInModule(path, inner, _) => {
+                (path.as_str(), inner)
+            }
             _ => return trail,
         };
         trail.error = inner;

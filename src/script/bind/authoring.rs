@@ -41,7 +41,7 @@ fn options(given: &Dynamic, defaults: Map) -> Result<Map> {
     }
     let given =
         given.read_lock::<Map>().ok_or_else(|| values::expected("options like #{ duration: \"10s\" }", given))?;
-    let known: Vec<&str> = defaults.keys().map(|key| key.as_str()).collect();
+    let known: Vec<&str> = defaults.keys().map(std::ops::Deref::deref).collect();
     known_keys(&given, &known)?;
     Ok(defaults.into_iter().chain(given.clone()).collect())
 }

@@ -111,6 +111,7 @@ fn bound(function: FnPtr, home: GlobalRuntimeState) -> Option<Dynamic> {
 
 /// Rhai tries other numbers of arguments (`map` and the like add an index) where it sees that none of this name took
 /// those that it gave.
+#[allow(clippy::unnecessary_box_returns, reason = "Rhai's functions return their errors boxed")]
 fn renamed(mut error: Box<EvalAltResult>, name: &str) -> Box<EvalAltResult> {
     if let EvalAltResult::ErrorFunctionNotFound(call, _) = &mut *error
         && name.contains('$')
