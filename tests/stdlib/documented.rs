@@ -27,7 +27,7 @@ fn each(look: impl Fn(&str, &ScriptFnMetadata)) -> usize {
 fn every_public_function_says_what_it_takes_and_shows_how_it_is_called() {
     let count = each(|module, function| {
         let text = function.comments.join("\n");
-        let called = format!("{module}::{}", function);
+        let called = format!("{module}::{function}");
         let example = text.lines().find_map(|line| line.strip_prefix("/// Example: `"));
         let example = example.unwrap_or_else(|| panic!("{called} shows no example:\n{text}"));
         assert!(example.contains(&format!("{module}::{}(", function.name)), "{called}: {example}");
