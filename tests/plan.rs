@@ -211,6 +211,16 @@ state("x", #{ list: [1] });
 assert(state("x").list == [1]);
 note("a note");
 metric("writes", 17);
+
+// For modules
+assert(options(#{ a: 1 }, #{ a: 0, b: 2 }) == #{ a: 1, b: 2 } && options((), #{ a: 0 }) == #{ a: 0 });
+assert(seconds("1500ms") == 1.5 && seconds(2) == 2.0);
+assert(to_base64("é") == "w6k=" && from_base64("w6k=") == "é");
+let refused = [];
+try { usage_error("wrong"); } catch (error) { refused.push(error.message); }
+try { usage_error("wrong", "right"); } catch (error) { refused.push(error.message); }
+try { timed_out("late"); } catch (error) { refused.push(error.message); }
+assert(refused == ["wrong", "wrong", "late"]);
 print("printed");
 
 fn setup() {

@@ -1,8 +1,10 @@
 //! From Rhai's errors to ours: the place, the caret, what was expected and the nearest name.
 
-use super::engine::DEPTH_MAX;
+mod imports;
+
+use super::engine::{self, DEPTH_MAX};
 use super::table::BUILTINS;
-use super::values;
+use super::{modules, values};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::{Error, ErrorKind};
 use rhai::{AST, Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
@@ -108,12 +110,27 @@ fn sentence(kind: &ParseErrorType) -> String {
 
 /// A script that failed while it ran `part` of it, or its body.
 pub(super) fn runtime(source: &Source, ast: &AST, part: Option<&str>, error: &EvalAltResult) -> Error {
-    let (error, position) = innermost(error);
+    let Trail { error, places } = trail(source, error);
+    let (path, position) = shown(error, &places);
+    if path != source.path
+        && let Some(module) = modules::source(path)
+    {
+        let ast = engine::bare().compile(&module.text).unwrap_or_default();
+        return at(&module, &ast, position, error);
+    }
     // Rhai places an error that nobody may catch at the outermost call, which for a part is nowhere in the script.
     let position = if position.is_none() { source.definition(part) } else { position };
+    at(source, ast, position, error)
+}
+
+/// What happened, shown at a place of the text that it happened in.
+fn at(source: &Source, ast: &AST, position: Position, error: &EvalAltResult) -> Error {
     match error {
         EvalAltResult::ErrorRuntime(value, _) | EvalAltResult::ErrorTerminated(value, _) => {
             ours(value).map_or_else(|| thrown(source, position, value), |own| placed(source, position, own))
+        }
+        EvalAltResult::ErrorFunctionNotFound(call, _) if call.contains("::") => {
+            imports::no_function(source, ast, position, call)
         }
         EvalAltResult::ErrorFunctionNotFound(call, _) => no_function(source, ast, position, call),
         EvalAltResult::ErrorVariableNotFound(name, _) => no_variable(source, ast, position, name),
@@ -127,26 +144,38 @@ pub(super) fn runtime(source: &Source, ast: &AST, part: Option<&str>, error: &Ev
             .label("looked at here")
             .help("take the value out of the variable before the call: `let own = x; own.join()`")
             .into(),
-        EvalAltResult::ErrorModuleNotFound(name, _) => source
-            .diagnostic(position, format!("there is no module `{name}`"))
-            .label("not a module")
-            .help("this version of blockade has no modules yet; a script is one file")
-            .into(),
+        EvalAltResult::ErrorModuleNotFound(name, _) => imports::no_module(source, ast, position, name),
         other => source.diagnostic(position, plain(other)).into(),
     }
 }
 
-/// Rhai wraps an error once for each function it passes; the innermost is what happened, with the first place known.
-fn innermost(error: &EvalAltResult) -> (&EvalAltResult, Position) {
-    let mut current = error;
-    let mut position = error.position();
-    while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) = current {
-        current = inner;
-        if !current.position().is_none() {
-            position = current.position();
-        }
+/// What happened, and its places in the texts that it came through, outermost first.
+struct Trail<'e> {
+    error: &'e EvalAltResult,
+    places: Vec<(&'e str, Position)>,
+}
+
+/// Rhai wraps an error once for each function and each module's body that it passes, and says whose text is inside.
+fn trail<'e>(source: &'e Source, error: &'e EvalAltResult) -> Trail<'e> {
+    let mut trail = Trail { error, places: vec![(&source.path, error.position())] };
+    loop {
+        let (path, inner) = match trail.error {
+            EvalAltResult::ErrorInFunctionCall(_, path, inner, _) | EvalAltResult::ErrorInModule(path, inner, _) => {
+                (path.as_str(), inner)
+            }
+            _ => return trail,
+        };
+        trail.error = inner;
+        trail.places.push((if path.is_empty() { &source.path } else { path }, inner.position()));
     }
-    (current, position)
+}
+
+/// Of the places that are known, the innermost; of an error that we raise, the innermost outside the standard library:
+/// there it is who called it that can mend it.
+fn shown<'e>(error: &EvalAltResult, places: &[(&'e str, Position)]) -> (&'e str, Position) {
+    let raised = matches!(error, EvalAltResult::ErrorRuntime(value, _) if ours(value).is_some());
+    let fits = |(path, position): &&(&str, Position)| !(position.is_none() || raised && modules::is_stdlib(path));
+    places.iter().rev().find(fits).or(places.first()).copied().unwrap_or(("", Position::NONE))
 }
 
 fn ours(value: &Dynamic) -> Option<Error> {
@@ -168,7 +197,7 @@ pub(super) enum Meaning {
 
 /// What an error means to the operation that it comes from.
 pub(super) fn meaning(error: &EvalAltResult) -> Meaning {
-    let (error, _) = innermost(error);
+    let error = error.unwrap_inner();
     match error {
         EvalAltResult::ErrorTerminated(value, _) => Meaning::End(said(value)),
         EvalAltResult::ErrorRuntime(value, _) if value.is::<Definite>() => Meaning::Definite(said(value)),
@@ -221,10 +250,11 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
     if !name.chars().any(char::is_alphabetic) {
         return source.diagnostic(position, format!("`{name}` does not work on {}", kinds(given, " and "))).into();
     }
-    if known.is_empty() {
+    let is_closure = name.starts_with("anon$") || name == modules::CLOSURE;
+    if known.is_empty() && !is_closure {
         return unknown_function(source, ast, position, name).into();
     }
-    if name.starts_with("anon$") {
+    if is_closure {
         let message = format!("the closure takes other arguments than the ({}) it is called with", kinds(given, ", "));
         return source.diagnostic(position, message).help("write `||` for a closure without arguments").into();
     }

@@ -3,6 +3,7 @@
 use super::bind;
 use super::diagnose::{Definite, Raised, Uncatchable};
 use super::host::Host;
+use super::modules::Modules;
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
     BasicStringPackage, BitFieldPackage, LanguageCorePackage, LogicPackage, MoreStringPackage, Package,
@@ -85,6 +86,7 @@ pub(super) fn bare() -> Engine {
     engine.set_max_string_size(STRING_BYTES_MAX);
     engine.set_max_array_size(ITEMS_MAX);
     engine.set_max_map_size(ITEMS_MAX);
+    engine.set_module_resolver(Modules::default());
     engine
 }
 

@@ -7,7 +7,7 @@
 //! each group), `values` turns script values into typed ones, `diagnose` turns Rhai's errors into ours, `tasks` lets
 //! functions run beside each other, `program` is a script whose functions can be called, and `drive` runs its parts in
 //! their order. `check` finds what is wrong with a script before anything runs, and `reference` is what is told about
-//! each function.
+//! each function. `modules` is what `import` finds.
 
 mod bind;
 mod check;

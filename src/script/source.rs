@@ -37,7 +37,9 @@ impl Script {
     }
 
     pub(super) fn parse(&self, engine: &Engine) -> Result<AST> {
-        engine.compile(&self.source.text).map_err(|error| diagnose::syntax(&self.source, &error))
+        let mut ast = engine.compile(&self.source.text).map_err(|error| diagnose::syntax(&self.source, &error))?;
+        ast.set_source(&self.source.path); // modules are looked for beside it
+        Ok(ast)
     }
 
     /// What is wrong with it, found without running it: in the order of the text, warnings among the errors. Names of

@@ -98,16 +98,6 @@ fn what_would_hide_state_is_off() {
       |
     help: `blockade doc` lists the functions
     ");
-    insta::assert_snapshot!(told(r#"import "nemesis" as nemesis;"#), @r#"
-    exit 2
-    error: there is no module `nemesis`
-     --> s.rhai:1:8
-      |
-    1 | import "nemesis" as nemesis;
-      |        ^ not a module
-      |
-    help: this version of blockade has no modules yet; a script is one file
-    "#);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The functions that scripts call: a file for each group of the script API. Each turns its arguments into a
 //! command, hands it in and turns the reply into a value; nothing else happens here.
 
+mod authoring;
 mod chance;
 mod faults;
 mod http;
@@ -38,6 +39,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     verify::register(engine, host);
     ops::register(engine, host);
     workload::register(engine, host);
+    authoring::register(engine);
     later::register(engine);
 }
 

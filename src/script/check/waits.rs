@@ -11,7 +11,7 @@ use rhai::{Expr, Position, Stmt};
 use std::collections::BTreeSet;
 
 /// Our functions that answer at once; all others of ours hand something in and wait for the reply.
-const AT_ONCE: [&str; 27] = [
+const AT_ONCE: [&str; 33] = [
     "assert",
     "chance",
     "choose",
@@ -39,6 +39,12 @@ const AT_ONCE: [&str; 27] = [
     "between",
     "from",
     "to",
+    "usage_error",
+    "timed_out",
+    "options",
+    "seconds",
+    "to_base64",
+    "from_base64",
 ];
 /// What a condition can ask for that changes only while others run.
 const CHANGED_BY_OTHERS: [&str; 4] = ["elapsed", "state", "history", "ops"];

@@ -2,6 +2,7 @@
 //! each group. A test holds it against the table, so that no function is without its description, and runs every
 //! example.
 
+mod authoring;
 mod chance;
 mod definitions;
 pub mod doc_comments;
@@ -50,6 +51,7 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Chance and parameters", functions: chance::FUNCTIONS },
     Group { title: "Operations and checkers", functions: operations::FUNCTIONS },
     Group { title: "Claims and notes", functions: verdicts::FUNCTIONS },
+    Group { title: "For modules", functions: authoring::FUNCTIONS },
 ];
 
 /// How durations, probabilities, rates, nodes and links are written; several functions take each.

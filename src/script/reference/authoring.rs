@@ -1,0 +1,51 @@
+//! Functions that modules are written with.
+
+use super::Reference;
+
+pub(super) const FUNCTIONS: &[Reference] = &[
+    Reference {
+        name: "usage_error",
+        text: "For modules: ends the script, for it was called wrongly (exit code 2); shown at the call.",
+        takes: &[("message", "what is wrong"), ("help", "what to write instead")],
+        returns: "never",
+        example: r#"fn halves(nodes) { if nodes.len() < 2 { usage_error("halves() of one node"); } }
+halves(nodes());"#,
+    },
+    Reference {
+        name: "timed_out",
+        text: "For modules: throws like a wait_until that ran out: it fails the run unless it is caught.",
+        takes: &[("message", "what did not come about")],
+        returns: "never",
+        example: r#"try { timed_out("no leader within 5 s"); } catch (late) { note(late.message); }"#,
+    },
+    Reference {
+        name: "options",
+        text: "For modules: defaults, with what was given in their place. An unknown key is an error that names the \
+               nearest.",
+        takes: &[("given", "a map"), ("defaults", "a map of all there are")],
+        returns: "a map",
+        example: r#"let how = options(#{ every: "2s" }, #{ every: "1s", times: 3 });
+note(`${how.every} ${how.times}`);"#,
+    },
+    Reference {
+        name: "seconds",
+        text: "A duration as a number.",
+        takes: &[("duration", super::DURATION)],
+        returns: "a number of seconds",
+        example: r#"assert(seconds("100ms") == 0.1);"#,
+    },
+    Reference {
+        name: "to_base64",
+        text: "Text in base64, as etcd's gateway wants its keys.",
+        takes: &[("text", "any text")],
+        returns: "text",
+        example: r#"assert(to_base64("key") == "a2V5");"#,
+    },
+    Reference {
+        name: "from_base64",
+        text: "The text that base64 stands for.",
+        takes: &[("text", "base64, of UTF-8")],
+        returns: "text",
+        example: r#"assert(from_base64("a2V5") == "key");"#,
+    },
+];
