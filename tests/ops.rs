@@ -96,8 +96,8 @@ fn a_process_is_never_heard_of_again_after_an_outcome_that_nobody_knows() {
 #[test]
 fn what_ends_the_script_ends_the_operation_and_is_no_outcome() {
     let wrong = [
-        (r#"op("a", 1, || isolate("n9"));"#, "0 info 1 there is no node `n9`"),
-        (r#"op("a", 1, || nonsense());"#, "0 info 1 function not found: nonsense ()"),
+        (r#"op("a", 1, || isolate("n" + 9));"#, "0 info 1 there is no node `n9`"),
+        (r#"op("a", 1, || Fn("nonsense").call());"#, "0 info 1 function not found: nonsense ()"),
         (r#"op("a", 1, || sleep("1h"));"#, "0 info 1 the run's deadline of 600 s has passed"),
         (r#"op("a", 1, || || 1);"#, "0 info 1 what the operation gives is no data: it is or holds a function"),
     ];

@@ -1,6 +1,6 @@
 //! From Rhai's errors to ours: the place, the caret, what was expected and the nearest name.
 
-mod imports;
+pub(super) mod imports;
 
 use super::engine::{self, DEPTH_MAX};
 use super::table::BUILTINS;

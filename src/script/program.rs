@@ -70,7 +70,7 @@ impl Program {
             if let Stmt::Import(import, position) = statement
                 && let Expr::StringConstant(path, _) = &import.0
             {
-                let module = self.engine.module_resolver().resolve(&self.engine, None, path, *position)?;
+                let module = self.engine.module_resolver().resolve(&self.engine, self.ast.source(), path, *position)?;
                 globals.push_import(import.1.name.clone(), module);
             }
         }

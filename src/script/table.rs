@@ -108,7 +108,7 @@ builtins! {
     fail "message" "fails the run"
     note "message" "writes into the timeline and the journal"
     metric "name, value" "records a number"
-    usage_error "message" "for modules: ends the script, for it was called wrongly (exit code 2)"
+    usage_error "message" "for modules: ends the script, for it was called wrongly; exit code 2"
     usage_error "message, help" "the same, and says what to write instead"
     timed_out "message" "for modules: fails the run like a wait_until that ran out, and may be caught like it"
     options "given, defaults" "for modules: the map of defaults, with what was given in their place; an unknown key is an error"

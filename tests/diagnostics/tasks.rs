@@ -6,7 +6,7 @@ use super::*;
 fn an_error_in_a_task_names_the_task_and_the_place() {
     insta::assert_snapshot!(told("sleep(1);\ntask(|| { sleep(1); let x = 1; x.foo(); });\nsleep(5);"), @r"
     exit 2
-    error: task 1: unknown function `foo`
+    error: unknown function `foo`
      --> s.rhai:2:34
       |
     2 | task(|| { sleep(1); let x = 1; x.foo(); });
@@ -202,11 +202,11 @@ fn an_interval_of_nothing_and_things_that_are_no_functions() {
     "#);
     insta::assert_snapshot!(told("task(|a| a).join();"), @r"
     exit 2
-    error: task 1: the closure takes other arguments than the () it is called with
-     --> s.rhai:1:1
+    error: the closure takes other arguments than the () it is called with
+     --> s.rhai:1:6
       |
     1 | task(|a| a).join();
-      | ^^^^
+      |      ^
       |
     help: write `||` for a closure without arguments
     ");

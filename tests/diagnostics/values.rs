@@ -418,7 +418,7 @@ fn a_request_that_cannot_be_sent() {
         r#"http("n1", "http://n1/");"#,
     ];
     let told: Vec<String> = wrong.into_iter().map(told).collect();
-    insta::assert_snapshot!(told.join("\n"), @r##"
+    insta::assert_snapshot!(told.join("\n"), @r#"
     exit 2
     error: the request has no port
      --> s.rhai:1:1
@@ -491,10 +491,10 @@ fn a_request_that_cannot_be_sent() {
 
     exit 2
     error: there is no node `n9`
-     --> s.rhai:1:1
+     --> s.rhai:1:6
       |
     1 | http("n9", #{ port: 80 });
-      | ^^^^
+      |      ^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
 
@@ -506,7 +506,7 @@ fn a_request_that_cannot_be_sent() {
       | ^^^^
       |
     help: it is http(node, request)
-    "##);
+    "#);
 }
 
 #[test]

@@ -146,23 +146,23 @@ fn a_module_that_does_not_exist_is_told_with_the_nearest_and_all() {
 fn a_function_that_a_module_does_not_have_is_told_with_the_nearest() {
     insta::assert_snapshot!(told("import \"nemesis\" as nemesis;\nnemesis::halvs();\n", &[]), @r"
     exit 2
-    error: `nemesis` has no function `halvs`
+    error: the module `nemesis` has no function `halvs`
      --> s.rhai:2:10
       |
     2 | nemesis::halvs();
-      |          ^^^^^ not a function of the module
+      |          ^^^^^ not a function
       |
     help: did you mean `halves`?
     ");
     insta::assert_snapshot!(told("import \"nemesis\" as nemesis;\nnemesis::halves(1, 2);\n", &[]), @r"
     exit 2
-    error: `nemesis::halves` does not take (integer, integer)
+    error: `nemesis::halves` does not take 2 arguments
      --> s.rhai:2:10
       |
     2 | nemesis::halves(1, 2);
       |          ^^^^^^
       |
-    help: it is nemesis::halves() or nemesis::halves(list)
+    help: `blockade doc nemesis::halves` shows how it is called
     ");
     insta::assert_snapshot!(told("import \"h\" as h;\nh::c();\n", &[("h.rhai", "fn a() { } private fn b() { }")]), @r"
     exit 2
@@ -221,10 +221,10 @@ fn an_error_inside_a_module_shows_the_modules_own_line() {
     insta::assert_snapshot!(run("invoke(|| isolate(\"n9\"))"), @r#"
     exit 2
     error: there is no node `n9`
-     --> s.rhai:3:20
+     --> s.rhai:3:28
       |
     3 | helpers::invoke(|| isolate("n9"));
-      |                    ^^^^^^^
+      |                            ^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
     "#);
@@ -310,10 +310,10 @@ fn who_calls_the_standard_library_wrongly_is_shown_the_call() {
     insta::assert_snapshot!(crate::told("import \"nemesis\" as n;\nn::flapping(|| isolate(\"n9\"));\n"), @r#"
     exit 2
     error: there is no node `n9`
-     --> s.rhai:2:16
+     --> s.rhai:2:24
       |
     2 | n::flapping(|| isolate("n9"));
-      |                ^^^^^^^
+      |                        ^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
     "#);

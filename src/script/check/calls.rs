@@ -4,8 +4,8 @@ use super::Subject;
 use super::functions::{Fit, Functions, has};
 use super::walk::Call;
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::script::diagnose::imports::not_imported;
 use crate::script::diagnose::{signatures, unknown_function};
-use crate::script::modules::modules;
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     subject.each(|piece, doubtful| {
@@ -65,9 +65,7 @@ fn in_module(subject: &Subject<'_>, call: Call<'_>, alias: &str) -> Option<Diagn
         return None;
     }
     if !subject.functions.is_imported(alias) {
-        let wrong = subject.diagnostic(call.expr.namespace.path[0].pos, format!("nothing is imported as `{alias}`"));
-        let ours = nearest(alias, modules().iter().map(|(name, _)| *name)).unwrap_or("file");
-        return Some(wrong.label("not a module").help(format!("import \"{ours}\" as {alias};")));
+        return Some(not_imported(subject.source, subject.ast, call.expr.namespace.path[0].pos, alias));
     }
     let functions = subject.functions.of_module(alias)?;
     let (name, count) = (call.name(), call.expr.args.len());

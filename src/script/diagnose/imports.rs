@@ -2,7 +2,7 @@
 
 use super::{Source, kinds};
 use crate::Error;
-use crate::diagnostic::nearest;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::script::engine;
 use crate::script::modules::{self, modules};
 use rhai::{AST, ASTNode, Expr, FnAccess, Position, Stmt};
@@ -13,7 +13,7 @@ type Functions = Vec<(String, String)>;
 /// `name` is what was imported, or the word before a `::` that nothing was imported as.
 pub(super) fn no_module(source: &Source, ast: &AST, position: Position, name: &str) -> Error {
     if !is_imported_at(source, position) {
-        return not_imported(source, ast, position, name);
+        return not_imported(source, ast, position, name).into();
     }
     let diagnostic = source.diagnostic(position, format!("there is no module `{name}`")).label("not a module");
     let near = nearest(name, stdlib()).map_or(String::new(), |near| format!("did you mean `{near}`? "));
@@ -28,17 +28,18 @@ fn is_imported_at(source: &Source, position: Position) -> bool {
     source.text[..source.span(position).start].trim_end().ends_with("import")
 }
 
-fn not_imported(source: &Source, ast: &AST, position: Position, name: &str) -> Error {
+/// Something is called as a module's that nothing was imported as.
+pub(in crate::script) fn not_imported(source: &Source, ast: &AST, position: Position, name: &str) -> Diagnostic {
     let diagnostic = source.diagnostic(position, format!("nothing is imported as `{name}`")).label("not a module");
     let import = |name: &str| format!("at the top of the script: import \"{name}\" as {name};");
     if stdlib().any(|known| known == name) {
-        return diagnostic.help(import(name)).into();
+        return diagnostic.help(import(name));
     }
     let imported = imports(ast);
     let mut known: Vec<&str> = stdlib().collect();
     known.extend(imported.iter().map(|(alias, _)| alias.as_str()));
     let help = nearest(name, known).map_or_else(|| import(name), |near| format!("did you mean `{near}`?"));
-    diagnostic.help(help).into()
+    diagnostic.help(help)
 }
 
 /// `call` is Rhai's rendering: `alias::name (type, type)`.

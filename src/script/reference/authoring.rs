@@ -8,15 +8,14 @@ pub(super) const FUNCTIONS: &[Reference] = &[
         text: "For modules: ends the script, for it was called wrongly (exit code 2); shown at the call.",
         takes: &[("message", "what is wrong"), ("help", "what to write instead")],
         returns: "never",
-        example: r#"fn halves(nodes) { if nodes.len() < 2 { usage_error("halves() of one node"); } }
-halves(nodes());"#,
+        example: r#"if nodes().len() < 2 { usage_error("one node has no halves"); }"#,
     },
     Reference {
         name: "timed_out",
         text: "For modules: throws like a wait_until that ran out: it fails the run unless it is caught.",
         takes: &[("message", "what did not come about")],
         returns: "never",
-        example: r#"try { timed_out("no leader within 5 s"); } catch (late) { note(late.message); }"#,
+        example: r#"try { timed_out("no leader"); } catch (late) { note(late.message); }"#,
     },
     Reference {
         name: "options",

@@ -94,6 +94,6 @@ later.join();"#,
         returns: "nothing, once it has ended",
         example: r#"let pulse = every("1s", || note(status("n1")));
 sleep("3s");
-pulse.cancel(); // or cancel(pulse)"#,
+cancel(pulse);"#,
     },
 ];
