@@ -203,12 +203,8 @@ pub(super) fn filter(map: &Map) -> Result<Filter> {
         "ipv6" => Ok(Family::Ipv6),
         _ => Err(Error::usage(format!("unknown family `{name}`")).help("one of \"ipv4\", \"ipv6\"")),
     });
-    let filter =
-        Filter { proto: proto.transpose()?, port: map.get("port").map(port).transpose()?, family: family.transpose()? };
-    if filter.proto == Some(Proto::Icmp) && filter.port.is_some() {
-        return Err(Error::usage("ICMP has no ports").help("leave `port` out, or filter on tcp or udp"));
-    }
-    Ok(filter)
+    let port = map.get("port").map(port).transpose()?;
+    Filter { proto: proto.transpose()?, port, family: family.transpose()? }.has_packets()
 }
 
 /// A port, 1 to 65535.
