@@ -176,7 +176,8 @@ fn plain(error: &EvalAltResult) -> String {
 
 /// `call` is Rhai's rendering: `name (type, type)`.
 fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Error {
-    let (name, given) = call.split_once(" (").map_or((call, ""), |(name, rest)| (name, rest.trim_end_matches(')')));
+    let (name, given) = call.split_once(" (").unwrap_or((call, ""));
+    let given = given.strip_suffix(')').unwrap_or(given);
     let known: Vec<&str> =
         BUILTINS.iter().filter(|builtin| builtin.name == name).map(|builtin| builtin.signature).collect();
     let own: Vec<String> =
@@ -198,7 +199,11 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
     }
     let takes = if known.is_empty() { own.join(" or ") } else { known.join(" or ") };
     let given = kinds(given, ", ");
-    source.diagnostic(position, format!("`{name}` does not take ({given})")).help(format!("it is {takes}")).into()
+    let chained = if given.starts_with("nothing") { "; the call before it gives nothing" } else { "" };
+    source
+        .diagnostic(position, format!("`{name}` does not take ({given})"))
+        .help(format!("it is {takes}{chained}"))
+        .into()
 }
 
 /// Rhai's list of argument types in the words of our own messages.

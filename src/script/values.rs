@@ -14,28 +14,30 @@ impl From<Problem> for Error {
 }
 
 /// What a value is called in messages.
-pub(super) fn type_name(value: &Dynamic) -> &str {
-    match value.type_name() {
-        "i64" => "an integer",
-        "f64" => "a number",
-        "array" => "a list",
-        "map" => "a map",
-        "bool" => "a bool",
-        "Fn" => "a function",
-        other => kind(other),
+pub(super) fn type_name(value: &Dynamic) -> String {
+    match kind(value.type_name()) {
+        kind @ ("nothing" | "text" | "links") => kind.to_owned(),
+        "integer" => "an integer".to_owned(),
+        kind => format!("a {kind}"),
     }
 }
 
-/// What a type of Rhai's is called in messages.
+/// What a type of Rhai's, or one of ours that scripts hold, is called in messages.
 pub(super) fn kind(rhai: &str) -> &str {
-    match rhai {
+    // Rhai names some values by their Rust type, with its path, and some by the name that it was given.
+    match rhai.rsplit("::").next().unwrap_or(rhai) {
         "i64" => "integer",
         "f64" => "number",
         "array" => "list",
+        "char" => "character",
         "Fn" => "function",
+        "Range<i64>" | "RangeInclusive<i64>" | "range=" => "range",
         "()" => "nothing",
-        "string" | "&str" | "alloc::string::String" | "&str | ImmutableString | String" => "text",
-        other => other,
+        "string" | "&str" | "String" | "&str | ImmutableString | String" => "text",
+        "LinkSet" | "Links" => "links",
+        "Handle" | "Fault" => "fault",
+        "TaskHandle" | "Task" => "task",
+        _ => rhai,
     }
 }
 
