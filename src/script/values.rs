@@ -70,6 +70,11 @@ pub(super) fn probability(value: &Dynamic) -> Result<f64> {
     quantity(value, "a probability (0.3, or text like \"30%\")", |raw| quantity::probability(raw))
 }
 
+/// A share of packets, 0 to 1.
+pub(super) fn share(value: &Dynamic) -> Result<f64> {
+    quantity(value, "a probability (0.3, or text like \"30%\")", |raw| quantity::share(raw))
+}
+
 /// A rate, bits per second.
 pub(super) fn rate_bits(value: &Dynamic) -> Result<u64> {
     quantity(value, "a rate (text like \"10mbit\")", |raw| quantity::rate_bits(raw))
