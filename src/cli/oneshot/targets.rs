@@ -55,6 +55,15 @@ impl Targets {
         let chosen = Stream::root(seed).index(nodes.len());
         Ok((vec![nodes.swap_remove(chosen)], told))
     }
+
+    /// The same as ends of links: `world` may be among those named, if chance does not choose from them.
+    pub(super) fn parties(&self, cluster: &Cluster) -> Result<(Vec<Party>, String)> {
+        if !self.names.is_empty() && !self.random {
+            return Ok((ends(cluster, self.names.iter().map(String::as_str))?, String::new()));
+        }
+        let (nodes, told) = self.resolve(cluster)?;
+        Ok((nodes.into_iter().map(Party::Node).collect(), told))
+    }
 }
 
 /// The nodes that names and globs mean, each once, in the cluster's order.
@@ -70,11 +79,6 @@ pub(super) fn groups(cluster: &Cluster, lists: &[String]) -> Result<Vec<Vec<Stri
     groups.into_iter().map(|group| nodes(cluster, group.into_iter())).collect()
 }
 
-/// The nodes of `a,b,c`.
-fn group(cluster: &Cluster, list: &str) -> Result<Vec<String>> {
-    nodes(cluster, members(list)?.into_iter())
-}
-
 fn members(list: &str) -> Result<Vec<&str>> {
     let names: Vec<&str> = list.split(',').map(str::trim).collect();
     if names.iter().any(|name| name.is_empty()) {
@@ -84,10 +88,13 @@ fn members(list: &str) -> Result<Vec<&str>> {
     Ok(names)
 }
 
-/// The ends of links of `a,b` or `world`.
+/// The ends of links of `a,b` or `a,world`.
 pub(super) fn parties(cluster: &Cluster, list: &str) -> Result<Vec<Party>> {
-    match list {
-        "world" => Ok(vec![Party::World]),
-        _ => Ok(group(cluster, list)?.into_iter().map(Party::Node).collect()),
-    }
+    ends(cluster, members(list)?.into_iter())
+}
+
+fn ends<'a>(cluster: &Cluster, names: impl Iterator<Item = &'a str>) -> Result<Vec<Party>> {
+    let (world, names): (Vec<&str>, Vec<&str>) = names.partition(|name| *name == "world");
+    let nodes = nodes(cluster, names.into_iter())?.into_iter().map(Party::Node);
+    Ok(nodes.chain(world.first().map(|_| Party::World)).collect())
 }
