@@ -130,6 +130,9 @@ fn what_is_holy_is_no_part_of_what_is_done_to_all() {
     error: n3 is holy: no fault of the network touches its links
     ");
     assert_eq!(up.run(&["fast", "n3"]).with(0).stderr, "nothing to heal\n");
+    for seed in ["1", "2", "3", "4"] {
+        assert!(!up.says(&["slow", "--random", "--seed", seed, "--delay", "1ms"]).contains("n3"));
+    }
 }
 
 #[test]
@@ -223,6 +226,7 @@ fn what_makes_no_sense_is_told_and_nothing_is_impaired() {
             &["flaky", "n1", "--loss", "1e-12"],
             &["reorder", "n1", "--reorder", "1"],
             &["slow", "n1", "--delay", "1ms", "--proto", "6"],
+            &["slow", "n1", "--delay", "1ms", "--port", "-1"],
             &["slow", "world", "--delay", "1ms", "--to", "world"],
             &["slow", "n1", "--delay", "1ms", "--jitter", "2ms"],
             &["slow", "n1", "--loss", "10%"],
@@ -284,6 +288,10 @@ fn what_makes_no_sense_is_told_and_nothing_is_impaired() {
     exit 2
     error: unknown proto `6`
     help: one of "tcp", "udp", "icmp"
+    slow n1 --delay 1ms --port -1
+    exit 2
+    error: -1 is no port
+    help: ports go from 1 to 65535
     slow world --delay 1ms --to world
     exit 2
     error: a node has no link to itself
@@ -389,7 +397,7 @@ fn the_help_of_slow() {
           --duplicate <P>        duplicate, degrade: the share of packets that arrive twice
           --corrupt <P>          corrupt, degrade: the share of packets with a flipped bit
           --reorder <P>          reorder, degrade: the share of packets that overtake others
-          --gap <N>              reorder: only every so-manieth packet may overtake
+          --gap <N>              reorder, degrade: only every so-manieth packet may overtake
           --rate <RATE>          throttle, degrade: no more than this, as in 10mbit
           --correlation <P>      How much a packet's fate has to do with the next one's, as in 25%
 

@@ -55,7 +55,7 @@ struct How {
     /// reorder, degrade: the share of packets that overtake others
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     reorder: Option<String>,
-    /// reorder: only every so-manieth packet may overtake
+    /// reorder, degrade: only every so-manieth packet may overtake
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     gap: Option<String>,
     /// throttle, degrade: no more than this, as in 10mbit
