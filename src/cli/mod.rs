@@ -15,6 +15,7 @@ mod setup;
 mod timeline;
 
 use crate::{Error, Result};
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -134,7 +135,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            hide_what_is_internal(&mut error);
             // --help and --version are no errors to clap's printer either, and go to stdout with exit code 0.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
@@ -149,6 +151,17 @@ pub fn main() -> ExitCode {
             report::error(&error);
             ExitCode::from(error.kind.exit_code())
         }
+    }
+}
+
+/// clap suggests hidden commands, too.
+fn hide_what_is_internal(error: &mut clap::Error) {
+    let Some(ContextValue::Strings(suggested)) = error.remove(ContextKind::SuggestedSubcommand) else { return };
+    let cli = Cli::command();
+    let is_hidden = |name: &str| cli.find_subcommand(name).is_some_and(clap::Command::is_hide_set);
+    let shown: Vec<String> = suggested.into_iter().filter(|name| !is_hidden(name)).collect();
+    if !shown.is_empty() {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(shown));
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "A..B", conflicts_with = "seed", value_parser = seeds)]
     seeds: Option<(u64, u64)>,
     /// End the run after this (virtual) time
-    #[arg(long, value_name = "D", value_parser = setup::duration)]
+    #[arg(long, value_name = "D", value_parser = setup::duration, allow_hyphen_values = true)]
     timeout: Option<u64>,
     /// Print the journal's lines
     #[arg(long)]

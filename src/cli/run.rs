@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[arg(long, value_parser = setup::runtime)]
     runtime: Option<RuntimeKind>,
     /// End the run after this time, like 90s or 10m [default: the script's OPTIONS.timeout, else 10m]
-    #[arg(long, value_name = "D", value_parser = setup::duration)]
+    #[arg(long, value_name = "D", value_parser = setup::duration, allow_hyphen_values = true)]
     timeout: Option<u64>,
     /// Print the journal's lines instead of the timeline
     #[arg(long)]
@@ -85,6 +85,7 @@ fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, Stri
     }
     let setup = setup::load(place, &args.common.script, seed, params, args.runtime)?;
     setup::check(&setup, args.quiet)?;
+    setup::check_shaper(args.shaper, setup.kind)?;
     crate::runtime::prepare(setup.kind, &setup.cluster)?;
     if !args.keep || setup.kind == RuntimeKind::Sim {
         return Ok(setup);

@@ -3,7 +3,9 @@
 use super::place::Place;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::diagnostic::Severity;
+use crate::doctor;
 use crate::journal::RunFolder;
+use crate::plan::Shaper;
 use crate::run::{Attached, Settings};
 use crate::script::{Interrupt, Script, quantity};
 use crate::{Error, Result};
@@ -116,6 +118,14 @@ pub(super) fn duration(text: &str) -> std::result::Result<u64, String> {
     number.map_or_else(|| quantity::duration_us(text), quantity::duration_us).map_err(|problem| problem.to_string())
 }
 
+/// The same of something that would not be there at all if it took no time.
+pub(super) fn lasting(text: &str) -> std::result::Result<u64, String> {
+    match duration(text)? {
+        0 => Err(format!("{text} is no time at all: write more, like 30s")),
+        us => Ok(us),
+    }
+}
+
 /// `netns`, `docker` or `sim`, for clap.
 pub(super) fn runtime(text: &str) -> std::result::Result<RuntimeKind, String> {
     RuntimeKind::NAMES
@@ -123,6 +133,14 @@ pub(super) fn runtime(text: &str) -> std::result::Result<RuntimeKind, String> {
         .find(|(name, _)| *name == text)
         .map(|(_, kind)| *kind)
         .ok_or_else(|| "expected docker, netns or sim".to_owned())
+}
+
+/// Refuses a shaper that cannot impair any link here, before nodes are made for it.
+pub(super) fn check_shaper(shaper: Option<Shaper>, kind: RuntimeKind) -> Result<()> {
+    match (shaper, kind) {
+        (None, _) | (_, RuntimeKind::Sim) => Ok(()),
+        (Some(shaper), RuntimeKind::Netns | RuntimeKind::Docker) => doctor::can_shape_with(shaper),
+    }
 }
 
 /// A misspelt `--set` would otherwise pass for a run with the parameter's default.

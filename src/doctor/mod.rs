@@ -13,6 +13,7 @@ pub use mend::Distribution;
 pub use probe::{Facts, Trial, probe};
 pub use report::{Finding, Report};
 
+use crate::plan::Shaper;
 use crate::{Error, ErrorKind, Result};
 
 /// Adds to a refusal to shape links what this machine lacks for it, in the report's words.
@@ -36,6 +37,20 @@ pub fn can_shape() -> Result<()> {
             Err(Error::machine("links cannot be impaired here").help(format!("{netem}; or {queue}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether this shaper alone can impair links here; else what this machine lacks for it. What could not be tried by this
+/// user is taken to be there: the nodes may live where somebody else has the rights.
+pub fn can_shape_with(shaper: Shaper) -> Result<()> {
+    let (name, needed) = match shaper {
+        Shaper::Netem => ("netem", &[report::NETEM.name, report::HTB.name][..]),
+        Shaper::Userspace => ("userspace", &[report::QUEUE.name][..]),
+    };
+    let report = examine()?;
+    match needed.iter().filter(|feature| report.has_tried(feature)).find_map(|feature| report.lacking(feature)) {
+        Some(lacking) => Err(Error::machine(format!("--shaper {name}: no link could be impaired so")).help(lacking)),
+        None => Ok(()),
     }
 }
 

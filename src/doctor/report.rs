@@ -147,6 +147,11 @@ impl Report {
         Some(format!("this machine has no {name} ({}){mend}", finding.detail))
     }
 
+    /// Whether it could be tried whether the machine can do a thing.
+    pub(super) fn has_tried(&self, name: &str) -> bool {
+        self.findings.iter().any(|finding| finding.name == name && (finding.ok || finding.lost.is_some()))
+    }
+
     /// The report for people.
     #[must_use]
     pub fn text(&self) -> String {

@@ -5,7 +5,7 @@ use super::{
     ProbeReply, Recorder, Reply, Selection, ready,
 };
 use crate::cluster::{self, Nowhere, Variables};
-use crate::fault::{Fault, FaultId, LinkSet, Party};
+use crate::fault::{Fault, FaultId, Impairment, LinkSet, Party};
 use crate::plan::{Interfaces, Plan};
 use crate::runtime::sim::Sim;
 use crate::runtime::{Applied, Notice, Place, Runtime};
@@ -437,6 +437,40 @@ fn a_fault_that_nothing_can_come_of_is_refused() {
     let links = LinkSet::new(&["n1", "n2"].map(|n| Party::Node(n.into())), &[Party::Node("n3".into())]);
     test.inject(Fault::Block { links }).unwrap_err();
     test.inject(Fault::Isolate { nodes: names(&["n1", "n3"]) }).unwrap();
+}
+
+#[test]
+fn the_links_of_a_holy_node_are_left_out_of_a_fault_that_has_others() {
+    let mut test = Test::of("nodes: { n1: {}, n2: {}, n3: { holy: true } }");
+    let party = |name: &str| Party::from(name.to_owned());
+    let everyone = ["n1", "n2", "n3", "world"].map(party);
+    let degrade = |links| Fault::Degrade {
+        verb: "slow".into(),
+        links,
+        impairment: Impairment { delay_us: 5_000, ..Impairment::NONE },
+    };
+    let faults = [
+        degrade(LinkSet::new(&everyone[..1], &everyone)),
+        Fault::Block { links: LinkSet::new(&everyone, &everyone[1..3]) },
+        Fault::OneWay { source: vec![party("n1")], target: vec![party("n2"), party("n3")] },
+        Fault::Isolate { nodes: names(&["n1", "n3"]) },
+    ];
+    let held = faults.map(|fault| match test.inject(fault).unwrap() {
+        Reply::Fault(info) => info.fault.to_string(),
+        other => panic!("{other:?}"),
+    });
+    insta::assert_snapshot!(held.join("\n"), @"
+    slow n1 → n2, n1 → world: delay 5 ms
+    block n1 → n2, world → n2
+    one_way n1 → n2
+    isolate n1
+    ");
+    let holy = test.inject(degrade(LinkSet::new(&everyone[2..3], &everyone))).unwrap_err();
+    insta::assert_snapshot!(holy, @"n3 is holy: no fault of the network touches its links");
+    test.recorded();
+    let which = Selection::Impairments(names(&["n3"]));
+    now(test.controller.change(Owner::STANDING, Command::Heal { which })).unwrap();
+    assert_eq!(test.recorded(), Vec::<String>::new());
 }
 
 #[test]

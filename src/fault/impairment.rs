@@ -215,7 +215,10 @@ impl fmt::Display for Impairment {
             parts.push(format!("gap {}", self.gap));
         }
         if let Some(rate) = self.rate_bits {
-            parts.push(format!("rate {} kbit", rate as f64 / 1e3));
+            parts.push(match rate {
+                ..1_000 => format!("rate {rate} bit"),
+                _ => format!("rate {} kbit", rate as f64 / 1e3),
+            });
         }
         f.write_str(&parts.join(", "))
     }

@@ -1,5 +1,6 @@
 //! Which directed links a fault covers, and which packets on them.
 
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -73,19 +74,78 @@ pub struct Filter {
 impl Filter {
     /// Every packet.
     pub const ANY: Self = Self { proto: None, port: None, family: None };
+
+    /// The packets that this filter and that one select.
+    ///
+    /// # Errors
+    /// There are none, or no single filter selects them.
+    pub fn narrowed(self, by: Self) -> Result<Self> {
+        let both = Self {
+            proto: agreed("", self.proto, by.proto, "no packet is of two protocols")?,
+            port: agreed("port ", self.port, by.port, "a filter knows one port, of either end")?,
+            family: agreed("", self.family, by.family, "no packet is of two address families")?,
+        };
+        both.has_packets()
+    }
+
+    /// The filter itself.
+    ///
+    /// # Errors
+    /// It selects nothing.
+    pub fn has_packets(self) -> Result<Self> {
+        if self.proto == Some(Proto::Icmp) && self.port.is_some() {
+            return Err(Error::usage("ICMP has no ports").help("leave the port out, or filter on tcp or udp"));
+        }
+        Ok(self)
+    }
+}
+
+/// What both ask for, where one of them asks for nothing or both for the same.
+fn agreed<T: PartialEq + fmt::Display>(
+    what: &str,
+    one: Option<T>,
+    other: Option<T>,
+    why_not: &str,
+) -> Result<Option<T>> {
+    match (one, other) {
+        (Some(one), Some(other)) if one != other => {
+            let message = format!("these links are narrowed to {what}{one} already, not {what}{other}: {why_not}");
+            Err(Error::usage(message).help("what is given must all hold; where either is meant, make a fault for each"))
+        }
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
+impl fmt::Display for Proto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Icmp => "icmp",
+        })
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+        })
+    }
 }
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if let Some(proto) = self.proto {
-            parts.push(format!("{proto:?}").to_lowercase());
+            parts.push(proto.to_string());
         }
         if let Some(port) = self.port {
             parts.push(format!("port {port}"));
         }
         if let Some(family) = self.family {
-            parts.push(format!("{family:?}").to_lowercase());
+            parts.push(family.to_string());
         }
         f.write_str(&parts.join(" "))
     }

@@ -143,7 +143,41 @@ impl fmt::Display for Burst {
     }
 }
 
-/// A probability in percent, without the noise of binary fractions.
+/// A probability in percent, without the noise of binary fractions. What is not nothing is not shown as 0 %, and what is
+/// not everything not as 100 %.
 pub(super) fn percent(p: f64) -> f64 {
-    (p * 1e8).round() / 1e6
+    let rounded = (p * 1e9).round() / 1e7;
+    let hides = (rounded <= 0.0 && p > 0.0) || (rounded >= 100.0 && p < 1.0);
+    if hides { p * 100.0 } else { rounded }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_percentage_has_no_noise_and_hides_nothing() {
+        let shown = [0.0, 0.07, 0.3, 1e-9, 1e-12, 0.999_999_999, 0.999_999_999_9, 1.0_f64.next_down(), 1.0];
+        insta::assert_snapshot!(shown.map(|p| format!("{} %", percent(p))).join("\n"), @"
+        0 %
+        7 %
+        30 %
+        0.0000001 %
+        0.0000000001 %
+        99.9999999 %
+        99.99999998999999 %
+        99.99999999999999 %
+        100 %
+        ");
+    }
+
+    proptest! {
+        #[test]
+        fn only_nothing_is_0_and_only_everything_100_percent(p in prop_oneof![0.0..1.0_f64, 0.0..1e-8_f64]) {
+            for p in [p, 1.0 - p] {
+                prop_assert_eq!((percent(p) <= 0.0, percent(p) >= 100.0), (p <= 0.0, p >= 1.0), "{}", p);
+            }
+        }
+    }
 }

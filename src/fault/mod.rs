@@ -166,6 +166,23 @@ impl Fault {
         }
     }
 
+    /// Takes the links of these nodes out of those that the fault cuts or impairs. A partition is left as it is: nobody
+    /// whom no fault may touch can be named in one.
+    pub fn spare_links(&mut self, is_spared: impl Fn(&str) -> bool) {
+        let stays = |party: &Party| !matches!(party, Party::Node(name) if is_spared(name));
+        match self {
+            Self::Block { links } | Self::Reject { links } | Self::Degrade { links, .. } => {
+                links.pairs.retain(|(source, target)| stays(source) && stays(target));
+            }
+            Self::OneWay { source, target } => {
+                source.retain(&stays);
+                target.retain(&stays);
+            }
+            Self::Isolate { nodes } => nodes.retain(|name| !is_spared(name)),
+            Self::Partition { .. } | Self::Pause { .. } | Self::Stop { .. } | Self::Kill { .. } => {}
+        }
+    }
+
     /// The nodes that the fault names, some perhaps several times.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {

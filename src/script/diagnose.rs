@@ -245,7 +245,8 @@ fn plain(error: &EvalAltResult) -> String {
 
 /// `call` is Rhai's rendering: `name (type, type)`.
 fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Error {
-    let (name, given) = call.split_once(" (").map_or((call, ""), |(name, rest)| (name, rest.trim_end_matches(')')));
+    let (name, given) = call.split_once(" (").unwrap_or((call, ""));
+    let given = given.strip_suffix(')').unwrap_or(given);
     let known = signatures(ast, name);
     if !name.chars().any(char::is_alphabetic) {
         return source.diagnostic(position, format!("`{name}` does not work on {}", kinds(given, " and "))).into();
@@ -259,7 +260,11 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
         return source.diagnostic(position, message).help("write `||` for a closure without arguments").into();
     }
     let (takes, given) = (known.join(" or "), kinds(given, ", "));
-    source.diagnostic(position, format!("`{name}` does not take ({given})")).help(format!("it is {takes}")).into()
+    let chained = if given.starts_with("nothing") { "; the call before it gives nothing" } else { "" };
+    source
+        .diagnostic(position, format!("`{name}` does not take ({given})"))
+        .help(format!("it is {takes}{chained}"))
+        .into()
 }
 
 /// How a function is called: one of ours, else the script's own of this name.

@@ -98,12 +98,17 @@ pub struct Host {
     pub(super) operations: Cell<(u64, u64)>,
     /// When the current task began to compute, on the machine's clock.
     waited: Cell<Instant>,
+    /// How often the cluster was changed at this time of the run.
+    changes: Cell<(u64, u32)>,
 }
 
 /// A script that computes so long without waiting for anything is taken for an endless loop.
 const OPERATIONS_MAX: u64 = 50_000_000;
 /// One operation on a long list takes as long as thousands of others: real time counts as well, on every clock.
 const COMPUTING_MAX: Duration = Duration::from_secs(60);
+/// On virtual time a change of the cluster takes none, so that a loop of them would never come to its deadline; and each
+/// fault makes the next one more expensive.
+const CHANGES_MAX: u32 = 10_000;
 
 impl Host {
     /// A host for one run.
@@ -130,6 +135,7 @@ impl Host {
             timeout_us: Cell::new(u64::MAX),
             operations: Cell::new((0, 0)),
             waited: Cell::new(Instant::now()),
+            changes: Cell::default(),
         }
     }
 
@@ -147,8 +153,23 @@ impl Host {
 
     /// Hands in a command and waits for its reply.
     pub fn call(&self, command: Command) -> Result<Reply> {
+        if self.clock.is_virtual() && command.changes() {
+            self.count_change()?;
+        }
         let job = self.port.call(&self.tasks.current().name(), command);
         self.wait(job)
+    }
+
+    /// Counts one more change of the cluster, if no time has passed since the last one.
+    fn count_change(&self) -> Result<()> {
+        let now_us = self.clock.now_us();
+        let (at_us, before) = self.changes.get();
+        let count = if at_us == now_us { before + 1 } else { 1 };
+        if count > CHANGES_MAX {
+            return Err(runaway(&format!("{CHANGES_MAX} faults and heals without any time passing")));
+        }
+        self.changes.set((now_us, count));
+        Ok(())
     }
 
     /// Waits for a job, but not beyond Ctrl-C or the deadline. Other tasks run meanwhile.
@@ -210,10 +231,10 @@ impl Host {
         let mark = mark.min(operations); // each entry into Rhai counts from zero again
         self.operations.set((mark, operations));
         if operations - mark > OPERATIONS_MAX {
-            return Some(runaway(&format!("{OPERATIONS_MAX} operations")));
+            return Some(runaway(&format!("{OPERATIONS_MAX} operations without waiting for anything")));
         }
         if operations.is_multiple_of(256) && self.waited.get().elapsed() > COMPUTING_MAX {
-            return Some(runaway(&format!("{} s of computing", COMPUTING_MAX.as_secs())));
+            return Some(runaway(&format!("{} s of computing without waiting for anything", COMPUTING_MAX.as_secs())));
         }
         if operations.is_multiple_of(4096) { self.check_limits().err() } else { None }
     }
@@ -244,7 +265,7 @@ impl Host {
 }
 
 fn runaway(spent: &str) -> Error {
-    Error::usage(format!("runaway script: {spent} without waiting for anything"))
+    Error::usage(format!("runaway script: {spent}"))
         .help("an endless loop? a loop that waits for something should sleep() or wait_until()")
 }
 

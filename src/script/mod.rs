@@ -28,6 +28,6 @@ mod values;
 pub use drive::{Drive, Options};
 pub use host::{Host, HostSettings, Interrupt};
 pub use modules::modules;
-pub use shaping::{filter_of_words, impairment_of_words};
+pub use shaping::{correlated, filter_of_words, impairment_of_words};
 pub use source::Script;
 pub use table::{BUILTINS, Builtin};

@@ -73,27 +73,45 @@ impl std::error::Error for Problem {}
 const LONGEST_US: f64 = 9_007_199_254_740_992.0;
 /// The highest rate, in bits per second: what the kernel's own shapers can hold as bytes in 64 bits is far above it.
 const HIGHEST_BITS: f64 = 1e15;
+/// The lowest rate, in bits per second: the kernel's own shapers count whole bytes.
+const LOWEST_BITS: f64 = 8.0;
+/// The smallest share of packets, and how near to all of them a share can be that is not all: the coarsest of what
+/// draws, nftables' random numbers, draws one of so many.
+pub const FINEST_SHARE: f64 = 1e-9;
 
 const DURATION_HELP: &str = "write a number of seconds, or text with a unit like \"500us\", \"100ms\", \"1.5s\", \
                              \"2m\" or \"1h\"";
 const RATE_HELP: &str = "write text with a unit like \"500kbit\", \"10mbit\", \"1.5gbit\" or \"500kbyte\"";
 const PROBABILITY_HELP: &str = "write a number from 0 to 1 like 0.3, or text like \"30%\"";
 
-const DURATION_UNITS: [(&str, f64); 6] =
-    [("us", 1.0), ("ms", 1e3), ("s", 1e6), ("m", 60e6), ("min", 60e6), ("h", 3600e6)];
-const RATE_UNITS: [(&str, f64); 8] = [
+/// The second and the third differ: Unicode has a micro sign and a Greek letter.
+const DURATION_UNITS: [(&str, f64); 9] = [
+    ("us", 1.0),
+    ("\u{b5}s", 1.0),
+    ("\u{3bc}s", 1.0),
+    ("ns", 1e-3),
+    ("ms", 1e3),
+    ("s", 1e6),
+    ("m", 60e6),
+    ("min", 60e6),
+    ("h", 3600e6),
+];
+const RATE_UNITS: [(&str, f64); 10] = [
     ("bit", 1.0),
     ("kbit", 1e3),
     ("mbit", 1e6),
     ("gbit", 1e9),
+    ("tbit", 1e12),
     ("byte", 8.0),
     ("kbyte", 8e3),
     ("mbyte", 8e6),
     ("gbyte", 8e9),
+    ("tbyte", 8e12),
 ];
 /// Rates that some read as bits and some as bytes, or some as 1000 and some as 1024.
-const AMBIGUOUS_RATES: [&str; 14] =
-    ["b", "k", "m", "g", "kb", "mb", "gb", "bps", "kbps", "mbps", "gbps", "kib", "mib", "gib"];
+const AMBIGUOUS_RATES: [&str; 18] = [
+    "b", "k", "m", "g", "t", "kb", "mb", "gb", "tb", "bps", "kbps", "mbps", "gbps", "tbps", "kib", "mib", "gib", "tib",
+];
 
 /// A duration in µs, from a number of seconds or text with a unit.
 pub fn duration_us<'a>(raw: impl Into<Raw<'a>>) -> Result<u64, Problem> {
@@ -116,7 +134,8 @@ pub fn duration_us<'a>(raw: impl Into<Raw<'a>>) -> Result<u64, Problem> {
     }
 }
 
-/// A rate in bits per second, from text with a unit. A bare number is refused: bits or bytes?
+/// A rate in bits per second, from text with a unit. A bare number is refused: bits or bytes? Below 1 kbit it is what the
+/// kernel would make of it, whole bytes: further up they differ by less than a packet's header.
 pub fn rate_bits<'a>(raw: impl Into<Raw<'a>>) -> Result<u64, Problem> {
     let raw = raw.into();
     let Raw::Text(text) = raw else {
@@ -128,8 +147,12 @@ pub fn rate_bits<'a>(raw: impl Into<Raw<'a>>) -> Result<u64, Problem> {
     match bits {
         _ if bits < 0.0 => Err(problem("negative")),
         _ if bits == 0.0 => Err(Problem::new(format!("the rate {raw} is zero"), "block the links instead")),
-        _ if bits < 1.0 => Err(problem("less than a bit per second")),
+        _ if bits < LOWEST_BITS => Err(Problem::new(
+            format!("the rate {raw} is too low: the kernel counts whole bytes per second"),
+            "write \"8bit\" or more, or block the links instead",
+        )),
         _ if bits > HIGHEST_BITS => Err(problem("too high")),
+        _ if bits < 1e3 => Ok((bits / LOWEST_BITS) as u64 * LOWEST_BITS as u64),
         _ => Ok(bits.round() as u64),
     }
 }
@@ -149,6 +172,25 @@ pub fn probability<'a>(raw: impl Into<Raw<'a>>) -> Result<f64, Problem> {
         Ok(p)
     } else {
         Err(Problem::new(format!("the probability {raw} is not between 0 and 1"), PROBABILITY_HELP))
+    }
+}
+
+/// A share of packets in [0, 1], as a probability is written; one that cannot be told from none or from all is refused.
+pub fn share<'a>(raw: impl Into<Raw<'a>>) -> Result<f64, Problem> {
+    let raw = raw.into();
+    let share = probability(raw)?;
+    let problem = |nearly: &str, instead: &str| {
+        Problem::new(
+            format!("the share {raw} cannot be told from {nearly}: packets are drawn one in 1,000,000,000 at best"),
+            format!("write {instead}"),
+        )
+    };
+    // The nearest binary fraction of a decimal one may be a little nearer to none or to all.
+    let finest = FINEST_SHARE * 0.999_999;
+    match share {
+        _ if share > 0.0 && share < finest => Err(problem("none", "0.000000001 (\"0.0000001%\") or more, or 0")),
+        _ if share < 1.0 && 1.0 - share < finest => Err(problem("all", "0.999999999 (\"99.9999999%\") or less, or 1")),
+        _ => Ok(share),
     }
 }
 
@@ -203,10 +245,13 @@ mod tests {
 
     #[test]
     fn durations_are_seconds_or_carry_a_unit() {
-        let cases: [(Raw<'_>, u64); 12] = [
+        let cases: [(Raw<'_>, u64); 15] = [
             (Raw::Int(5), 5_000_000),
             (Raw::Float(0.1), 100_000),
             (Raw::Text("500us"), 500),
+            (Raw::Text("10\u{b5}s"), 10),
+            (Raw::Text("10\u{3bc}s"), 10),
+            (Raw::Text("5000ns"), 5),
             (Raw::Text("100ms"), 100_000),
             (Raw::Text("1.5s"), 1_500_000),
             (Raw::Text("2m"), 120_000_000),
@@ -239,6 +284,8 @@ mod tests {
         insta::assert_snapshot!(problem(duration_us(-1)), @r#"the duration -1 is negative (write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h")"#);
         insta::assert_snapshot!(problem(duration_us(f64::NAN)), @r#"the duration NaN is not a number (write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h")"#);
         insta::assert_snapshot!(problem(duration_us(f64::INFINITY)), @r#"the duration inf is too long (write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h")"#);
+        insta::assert_snapshot!(problem(duration_us("1ns")), @r#"the duration "1ns" is shorter than a microsecond (write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h")"#);
+        insta::assert_snapshot!(problem(duration_us("5Ms")), @r#""Ms" is no unit of a duration, in "5Ms" (did you mean `ms`? write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h")"#);
         insta::assert_snapshot!(problem(duration_us(1e-9)), @r#"the duration 1e-9 is shorter than a microsecond (write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h")"#);
     }
 
@@ -249,6 +296,11 @@ mod tests {
             ("64kbit", 64_000),
             ("10mbit", 10_000_000),
             ("1.5gbit", 1_500_000_000),
+            ("1tbit", 1_000_000_000_000),
+            ("8bit", 8),
+            ("12bit", 8),
+            ("999bit", 992),
+            ("1001bit", 1_001),
             ("1byte", 8),
             ("500kbyte", 4_000_000),
             ("2mbyte", 16_000_000),
@@ -267,7 +319,9 @@ mod tests {
         insta::assert_snapshot!(problem(rate_bits("10")), @r#"the rate "10" has no unit (write text with a unit like "500kbit", "10mbit", "1.5gbit" or "500kbyte")"#);
         insta::assert_snapshot!(problem(rate_bits(10)), @r#"the rate 10 has no unit (write text with a unit like "500kbit", "10mbit", "1.5gbit" or "500kbyte")"#);
         insta::assert_snapshot!(problem(rate_bits("0mbit")), @r#"the rate "0mbit" is zero (block the links instead)"#);
-        insta::assert_snapshot!(problem(rate_bits("0.1bit")), @r#"the rate "0.1bit" is less than a bit per second (write text with a unit like "500kbit", "10mbit", "1.5gbit" or "500kbyte")"#);
+        insta::assert_snapshot!(problem(rate_bits("0.1bit")), @r#"the rate "0.1bit" is too low: the kernel counts whole bytes per second (write "8bit" or more, or block the links instead)"#);
+        insta::assert_snapshot!(problem(rate_bits("1bit")), @r#"the rate "1bit" is too low: the kernel counts whole bytes per second (write "8bit" or more, or block the links instead)"#);
+        insta::assert_snapshot!(problem(rate_bits("1tb")), @r#"the rate "1tb" is ambiguous: bits or bytes (write "1tbit" or "1tbyte")"#);
         insta::assert_snapshot!(problem(rate_bits("-1mbit")), @r#"the rate "-1mbit" is negative (write text with a unit like "500kbit", "10mbit", "1.5gbit" or "500kbyte")"#);
         insta::assert_snapshot!(problem(rate_bits("9999999gbit")), @r#"the rate "9999999gbit" is too high (write text with a unit like "500kbit", "10mbit", "1.5gbit" or "500kbyte")"#);
     }
@@ -287,6 +341,24 @@ mod tests {
         insta::assert_snapshot!(problem(probability("0.3")), @r#"the probability "0.3" has no unit (write a number from 0 to 1 like 0.3, or text like "30%")"#);
         insta::assert_snapshot!(problem(probability(f64::NAN)), @r#"the probability NaN is not between 0 and 1 (write a number from 0 to 1 like 0.3, or text like "30%")"#);
         insta::assert_snapshot!(problem(probability(-0.1)), @r#"the probability -0.1 is not between 0 and 1 (write a number from 0 to 1 like 0.3, or text like "30%")"#);
+    }
+
+    #[test]
+    fn a_share_that_cannot_be_told_from_none_or_all_is_refused() {
+        insta::assert_snapshot!(problem(share(1e-12)), @r#"the share 1e-12 cannot be told from none: packets are drawn one in 1,000,000,000 at best (write 0.000000001 ("0.0000001%") or more, or 0)"#);
+        insta::assert_snapshot!(problem(share("0.00000005%")), @r#"the share "0.00000005%" cannot be told from none: packets are drawn one in 1,000,000,000 at best (write 0.000000001 ("0.0000001%") or more, or 0)"#);
+        insta::assert_snapshot!(problem(share(0.999_999_999_9)), @r#"the share 0.9999999999 cannot be told from all: packets are drawn one in 1,000,000,000 at best (write 0.999999999 ("99.9999999%") or less, or 1)"#);
+        for (raw, p) in [(Raw::Int(0), 0.0), (Raw::Float(1e-9), 1e-9), (Raw::Float(0.999_999_999), 0.999_999_999)] {
+            assert_eq!(share(raw), Ok(p), "{raw}");
+        }
+        assert!(share("0.0000001%").is_ok() && share("99.9999999%").is_ok() && share(1) == Ok(1.0));
+    }
+
+    #[test]
+    fn the_finest_share_is_one_that_the_kernel_can_draw() {
+        use crate::plan::Billionths;
+        assert_eq!(Billionths::of(FINEST_SHARE), Billionths(1));
+        assert_eq!(Billionths::of(1.0 - FINEST_SHARE), Billionths(Billionths::ONE - 1));
     }
 
     proptest! {

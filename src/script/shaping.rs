@@ -1,7 +1,8 @@
 //! What the shaping functions are told: from `#{ delay: "50ms", jitter: "10ms" }` to an impairment. Every refusal says
-//! what to write instead.
+//! what to write instead, in the words of whoever asked: a script's or the command line's.
 
-use super::values::{duration_us, expected, known_keys, probability, rate_bits, text};
+use super::quantity::{FINEST_SHARE, Problem};
+use super::values::{duration_us, expected, known_keys, probability, rate_bits, share, text};
 use crate::fault::{Burst, Chance, Distribution, Filter, Impairment, Jitter};
 use crate::{Error, Result};
 use rhai::{Dynamic, FLOAT, INT, Map};
@@ -37,6 +38,41 @@ pub(super) const VERBS: [Verb; 7] = [
 
 const GE_KEYS: [&str; 4] = ["p", "r", "h", "k"];
 const STATE_KEYS: [&str; 5] = ["p13", "p31", "p32", "p23", "p14"];
+/// Keys whose values are names: on a command line a number there is one, too.
+const NAMES: [&str; 3] = ["distribution", "proto", "family"];
+
+/// In whose words a refusal speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tongue {
+    Script,
+    CommandLine,
+}
+
+impl Tongue {
+    /// A function or a command.
+    fn verb(self, name: &str) -> String {
+        match self {
+            Self::Script => format!("{name}()"),
+            Self::CommandLine => name.to_owned(),
+        }
+    }
+
+    /// A key or a flag.
+    fn key(self, key: &str) -> String {
+        match self {
+            Self::Script => format!("`{key}`"),
+            Self::CommandLine => format!("--{key}"),
+        }
+    }
+
+    /// A key or a flag with a value, a number.
+    fn pair(self, key: &str, value: &str) -> String {
+        match self {
+            Self::Script => format!("{key}: {value}"),
+            Self::CommandLine => format!("--{key} {value}"),
+        }
+    }
+}
 
 /// What a shaping function is to do.
 pub(super) fn impairment(verb: Verb, how: &Dynamic) -> Result<Impairment> {
@@ -45,22 +81,14 @@ pub(super) fn impairment(verb: Verb, how: &Dynamic) -> Result<Impairment> {
         (None, Some(short)) => Map::from([(short.into(), how.clone())]),
         (None, None) => return Err(expected("a map like #{ delay: \"50ms\", loss: 0.1 }", how)),
     };
-    known_keys(&map, verb.keys)?;
-    let told = Told { verb, map: &map };
-    told.is_complete()?;
-    let impairment = told.impairment()?;
-    if impairment.is_none() {
-        return Err(Error::usage(format!("{}() was told to change nothing: all it was given is 0", verb.name))
-            .help("leave the call out, or give it something above 0"));
-    }
-    Ok(impairment)
+    Told { verb, map: &map, tongue: Tongue::Script }.checked()
 }
 
 /// The same from words of a command line: `delay`, `100ms`.
 pub fn impairment_of_words(verb: &str, words: &[(&str, &str)]) -> Result<Impairment> {
     let known = VERBS.into_iter().find(|known| known.name == verb);
     let verb = known.ok_or_else(|| Error::usage(format!("`{verb}` impairs no links")))?;
-    impairment(verb, &Dynamic::from(map_of(words)))
+    Told { verb, map: &map_of(words), tongue: Tongue::CommandLine }.checked()
 }
 
 /// Which packets, from words of a command line: `proto`, `tcp`.
@@ -68,18 +96,23 @@ pub fn filter_of_words(words: &[(&str, &str)]) -> Result<Filter> {
     super::values::filter(&map_of(words))
 }
 
-/// What is a number is one; all else is text, as in a script.
+/// What is a number is one, where it may be; all else is text, as in a script.
 fn map_of(words: &[(&str, &str)]) -> Map {
-    let value = |word: &str| {
+    let number = |word: &str| {
         let integer = word.parse::<INT>().ok().map(Dynamic::from);
-        integer.or_else(|| word.parse::<FLOAT>().ok().map(Dynamic::from)).unwrap_or_else(|| word.to_owned().into())
+        integer.or_else(|| word.parse::<FLOAT>().ok().map(Dynamic::from))
     };
-    words.iter().map(|(key, word)| ((*key).into(), value(word))).collect()
+    let value = |key: &str, word: &str| {
+        let number = if NAMES.contains(&key) { None } else { number(word) };
+        number.unwrap_or_else(|| word.to_owned().into())
+    };
+    words.iter().map(|(key, word)| ((*key).into(), value(key, word))).collect()
 }
 
 struct Told<'a> {
     verb: Verb,
     map: &'a Map,
+    tongue: Tongue,
 }
 
 impl Told<'_> {
@@ -91,53 +124,125 @@ impl Told<'_> {
         self.map.get(key).map_or(Ok(0), duration_us)
     }
 
-    fn chance(&self, key: &str, otherwise: f64) -> Result<f64> {
-        self.map.get(key).map_or(Ok(otherwise), probability)
+    fn share(&self, key: &str, otherwise: f64) -> Result<f64> {
+        self.map.get(key).map_or(Ok(otherwise), share)
+    }
+
+    /// The function or command, as it is called.
+    fn name(&self) -> String {
+        self.tongue.verb(self.verb.name)
+    }
+
+    /// The impairment, if all that was said makes sense and has an effect.
+    fn checked(&self) -> Result<Impairment> {
+        self.is_known()?;
+        self.has_its_model()?;
+        self.is_complete()?;
+        let impairment = self.impairment()?;
+        self.overtakes_somebody(&impairment)?;
+        if impairment.is_none() {
+            let leave = if self.tongue == Tongue::Script { "leave the call out, or " } else { "" };
+            return Err(Error::usage(format!("{} was told to change nothing: all it was given is 0", self.name()))
+                .help(format!("{leave}give it something above 0")));
+        }
+        Ok(impairment)
+    }
+
+    fn is_known(&self) -> Result<()> {
+        let Verb { name, keys, .. } = self.verb;
+        if self.tongue == Tongue::Script {
+            return known_keys(self.map, keys);
+        }
+        let Some(foreign) = self.map.keys().find(|key| !keys.contains(&key.as_str())) else { return Ok(()) };
+        let of_others = VERBS.iter().filter(|verb| verb.keys.contains(&foreign.as_str())).map(|verb| verb.name);
+        let others: Vec<_> = of_others.collect();
+        Err(Error::usage(format!("{name} takes no --{foreign}")).help(format!(
+            "{name} takes {}; --{foreign} is for {}",
+            self.keys(),
+            others.join(", ")
+        )))
+    }
+
+    /// All that it takes. No flags belong to a model.
+    fn keys(&self) -> String {
+        let is_said = |key: &&&str| {
+            let of_model = **key == "model" || GE_KEYS.contains(key) || STATE_KEYS.contains(key);
+            self.tongue == Tongue::Script || !of_model
+        };
+        let keys = self.verb.keys.iter().filter(is_said);
+        let shown = |key: &&str| match self.tongue {
+            Tongue::Script => (*key).to_owned(),
+            Tongue::CommandLine => self.tongue.key(key),
+        };
+        keys.map(shown).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether numbers of a model come with the model.
+    fn has_its_model(&self) -> Result<()> {
+        let of_model = GE_KEYS.iter().chain(&STATE_KEYS).find(|key| self.has(key));
+        match of_model {
+            Some(key) if !self.has("model") => {
+                let model = if GE_KEYS.contains(key) { "gemodel" } else { "4state" };
+                Err(Error::usage(format!("`{key}` belongs to a model")).help(format!("add model: \"{model}\"")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether what the function is for was said.
     fn is_complete(&self) -> Result<()> {
-        let Verb { name, short, keys } = self.verb;
         if self.map.is_empty() {
-            return Err(Error::usage(format!("{name}() was told nothing to do"))
-                .help(format!("give it at least one of {}", keys.join(", "))));
+            return Err(Error::usage(format!("{} was told nothing to do", self.name()))
+                .help(format!("give it at least one of {}", self.keys())));
         }
-        match short {
-            Some(short) if !self.has(short) && !self.has("model") => {
-                Err(Error::usage(format!("{name}() was not told its `{short}`"))
-                    .help(format!("write {name}(links, #{{ {short}: …, {}: … }})", self.first_key())))
-            }
-            _ => Ok(()),
+        let Verb { name, short: Some(short), .. } = self.verb else { return Ok(()) };
+        if self.has(short) || self.has("model") {
+            return Ok(());
         }
+        let help = match self.tongue {
+            Tongue::Script => format!("write {name}(links, #{{ {short}: …, {}: … }})", self.first_key()),
+            Tongue::CommandLine => format!("add --{short}"),
+        };
+        Err(Error::usage(format!("{} was not told its {}", self.name(), self.tongue.key(short))).help(help))
     }
 
     fn first_key(&self) -> &str {
         self.map.keys().next().map_or("", |key| key.as_str())
     }
 
+    /// Whether there is a packet left to overtake.
+    fn overtakes_somebody(&self, impairment: &Impairment) -> Result<()> {
+        if impairment.reorder.p < 1.0 || impairment.gap > 1 {
+            return Ok(());
+        }
+        Err(Error::usage("where every packet overtakes, there is none left to overtake").help(format!(
+            "write a share below 1, like 0.25, or add {}, so that every fifth packet overtakes",
+            self.tongue.pair("gap", "5")
+        )))
+    }
+
     fn impairment(&self) -> Result<Impairment> {
-        let correlation = self.chance("correlation", 0.0)?;
+        let correlation = self.map.get("correlation").map_or(Ok(0.0), probability)?;
         if correlation >= 1.0 {
             return Err(Error::usage("a correlation of 1 would repeat the first packet's fate for ever")
                 .help("write a correlation below 1, like 0.25 or \"25%\""));
         }
-        let chance = |key: &str| Ok::<_, Error>(Chance { p: self.chance(key, 0.0)?, correlation: 0.0 });
-        let own =
-            |key: &str, chance: Chance| if self.verb.short == Some(key) { correlation } else { chance.correlation };
-        let with_memory = |key: &str| {
-            let chance = chance(key)?;
-            Ok::<_, Error>(if chance.p > 0.0 { Chance { correlation: own(key, chance), ..chance } } else { chance })
+        let chance = |key: &str| {
+            let p = self.share(key, 0.0)?;
+            let has_memory = p > 0.0 && self.verb.short == Some(key);
+            Ok::<_, Error>(Chance { p, correlation: if has_memory { correlation } else { 0.0 } })
         };
         let (loss, bursts) = self.loss(correlation)?;
+        let reorder = chance("reorder")?;
         Ok(Impairment {
             delay_us: self.time("delay")?,
             jitter: self.jitter(if self.verb.name == "slow" { correlation } else { 0.0 })?,
             loss,
             bursts,
-            duplicate: with_memory("duplicate")?,
-            corrupt: with_memory("corrupt")?,
-            reorder: with_memory("reorder")?,
-            gap: self.gap()?,
+            duplicate: chance("duplicate")?,
+            corrupt: chance("corrupt")?,
+            reorder,
+            gap: self.gap(reorder)?,
             rate_bits: self.map.get("rate").map(rate_bits).transpose()?,
         })
     }
@@ -146,11 +251,11 @@ impl Told<'_> {
         let us = self.time("jitter")?;
         let distribution = self.distribution()?;
         if us == 0 {
-            let alone =
-                ["correlation", "distribution"].into_iter().find(|key| self.verb.name == "slow" && self.has(key));
+            let of_jitter = self.verb.keys.contains(&"jitter");
+            let alone = ["correlation", "distribution"].into_iter().find(|key| of_jitter && self.has(key));
             return match alone {
                 Some(key) => Err(Error::usage(format!("a {key} without a jitter has no effect"))
-                    .help(format!("add a jitter, or leave `{key}` out"))),
+                    .help(format!("add a jitter, or leave {} out", self.tongue.key(key)))),
                 None => Ok(Vec::new()),
             };
         }
@@ -173,17 +278,9 @@ impl Told<'_> {
     /// Independent loss, and loss in bursts.
     fn loss(&self, correlation: f64) -> Result<(f64, Vec<Burst>)> {
         let Some(model) = self.map.get("model") else {
-            if let Some(key) = GE_KEYS.iter().chain(&STATE_KEYS).find(|key| self.has(key)) {
-                let model = if GE_KEYS.contains(key) { "gemodel" } else { "4state" };
-                return Err(Error::usage(format!("`{key}` belongs to a model")).help(format!("add model: \"{model}\"")));
-            }
-            let loss = self.chance("loss", 0.0)?;
+            let loss = self.share("loss", 0.0)?;
             let has_memory = self.verb.name == "flaky" && correlation > 0.0 && loss > 0.0 && loss < 1.0;
-            return Ok(if has_memory {
-                (0.0, vec![Burst::Correlated { loss, correlation }])
-            } else {
-                (loss, Vec::new())
-            });
+            return if has_memory { Ok((0.0, vec![correlated(loss, correlation)?])) } else { Ok((loss, Vec::new())) };
         };
         let model = text(model, "text for model")?;
         let own: &[&str] = match model.as_str() {
@@ -215,14 +312,14 @@ impl Told<'_> {
     /// As with `tc`: without `r` a burst ends with probability 1 − p; in the bad state everything is lost, in the good
     /// one nothing.
     fn gilbert_elliott(&self) -> Result<Burst> {
-        let p = self.chance("p", 0.0)?;
-        Ok(Burst::GeModel { p, r: self.chance("r", 1.0 - p)?, h: self.chance("h", 0.0)?, k: self.chance("k", 1.0)? })
+        let p = self.share("p", 0.0)?;
+        Ok(Burst::GeModel { p, r: self.share("r", 1.0 - p)?, h: self.share("h", 0.0)?, k: self.share("k", 1.0)? })
     }
 
     fn four_states(&self) -> Result<Burst> {
-        let p13 = self.chance("p13", 0.0)?;
-        let (p31, p32) = (self.chance("p31", 1.0 - p13)?, self.chance("p32", 0.0)?);
-        let (p23, p14) = (self.chance("p23", 1.0)?, self.chance("p14", 0.0)?);
+        let p13 = self.share("p13", 0.0)?;
+        let (p31, p32) = (self.share("p31", 1.0 - p13)?, self.share("p32", 0.0)?);
+        let (p23, p14) = (self.share("p23", 1.0)?, self.share("p14", 0.0)?);
         for (one, other, sum) in [("p13", "p14", p13 + p14), ("p31", "p32", p31 + p32)] {
             if sum > 1.0 {
                 return Err(Error::usage(format!("{one} and {other} are more than 1 together"))
@@ -232,19 +329,36 @@ impl Told<'_> {
         Ok(Burst::FourState { p13, p31, p32, p23, p14 })
     }
 
-    fn gap(&self) -> Result<u32> {
+    fn gap(&self, reorder: Chance) -> Result<u32> {
         let Some(value) = self.map.get("gap") else { return Ok(0) };
         let number: INT = value.as_int().map_err(|_| expected("a number of packets for gap", value))?;
         let gap = u32::try_from(number).ok().filter(|gap| *gap > 0);
         let gap = gap.ok_or_else(|| {
             Error::usage(format!("a gap of {number} packets"))
-                .help("write 1 or more: every so-manieth packet may overtake")
+                .help(format!("write 1 to {}: every so-manieth packet may overtake", u32::MAX))
         })?;
-        if !self.has("reorder") {
+        if reorder.p == 0.0 {
+            let (reorder, gap) = (self.tongue.pair("reorder", "0.25"), self.tongue.key("gap"));
             return Err(
-                Error::usage("a gap without reorder has no effect").help("add reorder: 0.25, or leave `gap` out")
+                Error::usage("a gap without reorder has no effect").help(format!("add {reorder}, or leave {gap} out"))
             );
         }
         Ok(gap)
     }
+}
+
+/// Losses with a memory.
+///
+/// # Errors
+/// Their bursts begin or end too seldom to be drawn.
+pub fn correlated(loss: f64, correlation: f64) -> std::result::Result<Burst, Problem> {
+    let burst = Burst::Correlated { loss, correlation };
+    let changes = burst.two_states().map_or(0.0, |chain| chain.p.min(chain.r));
+    if changes < FINEST_SHARE * 0.999 {
+        return Err(Problem::new(
+            "with that correlation losses begin or end with less than one packet in 1,000,000,000",
+            "write a correlation further below 1, or a loss further from 0 and 1",
+        ));
+    }
+    Ok(burst)
 }

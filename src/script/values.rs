@@ -14,29 +14,30 @@ impl From<Problem> for Error {
 }
 
 /// What a value is called in messages.
-pub(super) fn type_name(value: &Dynamic) -> &str {
-    match value.type_name() {
-        "i64" => "an integer",
-        "f64" => "a number",
-        "array" => "a list",
-        "map" => "a map",
-        "bool" => "a bool",
-        "Fn" => "a function",
-        "blockade::script::bind::faults::Handle" => "a fault",
-        other => kind(other),
+pub(super) fn type_name(value: &Dynamic) -> String {
+    match kind(value.type_name()) {
+        kind @ ("nothing" | "text" | "links") => kind.to_owned(),
+        "integer" => "an integer".to_owned(),
+        kind => format!("a {kind}"),
     }
 }
 
-/// What a type of Rhai's is called in messages.
+/// What a type of Rhai's, or one of ours that scripts hold, is called in messages.
 pub(super) fn kind(rhai: &str) -> &str {
-    match rhai {
+    // Rhai names some values by their Rust type, with its path, and some by the name that it was given.
+    match rhai.rsplit("::").next().unwrap_or(rhai) {
         "i64" => "integer",
         "f64" => "number",
         "array" => "list",
+        "char" => "character",
         "Fn" => "function",
+        "Range<i64>" | "RangeInclusive<i64>" | "range=" => "range",
         "()" => "nothing",
-        "string" | "&str" | "alloc::string::String" | "&str | ImmutableString | String" => "text",
-        other => other,
+        "string" | "&str" | "String" | "&str | ImmutableString | String" => "text",
+        "LinkSet" | "Links" => "links",
+        "Handle" | "Fault" => "fault",
+        "TaskHandle" | "Task" => "task",
+        _ => rhai,
     }
 }
 
@@ -67,6 +68,11 @@ pub(super) fn duration_us(value: &Dynamic) -> Result<u64> {
 /// A probability, 0 to 1.
 pub(super) fn probability(value: &Dynamic) -> Result<f64> {
     quantity(value, "a probability (0.3, or text like \"30%\")", |raw| quantity::probability(raw))
+}
+
+/// A share of packets, 0 to 1.
+pub(super) fn share(value: &Dynamic) -> Result<f64> {
+    quantity(value, "a probability (0.3, or text like \"30%\")", |raw| quantity::share(raw))
 }
 
 /// A rate, bits per second.
@@ -204,12 +210,8 @@ pub(super) fn filter(map: &Map) -> Result<Filter> {
         "ipv6" => Ok(Family::Ipv6),
         _ => Err(Error::usage(format!("unknown family `{name}`")).help("one of \"ipv4\", \"ipv6\"")),
     });
-    let filter =
-        Filter { proto: proto.transpose()?, port: map.get("port").map(port).transpose()?, family: family.transpose()? };
-    if filter.proto == Some(Proto::Icmp) && filter.port.is_some() {
-        return Err(Error::usage("ICMP has no ports").help("leave `port` out, or filter on tcp or udp"));
-    }
-    Ok(filter)
+    let port = map.get("port").map(port).transpose()?;
+    Filter { proto: proto.transpose()?, port, family: family.transpose()? }.has_packets()
 }
 
 /// A port, 1 to 65535.

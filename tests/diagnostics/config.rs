@@ -321,3 +321,90 @@ nodes: { n1: }
     help: write a number from 0 to 1 like 0.3, or text like "30%"
     "#);
 }
+
+#[test]
+fn an_impairment_that_changes_nothing_or_is_half_said() {
+    for (key, text) in [("slow", "0ms"), ("flaky", "0%"), ("duplicate", "random 0% 25%")] {
+        let told = config(&format!("network: {{ {key}: {text} }}\nnodes: {{ n1: }}\n"));
+        assert!(told.starts_with(&format!("exit 2\nerror: \"{text}\" changes nothing: all of it is 0\n")), "{told}");
+    }
+    insta::assert_snapshot!(config(r"network: { slow: 0ms, flaky: 0% }
+nodes: { n1: }
+"), @r#"
+    exit 2
+    error: "0ms" changes nothing: all of it is 0
+     --> s.yaml:1:18
+      |
+    1 | network: { slow: 0ms, flaky: 0% }
+      |                  ^^^
+      |
+    help: write something above 0, or leave the key out for what is usual
+    error: "0%" changes nothing: all of it is 0
+     --> s.yaml:1:30
+      |
+    1 | network: { slow: 0ms, flaky: 0% }
+      |                              ^^
+      |
+    help: write something above 0, or leave the key out for what is usual
+    "#);
+    insta::assert_snapshot!(config(r"network: { slow: 75ms distribution normal }
+nodes: { n1: }
+"), @"
+    exit 2
+    error: a distribution without a jitter has no effect
+     --> s.yaml:1:18
+      |
+    1 | network: { slow: 75ms distribution normal }
+      |                  ^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+    help: add a jitter, or leave the distribution out: TIME [JITTER [CORRELATION]] [distribution uniform|normal|pareto|paretonormal], like `75ms 100ms distribution normal`
+    ");
+    insta::assert_snapshot!(config(r"network: { slow: 75ms 0ms 25% distribution normal }
+nodes: { n1: }
+"), @"
+    exit 2
+    error: a correlation without a jitter has no effect
+     --> s.yaml:1:18
+      |
+    1 | network: { slow: 75ms 0ms 25% distribution normal }
+      |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+    help: add a jitter, or leave the correlation out: TIME [JITTER [CORRELATION]] [distribution uniform|normal|pareto|paretonormal], like `75ms 100ms distribution normal`
+    ");
+    insta::assert_snapshot!(config(r"network: { slow: 75ms 10ms distribution }
+nodes: { n1: }
+"), @"
+    exit 2
+    error: a name is missing behind `distribution`
+     --> s.yaml:1:18
+      |
+    1 | network: { slow: 75ms 10ms distribution }
+      |                  ^^^^^^^^^^^^^^^^^^^^^^
+      |
+    help: write TIME [JITTER [CORRELATION]] [distribution uniform|normal|pareto|paretonormal], like `75ms 100ms distribution normal`
+    ");
+    insta::assert_snapshot!(config(r"network: { flaky: random random 30% random }
+nodes: { n1: }
+"), @r#"
+    exit 2
+    error: "random random 30% random" is no probability
+     --> s.yaml:1:19
+      |
+    1 | network: { flaky: random random 30% random }
+      |                   ^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+    help: write [random] PERCENT [CORRELATION], like `30%` or `30% 25%`
+    "#);
+    insta::assert_snapshot!(config(r"network: { duplicate: 0.00000001% }
+nodes: { n1: }
+"), @r#"
+    exit 2
+    error: the share "0.00000001%" cannot be told from none: packets are drawn one in 1,000,000,000 at best
+     --> s.yaml:1:23
+      |
+    1 | network: { duplicate: 0.00000001% }
+      |                       ^^^^^^^^^^^
+      |
+    help: write 0.000000001 ("0.0000001%") or more, or 0
+    "#);
+}

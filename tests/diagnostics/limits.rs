@@ -68,6 +68,44 @@ fn nobody_catches_the_deadline() {
 }
 
 #[test]
+fn a_loop_of_faults_on_virtual_time() {
+    insta::assert_snapshot!(told(r#"loop { isolate("n1").heal(); }"#), @r#"
+    exit 2
+    error: runaway script: 10000 faults and heals without any time passing
+     --> s.rhai:1:8
+      |
+    1 | loop { isolate("n1").heal(); }
+      |        ^^^^^^^
+      |
+    help: an endless loop? a loop that waits for something should sleep() or wait_until()
+    "#);
+    insta::assert_snapshot!(told("loop { heal(); }"), @"
+    exit 2
+    error: runaway script: 10000 faults and heals without any time passing
+     --> s.rhai:1:8
+      |
+    1 | loop { heal(); }
+      |        ^^^^
+      |
+    help: an endless loop? a loop that waits for something should sleep() or wait_until()
+    ");
+    insta::assert_snapshot!(told(r#"fn again() { loop { restart("n1"); } }
+task(|| again()).join();"#), @r#"
+    exit 2
+    error: task 1: runaway script: 10000 faults and heals without any time passing
+     --> s.rhai:1:21
+      |
+    1 | fn again() { loop { restart("n1"); } }
+      |                     ^^^^^^^
+      |
+    help: an endless loop? a loop that waits for something should sleep() or wait_until()
+    "#);
+    // Where time passes between them there can be any number.
+    let script = r#"for n in 0..10_001 { isolate("n1").heal(); sleep("1us"); }"#;
+    Place::with(script, THREE).blockade(&["plan", "s.rhai", "--seed", "1"]).with(0);
+}
+
+#[test]
 fn a_million_nested_calls() {
     insta::assert_snapshot!(told(r"fn down(n) {
     if n > 0 { down(n - 1) }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says so by failing")]
 
 mod config;
+mod in_vain;
 mod limits;
 mod names;
 mod shaping;

@@ -317,13 +317,13 @@ fn a_rate_that_is_none() {
     "#);
     insta::assert_snapshot!(told(r#"throttle("n1", "0.5bit");"#), @r#"
     exit 2
-    error: the rate "0.5bit" is less than a bit per second
+    error: the rate "0.5bit" is too low: the kernel counts whole bytes per second
      --> s.rhai:1:1
       |
     1 | throttle("n1", "0.5bit");
       | ^^^^^^^^
       |
-    help: write text with a unit like "500kbit", "10mbit", "1.5gbit" or "500kbyte"
+    help: write "8bit" or more, or block the links instead
     "#);
     insta::assert_snapshot!(told(r#"throttle("n1", "1.5kbyte/s");"#), @r#"
     exit 2
@@ -357,7 +357,7 @@ fn a_gap_that_is_none() {
     1 | reorder("n1", #{ reorder: 0.1, gap: 0 });
       | ^^^^^^^
       |
-    help: write 1 or more: every so-manieth packet may overtake
+    help: write 1 to 4294967295: every so-manieth packet may overtake
     "#);
     insta::assert_snapshot!(told(r#"reorder("n1", #{ reorder: 0.1, gap: 2.5 });"#), @r#"
     exit 2
@@ -647,7 +647,7 @@ fn links_that_cannot_be_impaired() {
     1 | slow(link("n1", "n2").on(#{ proto: "icmp", port: 80 }), "1ms");
       |                       ^^
       |
-    help: leave `port` out, or filter on tcp or udp
+    help: leave the port out, or filter on tcp or udp
     "#);
     insta::assert_snapshot!(told(r#"slow(5, "5ms");"#), @r#"
     exit 2

@@ -208,7 +208,7 @@ fn links() {
     1 | block(link("n1", "n2").on(#{ proto: "icmp", port: 5 }));
       |                        ^^
       |
-    help: leave `port` out, or filter on tcp or udp
+    help: leave the port out, or filter on tcp or udp
     "#);
     insta::assert_snapshot!(told(r#"block(link("n1", "n2").on(#{ port: 70000 }));"#), @r#"
     exit 2

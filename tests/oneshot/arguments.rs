@@ -125,3 +125,25 @@ fn completions_for_a_reader_that_goes_away_are_no_crash() {
     let ended = std::process::Command::new("bash").args(["-c", &line]).output().unwrap();
     assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
 }
+
+#[test]
+fn a_time_that_is_none() {
+    for (time, reason) in
+        [("0", "0 is no time at all: write more, like 30s"), ("-1s", "the duration \"-1s\" is negative")]
+    {
+        let ended = place().blockade(&["slow", "n1", "--for", time]).with(2);
+        assert!(ended.stderr.starts_with("error: ") && ended.stderr.contains(reason), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn no_command_of_our_own_is_suggested() {
+    for (typed, suggested) in [("shape", None), ("agnet", None), ("statsu", Some("status"))] {
+        let told = place().blockade(&[typed]).with(2).stderr;
+        assert!(told.contains(&format!("unrecognized subcommand '{typed}'")), "{told}");
+        match suggested {
+            Some(name) => assert!(told.contains(&format!("'{name}'")), "{told}"),
+            None => assert!(!told.contains("similar"), "{told}"),
+        }
+    }
+}

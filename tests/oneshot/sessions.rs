@@ -43,7 +43,8 @@ async fn a_session_hears_everything_before_the_answer_to_what_caused_it() {
         let heard = heard.lock().unwrap();
         let bodies: Vec<&EventBody> = heard.iter().map(|event| &event.body).collect();
         assert!(matches!(bodies[..], [EventBody::FaultInject { .. }, EventBody::FaultActive { .. }]), "{bodies:?}");
-        assert!(heard.iter().all(|event| event.task == session.info.task));
+        let own = format!("{} main", session.info.task);
+        assert!(heard.iter().all(|event| event.task == own));
     }
     up.says(&["block", "n1", "n2"]);
     let Reply::Faults(active) = session.port.call("main", Command::Faults).await.unwrap() else { panic!("no faults") };

@@ -88,6 +88,80 @@ fn every_impairment_has_a_line_and_says_by_what_means_it_acts() {
 }
 
 #[test]
+fn the_world_is_an_end_of_links_like_any_node() {
+    let up = Up::on("sim");
+    let lines = say(
+        &up,
+        &[
+            &["slow", "world", "--delay", "1ms"],
+            &["slow", "n1", "world", "--delay", "1ms", "--to", "n2"],
+            &["slow", "n1", "--delay", "1ms", "--to", "world,n2"],
+            &["block", "n1", "n2,world"],
+        ],
+    );
+    insta::assert_snapshot!(lines, @"
+    f1: slow world → n1, world → n2, world → n3: delay 1 ms
+    f2: slow n1 → n2, world → n2: delay 1 ms
+    f3: slow n1 → n2, n1 → world: delay 1 ms
+    f4: block n1 → n2, n1 → world
+    ");
+}
+
+#[test]
+fn what_is_holy_is_no_part_of_what_is_done_to_all() {
+    let up = Up { place: place() };
+    up.place.write("blockade.yaml", "nodes: { n1: , n2: , n3: { holy: true } }\n");
+    up.run(&["up", "--runtime", "sim"]).with(0);
+    let script = "slow(\"n1\", \"5ms\").keep(); for fault in faults() { note(`${fault}`); }";
+    up.place.write("s.rhai", script);
+    let run = up.run(&["run", "s.rhai", "--attach"]).with(0).stdout;
+    assert!(run.contains("slow n1 → n2, n1 → world: delay 5 ms"), "{run}");
+    insta::assert_snapshot!(say(&up, &[&["slow", "--all", "--delay", "1ms"], &["faults"]]), @"
+    f2: slow n1 → n2, n1 → world, n2 → n1, n2 → world: delay 1 ms
+    ID  FAULT                                                      BY
+    f2  slow n1 → n2, n1 → world, n2 → n1, n2 → world: delay 1 ms  netem
+    ");
+    insta::assert_snapshot!(refuse(&up, &[&["slow", "n3"], &["slow", "n1", "--to", "n3"]]), @"
+    slow n3
+    exit 2
+    error: n3 is holy: no fault of the network touches its links
+    slow n1 --to n3
+    exit 2
+    error: n3 is holy: no fault of the network touches its links
+    ");
+    assert_eq!(up.run(&["fast", "n3"]).with(0).stderr, "nothing to heal\n");
+    for seed in ["1", "2", "3", "4"] {
+        assert!(!up.says(&["slow", "--random", "--seed", seed, "--delay", "1ms"]).contains("n3"));
+    }
+}
+
+#[test]
+fn a_shaper_that_this_machine_does_not_have_is_refused_before_there_are_nodes() {
+    let place = place();
+    place.write("s.rhai", "note(\"never\");");
+    // On `sim` there is everything.
+    place.blockade(&["run", "s.rhai", "--runtime", "sim", "--shaper", "netem", "--data-dir", "other"]).with(0);
+    let doctor: Value = serde_json::from_str(&place.blockade(&["doctor", "--json"]).stdout).unwrap();
+    let lacks =
+        |name: &str| doctor["findings"].as_array().unwrap().iter().any(|f| f["name"] == name && f["ok"] == false);
+    if !lacks("sch_netem") && !lacks("sch_htb") {
+        return super::common::skip("this kernel has netem");
+    }
+    for args in [&["up", "--runtime", "netns"][..], &["run", "s.rhai", "--runtime", "netns", "--out", "out"]] {
+        let ended = place.blockade(&[args, &["--shaper", "netem"]].concat()).with(3);
+        assert!(
+            ended
+                .stderr
+                .starts_with("error: --shaper netem: no link could be impaired so\nhelp: this machine has no sch_"),
+            "{}",
+            ended.stderr
+        );
+        assert!(!ended.stdout.contains("never"), "{}", ended.stdout);
+    }
+    assert!(!place.path().join("out").exists() && !place.path().join(".blockade").exists());
+}
+
+#[test]
 fn what_is_slow_for_a_time_is_fast_again_by_itself() {
     let up = Up::on("sim");
     up.says(&["throttle", "n1", "--rate", "1mbit"]);
@@ -144,6 +218,16 @@ fn what_makes_no_sense_is_told_and_nothing_is_impaired() {
         &[
             &["slow", "n1", "--delay", "fast"],
             &["slow", "n1", "--delay=-5ms"],
+            &["slow", "n1", "--delay", "-5ms"],
+            &["slow", "n1", "--jitter", "5ms"],
+            &["slow", "n1", "--delay", "5ms", "--distribution", "normal"],
+            &["degrade", "n1", "--distribution", "normal", "--loss", "1%"],
+            &["degrade", "n1", "--correlation", "5%"],
+            &["flaky", "n1", "--loss", "1e-12"],
+            &["reorder", "n1", "--reorder", "1"],
+            &["slow", "n1", "--delay", "1ms", "--proto", "6"],
+            &["slow", "n1", "--delay", "1ms", "--port", "-1"],
+            &["slow", "world", "--delay", "1ms", "--to", "world"],
             &["slow", "n1", "--delay", "1ms", "--jitter", "2ms"],
             &["slow", "n1", "--loss", "10%"],
             &["slow", "n1", "--delay", "0ms"],
@@ -172,18 +256,58 @@ fn what_makes_no_sense_is_told_and_nothing_is_impaired() {
     exit 2
     error: the duration "-5ms" is negative
     help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    slow n1 --delay -5ms
+    exit 2
+    error: the duration "-5ms" is negative
+    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    slow n1 --jitter 5ms
+    exit 2
+    error: slow was not told its --delay
+    help: add --delay
+    slow n1 --delay 5ms --distribution normal
+    exit 2
+    error: a distribution without a jitter has no effect
+    help: add a jitter, or leave --distribution out
+    degrade n1 --distribution normal --loss 1%
+    exit 2
+    error: a distribution without a jitter has no effect
+    help: add a jitter, or leave --distribution out
+    degrade n1 --correlation 5%
+    exit 2
+    error: degrade takes no --correlation
+    help: degrade takes --delay, --jitter, --distribution, --loss, --duplicate, --corrupt, --reorder, --gap, --rate; --correlation is for slow, flaky, duplicate, corrupt, reorder
+    flaky n1 --loss 1e-12
+    exit 2
+    error: the share 1e-12 cannot be told from none: packets are drawn one in 1,000,000,000 at best
+    help: write 0.000000001 ("0.0000001%") or more, or 0
+    reorder n1 --reorder 1
+    exit 2
+    error: where every packet overtakes, there is none left to overtake
+    help: write a share below 1, like 0.25, or add --gap 5, so that every fifth packet overtakes
+    slow n1 --delay 1ms --proto 6
+    exit 2
+    error: unknown proto `6`
+    help: one of "tcp", "udp", "icmp"
+    slow n1 --delay 1ms --port -1
+    exit 2
+    error: -1 is no port
+    help: ports go from 1 to 65535
+    slow world --delay 1ms --to world
+    exit 2
+    error: a node has no link to itself
+    help: name another one with --to
     slow n1 --delay 1ms --jitter 2ms
     exit 2
     error: the jitter is larger than the delay
     help: a packet cannot arrive before it was sent: raise the delay or lower the jitter
     slow n1 --loss 10%
     exit 2
-    error: unknown key `loss`
-    help: known are delay, jitter, correlation, distribution
+    error: slow takes no --loss
+    help: slow takes --delay, --jitter, --correlation, --distribution; --loss is for flaky, degrade
     slow n1 --delay 0ms
     exit 2
-    error: slow() was told to change nothing: all it was given is 0
-    help: leave the call out, or give it something above 0
+    error: slow was told to change nothing: all it was given is 0
+    help: give it something above 0
     flaky n1 --loss 110%
     exit 2
     error: the probability "110%" is not between 0 and 1
@@ -211,7 +335,7 @@ fn what_makes_no_sense_is_told_and_nothing_is_impaired() {
     reorder n1 --reorder 10% --gap 0
     exit 2
     error: a gap of 0 packets
-    help: write 1 or more: every so-manieth packet may overtake
+    help: write 1 to 4294967295: every so-manieth packet may overtake
     degrade n1
     exit 2
     error: degrade was told nothing to do
@@ -219,11 +343,11 @@ fn what_makes_no_sense_is_told_and_nothing_is_impaired() {
     degrade n1 --loss 1% --gap 2
     exit 2
     error: a gap without reorder has no effect
-    help: add reorder: 0.25, or leave `gap` out
+    help: add --reorder 0.25, or leave --gap out
     slow n1 --delay 1ms --proto icmp --port 80
     exit 2
     error: ICMP has no ports
-    help: leave `port` out, or filter on tcp or udp
+    help: leave the port out, or filter on tcp or udp
     slow n1 --delay 1ms --family ipx
     exit 2
     error: unknown family `ipx`
@@ -273,7 +397,7 @@ fn the_help_of_slow() {
           --duplicate <P>        duplicate, degrade: the share of packets that arrive twice
           --corrupt <P>          corrupt, degrade: the share of packets with a flipped bit
           --reorder <P>          reorder, degrade: the share of packets that overtake others
-          --gap <N>              reorder: only every so-manieth packet may overtake
+          --gap <N>              reorder, degrade: only every so-manieth packet may overtake
           --rate <RATE>          throttle, degrade: no more than this, as in 10mbit
           --correlation <P>      How much a packet's fate has to do with the next one's, as in 25%
 

@@ -19,7 +19,7 @@ pub struct Exec {
     #[arg(short = 'i', long)]
     stdin: bool,
     /// Kill the program after this time
-    #[arg(long, value_name = "D", default_value = "10m", value_parser = setup::duration)]
+    #[arg(long, value_name = "D", default_value = "10m", value_parser = setup::duration, allow_hyphen_values = true)]
     timeout: u64,
     #[command(flatten)]
     format: Format,

@@ -16,7 +16,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// Heal it by itself after this time, as in 30s
-    #[arg(long = "for", value_name = "D", value_parser = setup::duration)]
+    #[arg(long = "for", value_name = "D", value_parser = setup::lasting, allow_hyphen_values = true)]
     for_us: Option<u64>,
     #[command(flatten)]
     format: Format,

@@ -35,34 +35,34 @@ pub struct Shape {
 #[command(next_help_heading = "How much")]
 struct How {
     /// slow, degrade: added latency, as in 100ms
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
     delay: Option<String>,
     /// slow, degrade: its spread
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
     jitter: Option<String>,
     /// slow, degrade: uniform, normal, pareto or paretonormal
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     distribution: Option<String>,
     /// flaky, degrade: the share of packets lost, as in 30% or 0.3
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
     loss: Option<String>,
     /// duplicate, degrade: the share of packets that arrive twice
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
     duplicate: Option<String>,
     /// corrupt, degrade: the share of packets with a flipped bit
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
     corrupt: Option<String>,
     /// reorder, degrade: the share of packets that overtake others
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
     reorder: Option<String>,
-    /// reorder: only every so-manieth packet may overtake
-    #[arg(long, value_name = "N")]
+    /// reorder, degrade: only every so-manieth packet may overtake
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     gap: Option<String>,
     /// throttle, degrade: no more than this, as in 10mbit
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     rate: Option<String>,
     /// How much a packet's fate has to do with the next one's, as in 25%
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
     correlation: Option<String>,
 }
 
@@ -71,13 +71,13 @@ struct How {
 #[command(next_help_heading = "Which packets")]
 struct On {
     /// Only of this protocol: tcp, udp or icmp
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     proto: Option<String>,
     /// Only with this port at either end
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     port: Option<String>,
     /// Only of this family: ipv4 or ipv6
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     family: Option<String>,
 }
 
@@ -114,8 +114,7 @@ impl Shape {
         let words = self.how.words();
         let impairment =
             if words.is_empty() { usual(cluster, verb)? } else { script::impairment_of_words(verb, &words)? };
-        let (nodes, told) = self.targets.resolve(cluster)?;
-        let nodes: Vec<Party> = nodes.into_iter().map(Party::Node).collect();
+        let (nodes, told) = self.targets.parties(cluster)?;
         let others = match &self.to {
             Some(list) => parties(cluster, list)?,
             None => cluster.names().map(|name| Party::Node(name.to_owned())).chain([Party::World]).collect(),

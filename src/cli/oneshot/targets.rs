@@ -43,11 +43,34 @@ impl Targets {
     /// The nodes in the cluster's order, and what is to be told about the choice. A single name that is no node is a
     /// usage error, and none are chosen.
     pub(super) fn resolve(&self, cluster: &Cluster) -> Result<(Vec<String>, String)> {
-        let mut nodes = if self.names.is_empty() {
-            cluster.names().map(str::to_owned).collect()
-        } else {
-            nodes(cluster, self.names.iter().map(String::as_str))?
-        };
+        self.draw(self.all_named(cluster)?)
+    }
+
+    /// The same as ends of links: `world` may be among those named, if chance does not choose from them. Chance does
+    /// not choose who is holy, where there are others.
+    pub(super) fn parties(&self, cluster: &Cluster) -> Result<(Vec<Party>, String)> {
+        if !self.names.is_empty() && !self.random {
+            return Ok((ends(cluster, self.names.iter().map(String::as_str))?, String::new()));
+        }
+        let mut nodes = self.all_named(cluster)?;
+        let is_holy = |name: &String| cluster.nodes.iter().any(|node| node.holy && node.name == *name);
+        if !nodes.iter().all(is_holy) {
+            nodes.retain(|name| !is_holy(name));
+        }
+        let (nodes, told) = self.draw(nodes)?;
+        Ok((nodes.into_iter().map(Party::Node).collect(), told))
+    }
+
+    /// Those from which chance may choose.
+    fn all_named(&self, cluster: &Cluster) -> Result<Vec<String>> {
+        match self.names.as_slice() {
+            [] => Ok(cluster.names().map(str::to_owned).collect()),
+            names => nodes(cluster, names.iter().map(String::as_str)),
+        }
+    }
+
+    /// One of them, if chance is to choose.
+    fn draw(&self, mut nodes: Vec<String>) -> Result<(Vec<String>, String)> {
         if !self.random || nodes.is_empty() {
             return Ok((nodes, String::new()));
         }
@@ -70,11 +93,6 @@ pub(super) fn groups(cluster: &Cluster, lists: &[String]) -> Result<Vec<Vec<Stri
     groups.into_iter().map(|group| nodes(cluster, group.into_iter())).collect()
 }
 
-/// The nodes of `a,b,c`.
-fn group(cluster: &Cluster, list: &str) -> Result<Vec<String>> {
-    nodes(cluster, members(list)?.into_iter())
-}
-
 fn members(list: &str) -> Result<Vec<&str>> {
     let names: Vec<&str> = list.split(',').map(str::trim).collect();
     if names.iter().any(|name| name.is_empty()) {
@@ -84,10 +102,13 @@ fn members(list: &str) -> Result<Vec<&str>> {
     Ok(names)
 }
 
-/// The ends of links of `a,b` or `world`.
+/// The ends of links of `a,b` or `a,world`.
 pub(super) fn parties(cluster: &Cluster, list: &str) -> Result<Vec<Party>> {
-    match list {
-        "world" => Ok(vec![Party::World]),
-        _ => Ok(group(cluster, list)?.into_iter().map(Party::Node).collect()),
-    }
+    ends(cluster, members(list)?.into_iter())
+}
+
+fn ends<'a>(cluster: &Cluster, names: impl Iterator<Item = &'a str>) -> Result<Vec<Party>> {
+    let (world, names): (Vec<&str>, Vec<&str>) = names.partition(|name| *name == "world");
+    let nodes = nodes(cluster, names.into_iter())?.into_iter().map(Party::Node);
+    Ok(nodes.chain(world.first().map(|_| Party::World)).collect())
 }

@@ -41,6 +41,7 @@ impl Up {
         let (cluster, _) = place.load(None, seed, &params, self.runtime)?;
         let kind = self.runtime.unwrap_or_else(|| cluster.runtime_kind());
         let folder = place.folder()?;
+        setup::check_shaper(self.shaper, kind)?;
         runtime::prepare(kind, &cluster).inspect_err(|error| supervisor::not_started(&folder, &cluster, error))?;
         supervisor::start(
             &folder,

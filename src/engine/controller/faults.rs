@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 impl Controller {
     pub(super) async fn inject(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
-        self.admit(&fault).await?;
+        let fault = self.admit(fault).await?;
         let before = self.clock.now_us();
         let id = self.announce(&fault)?;
         self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
@@ -19,7 +19,7 @@ impl Controller {
 
     /// Puts a partition in the place of this owner's others: one step for the network. Where it fails, they stand.
     pub(super) async fn replace(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
-        self.admit(&fault).await?;
+        let fault = self.admit(fault).await?;
         let before = self.clock.now_us();
         let replaced = |active: &Active| active.owner == owner && matches!(active.fault, Fault::Partition { .. });
         let ids: Vec<FaultId> = self.faults.iter().filter(|(_, a)| replaced(a)).map(|(id, _)| *id).collect();
@@ -38,26 +38,29 @@ impl Controller {
         Ok(info)
     }
 
-    /// Refuses what this cluster or this machine cannot do, before anything changes.
-    async fn admit(&mut self, fault: &Fault) -> Result<()> {
+    /// Refuses what this cluster or this machine cannot do, before anything changes; else says what there is of it to
+    /// do: the links of a holy node are left out of a fault that has others.
+    async fn admit(&mut self, mut fault: Fault) -> Result<Fault> {
         for name in fault.names() {
             self.at(name)?;
         }
         if let Fault::Degrade { .. } = fault {
             self.learn_means().await?;
-            let faults = self.faults.values().map(|active| &active.fault).chain([fault]);
+            let faults = self.faults.values().map(|active| &active.fault).chain([&fault]);
             self.planner.clone().plans(&Matrix::fold(&self.members, faults), &self.interfaces)?;
         }
         let holy = self.members.iter().find(|member| member.holy && fault.names().contains(&member.name.as_str()));
-        match (holy, fault) {
+        match (holy, &fault) {
             (Some(holy), Fault::Partition { .. }) => {
-                Err(Error::usage(format!("{} is holy: it may not be named in a partition", holy.name)))
+                return Err(Error::usage(format!("{} is holy: it may not be named in a partition", holy.name)));
             }
-            (Some(holy), _) if fault.is_network() && self.is_spared(fault) => {
-                Err(Error::usage(format!("{} is holy: no fault of the network touches its links", holy.name)))
+            (Some(holy), _) if fault.is_network() && self.is_spared(&fault) => {
+                return Err(Error::usage(format!("{} is holy: no fault of the network touches its links", holy.name)));
             }
-            _ => Ok(()),
+            _ => {}
         }
+        fault.spare_links(|name| self.members.iter().any(|member| member.holy && member.name == name));
+        Ok(fault)
     }
 
     /// Finds out by what means links can be impaired here, once.

@@ -157,10 +157,16 @@ fn links(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn("to", move |a: Dynamic| -> Scripted<LinkSet> {
         at_call(own.parties(&a).map(|targets| LinkSet::new(&own.everyone(), &targets)))
     });
-    engine.register_fn("on", |links: &mut LinkSet, map: Map| -> Scripted<LinkSet> {
-        at_call(values::filter(&map).map(|filter| LinkSet { filter, ..links.clone() }))
-    });
+    engine.register_fn("on", |links: &mut LinkSet, map: Map| -> Scripted<LinkSet> { at_call(narrowed(links, &map)) });
     engine.register_fn("to_string", |links: &mut LinkSet| links.to_string());
+}
+
+fn narrowed(links: &LinkSet, map: &Map) -> Result<LinkSet> {
+    if map.is_empty() {
+        return Err(Error::usage("on() was told nothing to narrow the links to")
+            .help("give it at least one of proto, port, family, as in on(#{ proto: \"tcp\", port: 6379 })"));
+    }
+    Ok(LinkSet { filter: links.filter.narrowed(values::filter(map)?)?, ..links.clone() })
 }
 
 fn healing(engine: &mut Engine, host: &Rc<Host>) {

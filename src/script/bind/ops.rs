@@ -85,7 +85,7 @@ fn odd(value: &Dynamic) -> String {
     } else {
         value.read_lock::<Map>().and_then(|map| map.values().find_map(inner))
     };
-    found.unwrap_or_else(|| values::type_name(value).to_owned())
+    found.unwrap_or_else(|| values::type_name(value))
 }
 
 fn outcome(kind: Kind, value: Dynamic, error: Option<String>) -> Map {
