@@ -36,7 +36,7 @@ pub(super) fn raise(error: Error) -> Box<EvalAltResult> {
 }
 
 /// The text that errors point into.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Source {
     pub(super) path: String,
     pub(super) text: String,

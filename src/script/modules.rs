@@ -110,7 +110,8 @@ impl ModuleResolver for Modules {
         let text = text_of(&path).map_err(at_import)?;
         let text = text.ok_or_else(|| Box::new(EvalAltResult::ErrorModuleNotFound(name.to_owned(), position)))?;
         self.enter(source, &path).map_err(at_import)?;
-        let made = compile(engine, &path, &text).map_err(raise).and_then(|ast| make(engine, &ast));
+        let parsed = Script::compile(&path, &text).and_then(|script| script.ast());
+        let made = parsed.map_err(raise).and_then(|ast| make(engine, &ast));
         self.open.borrow_mut().pop();
         let made = made.map_err(|error| EvalAltResult::ErrorInModule(path, error, position))?;
         self.known.borrow_mut().insert(identity, Shared::clone(&made));
@@ -142,13 +143,6 @@ fn circle(open: &[String], path: &str) -> Error {
 /// A file is one module, whatever it is called: `./helpers`, `../here/helpers`.
 fn identity(path: &str) -> PathBuf {
     if is_stdlib(path) { path.into() } else { std::fs::canonicalize(path).unwrap_or_else(|_| path.into()) }
-}
-
-fn compile(engine: &Engine, path: &str, text: &str) -> Result<AST> {
-    let script = Script::compile(path, text)?;
-    let mut ast = engine.compile(script.text()).map_err(|error| Error::usage(format!("{path}: {error}")))?;
-    ast.set_source(path);
-    Ok(ast)
 }
 
 /// Runs a module's body and makes its functions callable.

@@ -17,7 +17,7 @@ use std::rc::Rc;
 /// What may be called of a script, and what its functions see.
 pub(super) struct Program {
     source: Source,
-    ast: AST,
+    ast: Rc<AST>,
     engine: Engine,
     host: Rc<Host>,
     /// The constants and imports of the body.
@@ -29,7 +29,7 @@ impl Program {
     /// Binds a script to a host.
     pub(super) fn bind(script: &Script, host: Rc<Host>) -> Result<Rc<Self>> {
         let engine = engine::bound(&host);
-        let ast = script.parse(&engine)?;
+        let ast = script.ast()?;
         let (globals, captures) = (OnceCell::new(), OnceCell::new());
         let program = Rc::new(Self { source: script.source.clone(), ast, engine, host, globals, captures });
         program.host.program.replace(Rc::downgrade(&program));

@@ -6,7 +6,10 @@ use super::engine;
 use crate::diagnostic::Diagnostic;
 use crate::{Error, Result};
 use rhai::{AST, Engine, OptimizationLevel};
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::path::Path;
+use std::rc::Rc;
 
 /// A script that compiles. It holds only the text: what Rhai makes of it belongs to one thread.
 #[derive(Clone, Debug)]
@@ -33,10 +36,27 @@ impl Script {
                 .into());
         }
         let script = Self { source };
-        script.parse(&engine::bare()).map(|_| script)
+        script.ast().map(|_| script)
     }
 
-    pub(super) fn parse(&self, engine: &Engine) -> Result<AST> {
+    /// What Rhai makes of it. The last few are kept, since many seeds run the same script, and the same modules.
+    pub(super) fn ast(&self) -> Result<Rc<AST>> {
+        const KEPT: usize = 16;
+        thread_local! {
+            static PARSED: RefCell<VecDeque<(Source, Rc<AST>)>> = RefCell::default();
+        }
+        PARSED.with_borrow_mut(|parsed| {
+            if let Some((_, ast)) = parsed.iter().find(|(source, _)| *source == self.source) {
+                return Ok(Rc::clone(ast));
+            }
+            let ast = Rc::new(self.parse(&engine::bare())?);
+            parsed.truncate(KEPT - 1);
+            parsed.push_front((self.source.clone(), Rc::clone(&ast)));
+            Ok(ast)
+        })
+    }
+
+    fn parse(&self, engine: &Engine) -> Result<AST> {
         let mut ast = engine.compile(&self.source.text).map_err(|error| diagnose::syntax(&self.source, &error))?;
         ast.set_source(&self.source.path); // modules are looked for beside it
         Ok(ast)
