@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub struct Interrupt {
     raised: AtomicBool,
+    final_one: AtomicBool,
     wake: Notify,
 }
 
@@ -30,6 +31,22 @@ impl Interrupt {
     pub fn raise(&self) {
         self.raised.store(true, Ordering::SeqCst);
         self.wake.notify_waiters();
+    }
+
+    /// Interrupts the run, and it stays so.
+    pub fn end(&self) {
+        self.final_one.store(true, Ordering::SeqCst);
+        self.raise();
+    }
+
+    /// An interrupt has been heeded: the next one is another. `false` where the run was told to end.
+    pub fn lower(&self) -> bool {
+        self.raised.store(false, Ordering::SeqCst);
+        let ends = self.final_one.load(Ordering::SeqCst);
+        if ends {
+            self.raise(); // it may have come in between
+        }
+        !ends
     }
 
     /// Whether it was interrupted.
@@ -72,7 +89,7 @@ pub struct Host {
     pub(super) cluster: Arc<Cluster>,
     pub(super) clock: Arc<Clock>,
     pub(super) recorder: Arc<Recorder>,
-    pub(super) seed: u64,
+    pub(super) seed: Cell<u64>,
     pub(super) params: BTreeMap<String, String>,
     /// Whether every impairment is measured as soon as it is in force.
     pub(super) verify: bool,
@@ -112,7 +129,7 @@ impl Host {
             clock: settings.clock,
             recorder: settings.recorder,
             interrupt: settings.interrupt,
-            seed: settings.seed,
+            seed: Cell::new(settings.seed),
             params: settings.params,
             verify: settings.verify,
             stream: RefCell::new(Stream::root(settings.seed).split("main")),
@@ -158,6 +175,43 @@ impl Host {
         result.unwrap_or_else(|| Err(Error::machine("a wait ended before its time").help("this is a bug in blockade")))
     }
 
+    /// Waits for what comes from outside of the run, like a person's next line. On real time other tasks run meanwhile;
+    /// virtual time stands still.
+    pub(super) fn wait_outside<T: 'static>(&self, outside: impl Future<Output = T> + 'static) -> Result<T> {
+        self.check_limits()?;
+        if self.clock.is_virtual() {
+            return self.block_on(outside);
+        }
+        let slot = Rc::new(RefCell::new(None));
+        let filled = Rc::clone(&slot);
+        self.tasks.outside.set(true);
+        let waited = self.hand_over(Wait::Job(Box::pin(async move { *filled.borrow_mut() = Some(outside.await) })));
+        self.tasks.outside.set(false);
+        let result = slot.borrow_mut().take();
+        // What has come is not lost, whatever came with it.
+        result.map_or_else(|| Err(waited.err().unwrap_or_else(interrupted)), Ok)
+    }
+
+    fn block_on<T>(&self, outside: impl Future<Output = T>) -> Result<T> {
+        // Of its own: on virtual time nothing else may find a runtime to wait in.
+        let tokio = tokio::runtime::Builder::new_current_thread().build();
+        let tokio = tokio.map_err(|error| Error::machine(format!("cannot wait: {error}")))?;
+        tokio.block_on(async {
+            tokio::select! {
+                biased;
+                come = outside => Ok(come),
+                () = self.interrupt.raised() => Err(interrupted()),
+            }
+        })
+    }
+
+    /// From here on what is drawn comes from another seed.
+    pub(super) fn reseed(&self, seed: u64) {
+        self.seed.set(seed);
+        self.tasks.reseed(seed);
+        *self.stream.borrow_mut() = Stream::root(seed).split(&self.tasks.current().name());
+    }
+
     /// Sleeps until this time of the run. Other tasks run meanwhile.
     pub fn sleep_until(&self, t_us: u64) -> Result<()> {
         self.check_limits()?;
@@ -189,7 +243,7 @@ impl Host {
     }
 
     /// From here on the script computes anew.
-    fn compute_anew(&self) {
+    pub(super) fn compute_anew(&self) {
         let (_, seen) = self.operations.get();
         self.operations.set((seen, seen));
         self.waited.set(Instant::now());
@@ -210,7 +264,7 @@ impl Host {
     }
 
     pub(super) fn check_limits(&self) -> Result<()> {
-        if self.interrupt.is_raised() {
+        if self.interrupt.is_raised() && self.tasks.heeds_interrupts(self.waited.get().elapsed()) {
             return Err(interrupted());
         }
         let deadline_us = self.deadline_us.get();

@@ -6,7 +6,7 @@
 //! `engine` configures Rhai, `host` is what all functions share, `bind` holds the functions themselves (a file for
 //! each group), `values` turns script values into typed ones, `diagnose` turns Rhai's errors into ours, `tasks` lets
 //! functions run beside each other, `program` is a script whose functions can be called, and `drive` runs its parts in
-//! their order.
+//! their order. A person's `session` evaluates entry after entry instead; `texts` finds the one an error points into.
 
 mod bind;
 mod diagnose;
@@ -16,13 +16,20 @@ mod host;
 mod program;
 pub mod quantity;
 mod shaping;
+mod saved;
+mod session;
+mod show;
 mod source;
 mod table;
 mod tasks;
+mod texts;
+mod unfinished;
 mod values;
 
 pub use drive::{Drive, Options};
 pub use host::{Host, HostSettings, Interrupt};
 pub use shaping::{filter_of_words, impairment_of_words};
+pub use session::{Known, Session, tells_of_a_task};
 pub use source::Script;
 pub use table::{BUILTINS, Builtin};
+pub use unfinished::is_unfinished;

@@ -1,0 +1,237 @@
+//! A session: entries that are evaluated one after the other, each on what the former ones have left.
+//!
+//! Variables, constants, functions, imports, tasks and what was drawn stay. An entry that fails leaves none of its own
+//! declarations, so that what is known is what the entries that succeeded declare; what it did to the cluster stays.
+//! Knows of no terminal.
+
+use super::Script;
+use super::diagnose::Source;
+use super::host::Host;
+use super::program::{Program, constants};
+use super::saved::{Entry, saved};
+use super::show::show;
+use crate::diagnostic::nearest;
+use crate::engine::{Command, Reply};
+use crate::{Error, ErrorKind, Result};
+use rhai::{
+    AST, Caches, Dynamic, EvalAltResult, EvalContext, Expr, GlobalRuntimeState, NativeCallContext, Position, Scope,
+    StmtBlock,
+};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::rc::Rc;
+
+/// A person's way to a host.
+pub struct Session {
+    host: Rc<Host>,
+    program: Rc<Program>,
+    scope: Scope<'static>,
+    globals: GlobalRuntimeState,
+    /// How many entries there were.
+    entries: usize,
+    succeeded: Vec<Entry>,
+}
+
+/// What a session has to go back to where an entry fails.
+struct Before {
+    variables: usize,
+    imports: usize,
+    functions: AST,
+}
+
+/// The names that are known in a session beside the functions of the script API.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Its own functions, with their parameters: `f(a, b)`.
+    pub functions: BTreeSet<String>,
+    /// Its variables and constants.
+    pub variables: BTreeSet<String>,
+    /// The names under which it has imported modules.
+    pub imports: BTreeSet<String>,
+    /// The nodes.
+    pub nodes: Vec<String>,
+}
+
+impl Session {
+    /// Opens a session on this host, and closes it when `body` has come to its end: its tasks are cancelled then.
+    pub fn run(host: Rc<Host>, body: impl FnOnce(&mut Self) -> Result<()> + 'static) -> Result<()> {
+        host.tasks.open_session();
+        let own = Rc::clone(&host);
+        let outcome = host.run_tasks(move || {
+            let mut session = Self::new(Rc::clone(&own));
+            let outcome = body(&mut session);
+            let ended = own.cancel_tasks(|_| true);
+            outcome.and(ended).map(|()| Dynamic::UNIT)
+        });
+        host.forget();
+        outcome.map(|_| ())
+    }
+
+    fn new(host: Rc<Host>) -> Self {
+        let program = Program::empty(Rc::clone(&host));
+        let globals = program.engine.new_global_runtime_state();
+        Self { host, program, scope: Scope::new(), globals, entries: 0, succeeded: Vec::new() }
+    }
+
+    /// Evaluates an entry; its value as text, nothing for `()`.
+    pub fn enter(&mut self, text: &str) -> Result<String> {
+        self.entries += 1;
+        let script = Script::compile(&format!("repl:{}", self.entries), text)?;
+        self.evaluate(&script)
+    }
+
+    /// Runs the body of a script's file as one entry; its functions are known afterwards.
+    pub fn load(&mut self, path: &Path) -> Result<String> {
+        self.entries += 1;
+        self.evaluate(&Script::load(path)?)
+    }
+
+    fn evaluate(&mut self, script: &Script) -> Result<String> {
+        let ast = self.compile(&script.source)?;
+        let before = self.declare(&ast);
+        // The limits of a computation are each entry's own.
+        self.host.compute_anew();
+        match self.statements(&ast) {
+            Ok(value) => {
+                self.globals.constants = Some(Rc::new(RefCell::new(constants(&self.scope))));
+                self.succeeded.push(Entry::Text(script.text().to_owned()));
+                Ok(self.shown(&value))
+            }
+            Err(error) => {
+                let error = self.explained(error);
+                self.go_back(before, &ast);
+                Err(error)
+            }
+        }
+    }
+
+    /// Compiled in its place below all former entries.
+    fn compile(&self, source: &Source) -> Result<AST> {
+        let above = self.program.texts.borrow_mut().add(source);
+        let text = "\n".repeat(usize::from(above)) + source.text.as_str();
+        let compiled = self.program.engine.compile(text);
+        compiled.map_err(|error| Error::usage(format!("syntax error: {error}")).help("this is a bug in blockade"))
+    }
+
+    /// The entry's functions are known from its beginning.
+    fn declare(&mut self, ast: &AST) -> Before {
+        self.program.captures.borrow_mut().add(ast);
+        let mut functions = self.program.ast.borrow_mut();
+        let merged = functions.merge(&ast.clone_functions_only());
+        let former = std::mem::replace(&mut *functions, merged);
+        Before { variables: self.scope.len(), imports: self.globals.num_imports(), functions: former }
+    }
+
+    fn statements(&mut self, ast: &AST) -> Result<Dynamic, Box<EvalAltResult>> {
+        let block = StmtBlock::new(ast.statements().iter().cloned(), Position::NONE, Position::NONE);
+        let body = Expr::Stmt(Box::new(block));
+        self.globals.lib.clear();
+        self.globals.lib.push(self.program.ast.borrow().shared_lib().clone());
+        (self.globals.num_operations, self.globals.level, self.globals.scope_level) = (0, 0, 0);
+        let mut caches = Caches::new();
+        let engine = &self.program.engine;
+        let mut context = EvalContext::new(engine, &mut self.globals, &mut caches, &mut self.scope, None);
+        #[allow(deprecated, reason = "it is not deprecated but volatile, as its own documentation says")]
+        let outcome = context.eval_expression_tree_raw(&(&body).into(), false);
+        outcome.or_else(|error| match *error {
+            EvalAltResult::Return(value, _) | EvalAltResult::Exit(value, _) => Ok(value),
+            _ => Err(error),
+        })
+    }
+
+    /// What the entry declared is forgotten, but for its closures: earlier variables and tasks may hold them.
+    fn go_back(&mut self, before: Before, ast: &AST) {
+        self.scope.rewind(before.variables);
+        self.globals.truncate_imports(before.imports);
+        self.globals.constants = Some(Rc::new(RefCell::new(constants(&self.scope))));
+        let closures = ast.clone_functions_only_filtered(|_, _, _, name, _| name.starts_with("anon$"));
+        self.program.ast.replace(before.functions.merge(&closures));
+    }
+
+    /// The error as it is shown, with the nearest of the session's own variables.
+    fn explained(&self, error: Box<EvalAltResult>) -> Error {
+        let near = match &*error {
+            EvalAltResult::ErrorVariableNotFound(name, _) => nearest(name, self.variables()).map(str::to_owned),
+            _ => None,
+        };
+        let Err(mut error) = self.program.outcome(None, Position::NONE, Err(error)) else { unreachable!() };
+        if let (Some(near), Some(place)) = (near, error.diagnostics.first_mut()) {
+            place.help = Some(format!("did you mean `{near}`?"));
+        }
+        error
+    }
+
+    fn variables(&self) -> impl Iterator<Item = &str> {
+        self.scope.iter_raw().map(|(name, ..)| name)
+    }
+
+    fn shown(&self, value: &Dynamic) -> String {
+        let context =
+            NativeCallContext::new_with_all_fields(&self.program.engine, "repl", None, &self.globals, Position::NONE);
+        show(value, &|value| {
+            let text = context.call_native_fn::<rhai::ImmutableString>("to_string", (value.clone(),));
+            text.map_or_else(|_| value.to_string(), |text| text.to_string())
+        })
+    }
+
+    /// Waits for what comes from outside. On real time the session's tasks run meanwhile; an error where one of them
+    /// has failed ([`Self::failure`]) or where the wait was interrupted.
+    pub fn wait<T: 'static>(&self, outside: impl Future<Output = T> + 'static) -> Result<T> {
+        self.host.wait_outside(outside)
+    }
+
+    /// Why a task has failed, once for each.
+    pub fn failure(&self) -> Option<Error> {
+        self.host.tasks.take_failure()
+    }
+
+    /// Makes good an interrupt; `false` where the session is to end.
+    pub fn go_on(&self) -> bool {
+        self.host.interrupt.lower()
+    }
+
+    /// Asks the cluster.
+    pub fn call(&self, command: Command) -> Result<Reply> {
+        self.host.call(command)
+    }
+
+    /// The seed of what is drawn.
+    pub fn seed(&self) -> u64 {
+        self.host.seed.get()
+    }
+
+    /// From here on what is drawn comes from another seed.
+    pub fn reseed(&mut self, seed: u64) {
+        self.host.reseed(seed);
+        self.succeeded.push(Entry::Seed(seed));
+    }
+
+    /// The entries that succeeded as a script that runs.
+    pub fn saved(&self) -> Result<String> {
+        saved(&self.succeeded)
+    }
+
+    /// What is known here.
+    pub fn known(&self) -> Known {
+        let functions = self.program.ast.borrow();
+        let functions = functions.iter_functions().filter(|function| !function.name.starts_with("anon$"));
+        Known {
+            functions: functions.map(|f| format!("{}({})", f.name, f.params.join(", "))).collect(),
+            variables: self.variables().map(str::to_owned).collect(),
+            imports: self.globals.iter_imports().map(|(name, _)| name.to_owned()).collect(),
+            nodes: self.host.names(),
+        }
+    }
+
+    /// The names of its tasks that have not ended.
+    pub fn tasks(&self) -> Vec<String> {
+        let main = self.host.tasks.current().name();
+        self.host.tasks.names().into_iter().filter(|name| *name != main).collect()
+    }
+}
+
+/// Whether an error is only the word that a task has failed.
+pub fn tells_of_a_task(error: &Error) -> bool {
+    error.kind == ErrorKind::Cancelled
+}
