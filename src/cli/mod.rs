@@ -8,6 +8,7 @@ mod doctor;
 pub mod oneshot;
 pub mod place;
 mod plan;
+mod repl;
 mod report;
 mod run;
 mod setup;
@@ -78,6 +79,8 @@ enum Command {
     Run(run::Args),
     /// Print the schedule that a seed gives, on a simulated cluster; touches nothing
     Plan(plan::Args),
+    /// Type functions of the script API and see at once what they do
+    Repl(repl::Args),
     /// Make trouble at random in the cluster that is up, until Ctrl-C
     Chaos(chaos::Args),
     /// Print the functions that scripts can call
@@ -160,6 +163,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
+        Command::Repl(args) => repl::main(&place, &args).map(ExitCode::from),
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
         Command::Doc { function } => doc::main(function.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),

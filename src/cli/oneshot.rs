@@ -9,7 +9,7 @@ mod exec;
 mod faults;
 mod nodes;
 mod shaping;
-mod show;
+pub(super) mod show;
 mod targets;
 mod up;
 
@@ -81,6 +81,7 @@ pub enum OneShot {
 
 /// How to print.
 #[derive(Clone, Copy, Debug, Args)]
+#[derive(Default)]
 pub struct Format {
     /// Print the result as JSON
     #[arg(long)]

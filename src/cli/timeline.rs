@@ -35,11 +35,18 @@ impl Output for JsonLines {
 pub(super) struct Timeline {
     /// Faults under way: since when, and what.
     active: BTreeMap<FaultId, (u64, String)>,
+    /// Takes each line.
+    print: Box<dyn FnMut(&str) + Send>,
 }
 
 impl Timeline {
     pub(super) fn new() -> Self {
-        Self { active: BTreeMap::new() }
+        Self::to(report::line)
+    }
+
+    /// One whose lines go somewhere else than to stdout.
+    pub(super) fn to(print: impl FnMut(&str) + Send + 'static) -> Self {
+        Self { active: BTreeMap::new(), print: Box::new(print) }
     }
 
     /// What happened, as a mark and a text; nothing for what is only noise to a person.
@@ -93,7 +100,7 @@ impl Timeline {
 impl Output for Timeline {
     fn event(&mut self, event: &Event) -> Result<()> {
         if let Some((mark, text)) = self.describe(event) {
-            report::line(&format!("{:>8.3} s  {mark:<7} {}", event.t_us as f64 / 1e6, printable(&text)));
+            (self.print)(&format!("{:>8.3} s  {mark:<7} {}", event.t_us as f64 / 1e6, printable(&text)));
         }
         Ok(())
     }

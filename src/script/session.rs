@@ -10,11 +10,13 @@ use super::host::Host;
 use super::program::{Program, constants};
 use super::saved::{Entry, saved};
 use super::show::show;
+use super::table::{BUILTINS, Builtin};
+use super::engine;
 use crate::diagnostic::nearest;
 use crate::engine::{Command, Reply};
 use crate::{Error, ErrorKind, Result};
 use rhai::{
-    AST, Caches, Dynamic, EvalAltResult, EvalContext, Expr, GlobalRuntimeState, NativeCallContext, Position, Scope,
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, GlobalRuntimeState, NativeCallContext, Position, Scope,
     StmtBlock,
 };
 use std::cell::RefCell;
@@ -31,6 +33,9 @@ pub struct Session {
     /// How many entries there were.
     entries: usize,
     succeeded: Vec<Entry>,
+    /// The seed of its first draws.
+    first_seed: u64,
+    methods: BTreeSet<String>,
 }
 
 /// What a session has to go back to where an entry fails.
@@ -51,6 +56,8 @@ pub struct Known {
     pub imports: BTreeSet<String>,
     /// The nodes.
     pub nodes: Vec<String>,
+    /// What may stand behind a dot.
+    pub methods: BTreeSet<String>,
 }
 
 impl Session {
@@ -71,7 +78,9 @@ impl Session {
     fn new(host: Rc<Host>) -> Self {
         let program = Program::empty(Rc::clone(&host));
         let globals = program.engine.new_global_runtime_state();
-        Self { host, program, scope: Scope::new(), globals, entries: 0, succeeded: Vec::new() }
+        let methods = methods(&program.engine);
+        let (scope, first_seed) = (Scope::new(), host.seed.get());
+        Self { host, program, scope, globals, entries: 0, succeeded: Vec::new(), first_seed, methods }
     }
 
     /// Evaluates an entry; its value as text, nothing for `()`.
@@ -152,7 +161,10 @@ impl Session {
     /// The error as it is shown, with the nearest of the session's own variables.
     fn explained(&self, error: Box<EvalAltResult>) -> Error {
         let near = match &*error {
-            EvalAltResult::ErrorVariableNotFound(name, _) => nearest(name, self.variables()).map(str::to_owned),
+            // Of names as short as this one all are near.
+            EvalAltResult::ErrorVariableNotFound(name, _) if name.len() > 2 => {
+                nearest(name, self.variables()).map(str::to_owned)
+            }
             _ => None,
         };
         let Err(mut error) = self.program.outcome(None, Position::NONE, Err(error)) else { unreachable!() };
@@ -204,12 +216,15 @@ impl Session {
     /// From here on what is drawn comes from another seed.
     pub fn reseed(&mut self, seed: u64) {
         self.host.reseed(seed);
-        self.succeeded.push(Entry::Seed(seed));
+        match &*self.succeeded {
+            [] => self.first_seed = seed,
+            _ => self.succeeded.push(Entry::Seed(seed)),
+        }
     }
 
-    /// The entries that succeeded as a script that runs.
-    pub fn saved(&self) -> Result<String> {
-        saved(&self.succeeded)
+    /// The entries that succeeded as a script that runs, and the seed to run it with.
+    pub fn saved(&self) -> Result<(String, u64)> {
+        saved(&self.succeeded).map(|script| (script, self.first_seed))
     }
 
     /// What is known here.
@@ -221,6 +236,7 @@ impl Session {
             variables: self.variables().map(str::to_owned).collect(),
             imports: self.globals.iter_imports().map(|(name, _)| name.to_owned()).collect(),
             nodes: self.host.names(),
+            methods: self.methods.clone(),
         }
     }
 
@@ -229,6 +245,25 @@ impl Session {
         let main = self.host.tasks.current().name();
         self.host.tasks.names().into_iter().filter(|name| *name != main).collect()
     }
+}
+
+/// Properties, Rhai's own functions of a value, and those of ours that are for faults, tasks or links.
+fn methods(engine: &Engine) -> BTreeSet<String> {
+    let named = |engine: &Engine| -> Vec<(String, u64)> {
+        let json = engine.gen_fn_metadata_to_json(true).ok().and_then(|json| serde_json::from_str(&json).ok());
+        let json: serde_json::Value = json.unwrap_or_default();
+        let function = |f: &serde_json::Value| Some((f["name"].as_str()?.to_owned(), f["numParams"].as_u64()?));
+        json["functions"].as_array().into_iter().flatten().filter_map(function).collect()
+    };
+    let properties = named(engine).into_iter().filter_map(|(name, _)| name.strip_prefix("get$").map(str::to_owned));
+    let rhais = named(&engine::bare()).into_iter().filter(|(_, parameters)| *parameters > 0).map(|(name, _)| name);
+    let is_handles = |builtin: &&Builtin| {
+        let first = builtin.signature.split(['(', ',', ')']).nth(1).unwrap_or_default();
+        ["fault", "task", "links"].contains(&first)
+    };
+    let ours = BUILTINS.iter().filter(is_handles).map(|builtin| builtin.name.to_owned());
+    let is_name = |name: &String| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    properties.chain(rhais).chain(ours).filter(is_name).collect()
 }
 
 /// Whether an error is only the word that a task has failed.
