@@ -18,7 +18,7 @@ pub fn is_unfinished(text: &str) -> bool {
             text.trim_end_matches('\n').ends_with('\\') || rest(text, position).starts_with(['`', '#'])
         }
         // In the middle of a text nothing that follows can mend it.
-        ParseErrorType::MissingToken(..) => rest(text, position).trim().is_empty(),
+        ParseErrorType::MissingToken(..) | ParseErrorType::FnMissingBody(_) => rest(text, position).trim().is_empty(),
         _ => false,
     }
 }

@@ -30,14 +30,14 @@ pub(super) const COMMANDS: [(&str, &str, &str); 9] = [
     ("save", "FILE", "what succeeded so far, as a script that runs"),
     ("load", "FILE", "run a script's text here; its functions can be called then"),
     ("journal", "[N]", "the last events, as lines of the journal"),
-    ("detach", "", "leave, and leave the cluster up; this session's faults are healed"),
-    ("quit", "", "leave; faults are healed, a cluster of the session's own is removed"),
+    ("detach", "", "leave, the cluster stays up; the session's faults are healed"),
+    ("quit", "", "leave; a cluster that was started for the session is removed"),
 ];
 
 impl Command {
     /// The command that a line means.
     pub(super) fn parse(line: &str) -> Result<Self> {
-        let words = line.trim().trim_start_matches(':').trim_end();
+        let words = line.trim().trim_start_matches(':').trim();
         let (name, argument) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
         let argument = argument.trim();
         let Some((_, takes, _)) = COMMANDS.iter().find(|(known, ..)| *known == name) else { return Err(unknown(name)) };

@@ -27,6 +27,7 @@ mod tests {
         let fault = |number: usize| FaultInfo {
             id: format!("f{number}").try_into().unwrap(),
             fault: Fault::Isolate { nodes: vec!["n1".to_owned()] },
+            keep: false,
             by: Vec::new(),
         };
         let faults: Vec<FaultInfo> = (1..=20).map(fault).collect();
