@@ -80,8 +80,7 @@ pub enum OneShot {
 }
 
 /// How to print.
-#[derive(Clone, Copy, Debug, Args)]
-#[derive(Default)]
+#[derive(Clone, Copy, Debug, Args, Default)]
 pub struct Format {
     /// Print the result as JSON
     #[arg(long)]

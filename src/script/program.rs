@@ -9,8 +9,8 @@ use super::texts::Texts;
 use crate::diagnostic::Diagnostic;
 use crate::{Error, Result};
 use rhai::{
-    AST, Dynamic, Engine, EvalAltResult, Expr, FnPtr, GlobalRuntimeState, ImmutableString, NativeCallContext,
-    Position, Scope, Stmt,
+    AST, Dynamic, Engine, EvalAltResult, Expr, FnPtr, GlobalRuntimeState, ImmutableString, NativeCallContext, Position,
+    Scope, Stmt,
 };
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -119,7 +119,7 @@ impl Program {
         }
     }
 
-    pub(super) fn outcome(
+    fn outcome(
         &self,
         part: Option<&str>,
         place: Position,
@@ -129,18 +129,20 @@ impl Program {
             if error.position().is_none() {
                 error.set_position(place);
             }
-            let is_race = matches!(error.unwrap_inner(), EvalAltResult::ErrorDataRace(..));
-            let mut diagnosed = self.diagnosed(part, error);
-            if is_race {
-                let waiting = format!("; at this moment {}", self.host.tasks.who_waits());
-                diagnosed
-                    .diagnostics
-                    .iter_mut()
-                    .filter_map(|place| place.help.as_mut())
-                    .for_each(|help| *help += &waiting);
-            }
-            diagnosed
+            self.explained(part, error)
         })
+    }
+
+    /// The error at its place, and who waits for what where that is its reason.
+    pub(super) fn explained(&self, part: Option<&str>, error: Box<EvalAltResult>) -> Error {
+        let is_race = matches!(error.unwrap_inner(), EvalAltResult::ErrorDataRace(..));
+        let mut diagnosed = self.diagnosed(part, error);
+        if is_race {
+            let waiting = format!("; at this moment {}", self.host.tasks.who_waits());
+            let helps = diagnosed.diagnostics.iter_mut().filter_map(|place| place.help.as_mut());
+            helps.for_each(|help| *help += &waiting);
+        }
+        diagnosed
     }
 
     fn diagnosed(&self, part: Option<&str>, mut error: Box<EvalAltResult>) -> Error {

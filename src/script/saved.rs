@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn entries_become_statements() {
-        let script = of(&["let x = 1", "x + 1", "if x == 1 { x } else { 2 }", "let f = || { x }", "f.call() // why", "x;"]);
+        let script =
+            of(&["let x = 1", "x + 1", "if x == 1 { x } else { 2 }", "let f = || { x }", "f.call() // why", "x;"]);
         insta::assert_snapshot!(script, @r"
         let x = 1;
         x + 1;

@@ -6,23 +6,26 @@
 
 use super::Script;
 use super::diagnose::Source;
+use super::engine;
 use super::host::Host;
 use super::program::{Program, constants};
 use super::saved::{Entry, saved};
 use super::show::show;
 use super::table::{BUILTINS, Builtin};
-use super::engine;
 use crate::diagnostic::nearest;
 use crate::engine::{Command, Reply};
 use crate::{Error, ErrorKind, Result};
 use rhai::{
-    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, GlobalRuntimeState, NativeCallContext, Position, Scope,
-    StmtBlock,
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, GlobalRuntimeState, NativeCallContext, Position,
+    Scope, StmtBlock,
 };
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
+
+/// How Rhai begins the names of closures.
+const CLOSURE: &str = "anon$";
 
 /// A person's way to a host.
 pub struct Session {
@@ -154,7 +157,9 @@ impl Session {
         self.scope.rewind(before.variables);
         self.globals.truncate_imports(before.imports);
         self.globals.constants = Some(Rc::new(RefCell::new(constants(&self.scope))));
-        let closures = ast.clone_functions_only_filtered(|_, _, _, name, _| name.starts_with("anon$"));
+        // Not `clone_functions_only_filtered`: into an empty module it takes everything.
+        let mut closures = ast.clone_functions_only();
+        closures.retain_functions(|_, _, name, _| name.starts_with(CLOSURE));
         self.program.ast.replace(before.functions.merge(&closures));
     }
 
@@ -167,7 +172,7 @@ impl Session {
             }
             _ => None,
         };
-        let Err(mut error) = self.program.outcome(None, Position::NONE, Err(error)) else { unreachable!() };
+        let mut error = self.program.explained(None, error);
         if let (Some(near), Some(place)) = (near, error.diagnostics.first_mut()) {
             place.help = Some(format!("did you mean `{near}`?"));
         }
@@ -203,9 +208,9 @@ impl Session {
         self.host.interrupt.lower()
     }
 
-    /// Asks the cluster.
-    pub fn call(&self, command: Command) -> Result<Reply> {
-        self.host.call(command)
+    /// Looks at the cluster. On virtual time nothing moves meanwhile.
+    pub fn look(&self, command: Command) -> Result<Reply> {
+        self.host.look(command)
     }
 
     /// The seed of what is drawn.
@@ -230,7 +235,7 @@ impl Session {
     /// What is known here.
     pub fn known(&self) -> Known {
         let functions = self.program.ast.borrow();
-        let functions = functions.iter_functions().filter(|function| !function.name.starts_with("anon$"));
+        let functions = functions.iter_functions().filter(|function| !function.name.starts_with(CLOSURE));
         Known {
             functions: functions.map(|f| format!("{}({})", f.name, f.params.join(", "))).collect(),
             variables: self.variables().map(str::to_owned).collect(),

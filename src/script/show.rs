@@ -72,7 +72,7 @@ impl Show<'_> {
         if used + line.chars().count() < WIDTH && !line.contains('\n') {
             return line;
         }
-        let lines: String = shown.iter().map(|item| format!("{indent}{item},\n")).collect();
+        let lines = shown.iter().fold(String::new(), |lines, item| lines + indent.as_str() + item.as_str() + ",\n");
         format!("{open}\n{lines}{}{close}", INDENT.repeat(depth))
     }
 }
@@ -109,7 +109,7 @@ mod tests {
     fn what_fits_is_a_line() {
         assert_eq!(shown("()"), "");
         assert_eq!(shown("[1, 2.5, \"a\\n\", (), [], #{}]"), r#"[1, 2.5, "a\n", (), [], #{}]"#);
-        assert_eq!(shown(r##"#{ b: [true], "a b": 'c' }"##), r##"#{ "a b": c, b: [true] }"##);
+        assert_eq!(shown(r#"#{ b: [true], "a b": 'c' }"#), r#"#{ "a b": c, b: [true] }"#);
         assert_eq!(shown("|x| x"), "a closure");
     }
 

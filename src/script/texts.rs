@@ -83,22 +83,23 @@ mod tests {
         Source { path: path.to_owned(), text: text.to_owned() }
     }
 
-    fn error(line: u16, inner: Option<Box<EvalAltResult>>) -> Box<EvalAltResult> {
+    fn error(line: u16, inner: Option<EvalAltResult>) -> EvalAltResult {
         let position = Position::new(line, 2);
-        Box::new(match inner {
+        match inner {
             None => EvalAltResult::ErrorForbiddenVariable("x".into(), position),
-            Some(inner) => EvalAltResult::ErrorInFunctionCall("f".into(), String::new(), inner, position),
-        })
+            Some(inner) => EvalAltResult::ErrorInFunctionCall("f".into(), String::new(), inner.into(), position),
+        }
     }
 
     #[test]
     fn an_error_is_found_in_the_text_of_its_innermost_place() {
         let mut texts = Texts::default();
-        let above = [("1", "fn f() {\n x }"), ("2", "f()"), ("3", "a\nb")].map(|(path, text)| texts.add(&source(path, text)));
+        let above =
+            [("1", "fn f() {\n x }"), ("2", "f()"), ("3", "a\nb")].map(|(path, text)| texts.add(&source(path, text)));
         assert_eq!(above, [0, 2, 3]);
         let mut outer = error(3, Some(error(2, None)));
         assert_eq!(texts.locate(&mut outer).path, "1");
-        let EvalAltResult::ErrorInFunctionCall(_, _, inner, position) = &*outer else { panic!("{outer:?}") };
+        let EvalAltResult::ErrorInFunctionCall(_, _, inner, position) = &outer else { panic!("{outer:?}") };
         assert_eq!((position.line(), inner.position().line()), (Some(1), Some(2)));
         let mut plain = error(5, None);
         assert_eq!((texts.locate(&mut plain).path.as_str(), plain.position().line()), ("3", Some(2)));

@@ -35,8 +35,22 @@ mod tests {
     #[test]
     fn what_is_still_open_goes_on() {
         let open = [
-            "fn f() {", "fn f(", "let x = [1,", "foo(1", "#{ a: 1", "let x =", "x +", "/* a", "/* a\nb", "`a", "`a\nb ${",
-            "if true {\n 1", "\"a \\", "task(|| {\n", "fn f()", "for i in 0..3",
+            "fn f() {",
+            "fn f(",
+            "let x = [1,",
+            "foo(1",
+            "#{ a: 1",
+            "let x =",
+            "x +",
+            "/* a",
+            "/* a\nb",
+            "`a",
+            "`a\nb ${",
+            "if true {\n 1",
+            "\"a \\",
+            "task(|| {\n",
+            "fn f()",
+            "for i in 0..3",
         ];
         for text in open {
             assert!(is_unfinished(text), "{text}");
@@ -46,8 +60,26 @@ mod tests {
     #[test]
     fn what_is_whole_or_wrong_does_not() {
         let closed = [
-            "", "1", "let x", "let x = 1", "fn f() { 1 }", "1 + 2)", "foo())", "}", "\"a", "'a", "[1 2]", "foo(1 2", "let x = 1 2",
-            "let = 3", "ä", "// {", "`a`", "/* a */", "foo(]", "\"a\nb",
+            "",
+            "1",
+            "let x",
+            "let x = 1",
+            "fn f() { 1 }",
+            "1 + 2)",
+            "foo())",
+            "}",
+            "\"a",
+            "'a",
+            "[1 2]",
+            "foo(1 2",
+            "let x = 1 2",
+            "let = 3",
+            "ä",
+            "// {",
+            "`a`",
+            "/* a */",
+            "foo(]",
+            "\"a\nb",
         ];
         for text in closed {
             assert!(!is_unfinished(text), "{text}");

@@ -40,6 +40,7 @@ fn told(place: &Place, text: &str) -> Ended {
 
 /// What is printed of values, without the greeting and what happens in the cluster.
 fn values(ended: &Ended) -> Vec<&str> {
-    let is_event = |line: &str| line.trim_start().split_once(" s  ").is_some_and(|(time, _)| time.parse::<f64>().is_ok());
+    let is_event =
+        |line: &str| line.trim_start().split_once(" s  ").is_some_and(|(time, _)| time.parse::<f64>().is_ok());
     ended.stdout.lines().skip(3).filter(|line| !is_event(line)).collect()
 }

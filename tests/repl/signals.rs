@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM where no terminal turns them into anything.
 
-use super::common::{Place, ended, until};
+use super::common::{Ended, Place, ended, until};
 use super::{SIM, place, start, values};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
@@ -9,6 +9,12 @@ use std::time::{Duration, Instant};
 
 fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+}
+
+/// Waits for its end; only then its standard input ends.
+fn end(mut child: Child) -> Ended {
+    until("the end", || child.try_wait().unwrap().is_some());
+    ended(child.wait_with_output().unwrap())
 }
 
 /// A session that is told this, and about whose first file is known that it has come so far.
@@ -23,7 +29,8 @@ fn busy(place: &Place, args: &[&str], text: &str) -> Child {
 #[test]
 fn an_endless_loop_is_interrupted_and_the_session_goes_on() {
     let place = place();
-    let mut child = busy(&place, &SIM, "let x = 5\nlet n = 0; while true { n += 1; if n % 1000 == 0 { sleep(0.001) } }");
+    let mut child =
+        busy(&place, &SIM, "let x = 5\nlet n = 0; while true { n += 1; if n % 1000 == 0 { sleep(0.001) } }");
     let asked = Instant::now();
     send(&child, Signal::INT);
     child.stdin.take().unwrap().write_all(b"x\n").unwrap();
@@ -38,7 +45,7 @@ fn sigterm_ends_the_session_wherever_it_is() {
         let place = place();
         let child = busy(&place, &SIM, text);
         send(&child, Signal::TERM);
-        let ended = ended(child.wait_with_output().unwrap()).with(130);
+        let ended = end(child).with(130);
         assert!(ended.stdout.contains("everything is removed"), "{ended:?}");
     }
 }

@@ -108,11 +108,11 @@ fn what_a_task_says_while_a_line_is_typed_stands_above_it() {
     }
     let place = place();
     let mut terminal = own(&place);
-    terminal.enters("task(|| { sleep(\"1s\"); note(\"from \" + \"beside\"); oops() });");
+    terminal.enters("task(|| { sleep(\"1s\"); note(\"from \" + \"beside\"); nosuch() });");
     terminal.sees("> ");
     terminal.types("40 +");
     terminal.sees("from beside");
-    terminal.sees("task 1: unknown function `oops`");
+    terminal.sees("task 1: unknown function `nosuch`");
     terminal.sees("40 +");
     terminal.types(" 2\r");
     terminal.sees("42");

@@ -97,7 +97,16 @@ mod tests {
 
     #[test]
     fn a_line_is_a_command_with_its_argument() {
-        let parsed = [":help", ":help  partition ", ":seed", ":seed 7", ": status", ":save my file.rhai", ":journal 3", ":journal"];
+        let parsed = [
+            ":help",
+            ":help  partition ",
+            ":seed",
+            ":seed 7",
+            ": status",
+            ":save my file.rhai",
+            ":journal 3",
+            ":journal",
+        ];
         let parsed: Vec<Command> = parsed.map(|line| Command::parse(line).unwrap()).into();
         let expected = [
             Command::Help(None),

@@ -34,16 +34,14 @@ pub(super) fn complete(before: &str, words: &Words) -> (usize, Vec<Candidate>) {
         return command(before, said, words);
     }
     let (word, candidates) = match place(before) {
-        Place::Comment => ("", Vec::new()),
         Place::Text { before, word } if last_word(before.trim_end()) == "import" => (word, plain(&words.modules, word)),
         Place::Text { word, .. } => (word, plain(&words.nodes, word)),
         Place::Code { before, word } if before.ends_with('.') && !before.ends_with("..") => {
             (word, plain(&words.methods, word))
         }
-        Place::Code { before, .. } if before.ends_with("::") => ("", Vec::new()),
         // Without a beginning all would be candidates.
-        Place::Code { word: "", .. } => ("", Vec::new()),
-        Place::Code { word, .. } => (word, code(words, word)),
+        Place::Code { before, word } if !word.is_empty() && !before.ends_with("::") => (word, code(words, word)),
+        Place::Code { .. } | Place::Comment => ("", Vec::new()),
     };
     (before.len() - word.len(), candidates)
 }
@@ -78,7 +76,6 @@ pub(super) fn place(text: &str) -> Place<'_> {
         match (open, c) {
             (Some((_, quote)), _) if c == quote => open = None,
             (Some((_, quote)), '\\') if quote != '`' => drop(rest.next()),
-            (Some(_), _) => {}
             (None, '"' | '\'' | '`') => open = Some((at, c)),
             (None, '/') if rest.peek().is_some_and(|(_, next)| *next == '/') => {
                 let Some(end) = text[at..].find('\n') else { return Place::Comment };
@@ -86,7 +83,7 @@ pub(super) fn place(text: &str) -> Place<'_> {
                     rest.next();
                 }
             }
-            (None, _) => {}
+            _ => {}
         }
     }
     let word = last_word(text);
@@ -103,8 +100,7 @@ fn in_text(text: &str) -> &str {
 }
 
 fn last_word(text: &str) -> &str {
-    let length: usize =
-        text.chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum();
+    let length: usize = text.chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum();
     &text[text.len() - length..]
 }
 

@@ -172,14 +172,14 @@ impl Talk {
 }
 
 fn faults(session: &Session) -> Result<Vec<FaultInfo>> {
-    match session.call(engine::Command::Faults)? {
+    match session.look(engine::Command::Faults)? {
         Reply::Faults(faults) => Ok(faults),
         other => Err(odd(&other)),
     }
 }
 
 fn status(session: &Session) -> Result<show::Shown> {
-    match session.call(engine::Command::Status)? {
+    match session.look(engine::Command::Status)? {
         Reply::Status(lines) => show::status(&lines, Format::default()),
         other => Err(odd(&other)),
     }

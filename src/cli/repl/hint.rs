@@ -44,8 +44,8 @@ fn parameters(text: &str, words: &Words) -> Option<Hint> {
         let parameters: Vec<&str> = inside.split(", ").filter(|name| !name.is_empty()).collect();
         parameters.get(given..).filter(|left| !left.is_empty()).map(|left| left.join(", "))
     };
-    let signatures = words.signatures.iter().filter(|signature| name(signature) == function);
-    let left = signatures.filter_map(|signature| wants(signature)).next()?;
+    let mut signatures = words.signatures.iter().filter(|signature| name(signature) == function);
+    let left = signatures.find_map(|signature| wants(signature))?;
     Some(Hint { shown: format!("{left})"), inserted: None })
 }
 

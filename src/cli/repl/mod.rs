@@ -22,7 +22,7 @@ use crate::cluster::{Cluster, RuntimeKind};
 use crate::run::{self, Attached, Ends, Signals, Stage};
 use crate::runtime::Options;
 use crate::script::Interrupt;
-use crate::supervisor::{self, Launch};
+use crate::supervisor;
 use crate::{Error, ErrorKind, Result};
 use conversation::Conversation;
 use recent::Recent;
@@ -61,8 +61,12 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     screen.line(&greeting(&stand, seed));
     let (recent, shown) = (Recent::default(), screen.clone());
     let leave_up = Arc::new(AtomicBool::new(false));
-    let conversation =
-        Conversation::new(lines, screen.clone(), recent.clone(), stand.attached.is_some().then(|| Arc::clone(&leave_up)));
+    let conversation = Conversation::new(
+        lines,
+        screen.clone(),
+        recent.clone(),
+        stand.attached.is_some().then(|| Arc::clone(&leave_up)),
+    );
     let first_error = conversation.first_error();
     let interrupt = Arc::new(Interrupt::default());
     let timeline = Timeline::to(move |line| shown.line(line));
@@ -121,9 +125,7 @@ impl Stand {
         if kind == RuntimeKind::Sim {
             return Ok(Self { cluster, kind, attached: None, is_own: true });
         }
-        let (options, params) = (Options::default(), params.clone());
-        supervisor::start(&folder, Launch { cluster, kind, params, seed, options, debug: place.debug })?;
-        let stand = Self::attached(Attached::open(&folder)?)?;
+        let stand = Self::attached(setup::bring_up(place, cluster, kind, params, seed, Options::default())?)?;
         stand.attached.iter().try_for_each(|attached| attached.lease(true))?;
         Ok(Self { is_own: true, ..stand })
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 /// Words of the language that begin something.
 const KEYWORDS: [&str; 16] = [
-    "let", "const", "fn", "if", "else", "while", "loop", "for", "in", "return", "import", "try", "catch", "switch", "true",
-    "false",
+    "let", "const", "fn", "if", "else", "while", "loop", "for", "in", "return", "import", "try", "catch", "switch",
+    "true", "false",
 ];
 
 /// All of them.
