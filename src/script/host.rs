@@ -305,3 +305,17 @@ fn runaway(spent: &str) -> Error {
 pub(super) fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Interrupt;
+
+    #[test]
+    fn an_interrupt_is_over_once_it_is_heeded_and_an_end_never() {
+        let interrupt = Interrupt::default();
+        interrupt.raise();
+        assert!(interrupt.is_raised() && interrupt.lower() && !interrupt.is_raised());
+        interrupt.end();
+        assert!(!interrupt.lower() && interrupt.is_raised());
+    }
+}

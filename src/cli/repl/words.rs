@@ -35,6 +35,7 @@ impl Words {
             methods: known.methods,
             names: known.variables.into_iter().chain(known.imports).chain(keywords).collect(),
             nodes: known.nodes.into_iter().chain(["world".to_owned()]).collect(),
+            // There are none yet.
             modules: Vec::new(),
         }
     }
