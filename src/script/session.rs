@@ -38,7 +38,8 @@ pub struct Session {
     succeeded: Vec<Entry>,
     /// The seed of its first draws.
     first_seed: u64,
-    methods: BTreeSet<String>,
+    /// Ours and Rhai's.
+    methods: (BTreeSet<String>, BTreeSet<String>),
 }
 
 /// What a session has to go back to where an entry fails.
@@ -59,8 +60,10 @@ pub struct Known {
     pub imports: BTreeSet<String>,
     /// The nodes.
     pub nodes: Vec<String>,
-    /// What may stand behind a dot.
+    /// What may stand behind a dot: of faults, tasks, links and numbers.
     pub methods: BTreeSet<String>,
+    /// What else may, of lists, maps, texts and numbers.
+    pub rhai_methods: BTreeSet<String>,
 }
 
 impl Session {
@@ -241,7 +244,8 @@ impl Session {
             variables: self.variables().map(str::to_owned).collect(),
             imports: self.globals.iter_imports().map(|(name, _)| name.to_owned()).collect(),
             nodes: self.host.names(),
-            methods: self.methods.clone(),
+            methods: self.methods.0.clone(),
+            rhai_methods: self.methods.1.clone(),
         }
     }
 
@@ -252,8 +256,8 @@ impl Session {
     }
 }
 
-/// Properties, Rhai's own functions of a value, and those of ours that are for faults, tasks or links.
-fn methods(engine: &Engine) -> BTreeSet<String> {
+/// Properties and those of our functions that are for faults, tasks or links; and Rhai's own functions of a value.
+fn methods(engine: &Engine) -> (BTreeSet<String>, BTreeSet<String>) {
     let named = |engine: &Engine| -> Vec<(String, u64)> {
         let json = engine.gen_fn_metadata_to_json(true).ok().and_then(|json| serde_json::from_str(&json).ok());
         let json: serde_json::Value = json.unwrap_or_default();
@@ -268,7 +272,7 @@ fn methods(engine: &Engine) -> BTreeSet<String> {
     };
     let ours = BUILTINS.iter().filter(is_handles).map(|builtin| builtin.name.to_owned());
     let is_name = |name: &String| name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    properties.chain(rhais).chain(ours).filter(is_name).collect()
+    (properties.chain(ours).filter(is_name).collect(), rhais.filter(is_name).collect())
 }
 
 /// Whether an error is only the word that a task has failed.

@@ -2,6 +2,7 @@
 
 use super::command::COMMANDS;
 use super::words::Words;
+use std::collections::BTreeSet;
 
 /// One way to go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +38,8 @@ pub(super) fn complete(before: &str, words: &Words) -> (usize, Vec<Candidate>) {
         Place::Text { before, word } if last_word(before.trim_end()) == "import" => (word, plain(&words.modules, word)),
         Place::Text { word, .. } => (word, plain(&words.nodes, word)),
         Place::Code { before, word } if before.ends_with('.') && !before.ends_with("..") => {
-            (word, plain(&words.methods, word))
+            let rhais = words.rhai_methods.iter().filter(|_| !word.is_empty());
+            (word, plain(words.methods.iter().chain(rhais).collect::<BTreeSet<_>>(), word))
         }
         // Without a beginning all would be candidates.
         Place::Code { before, word } if !word.is_empty() && !before.ends_with("::") => (word, code(words, word)),
@@ -114,7 +116,8 @@ mod tests {
             functions: ["part_of(a)".to_owned()].into(),
             variables: ["cut".to_owned(), "partner".to_owned()].into(),
             nodes: vec!["n1".to_owned(), "n2".to_owned(), "db-1".to_owned()],
-            methods: ["heal", "keep", "kind", "len"].map(str::to_owned).into(),
+            methods: ["heal", "keep", "kind"].map(str::to_owned).into(),
+            rhai_methods: ["len", "keys"].map(str::to_owned).into(),
             ..Known::default()
         };
         Words { modules: vec!["nemesis".to_owned()], ..Words::of(known) }
@@ -137,7 +140,8 @@ mod tests {
 
     #[test]
     fn behind_a_dot_are_methods_and_in_quotes_are_nodes() {
-        assert_eq!(completed("cut.k"), ["cut.keep", "cut.kind"]);
+        assert_eq!(completed("cut."), ["cut.heal", "cut.keep", "cut.kind"]);
+        assert_eq!(completed("cut.k"), ["cut.keep", "cut.keys", "cut.kind"]);
         assert_eq!(completed("0..ke"), [""; 0]);
         assert_eq!(completed("isolate(\"n"), ["isolate(\"n1", "isolate(\"n2"]);
         assert_eq!(completed("isolate(\"db-"), ["isolate(\"db-1"]);

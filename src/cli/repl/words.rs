@@ -16,6 +16,8 @@ pub(super) struct Words {
     pub(super) signatures: Vec<String>,
     /// What may stand behind a dot.
     pub(super) methods: BTreeSet<String>,
+    /// What else may, and is offered where it was begun.
+    pub(super) rhai_methods: BTreeSet<String>,
     /// Variables, imports and words of the language.
     pub(super) names: BTreeSet<String>,
     /// What may stand in quotes.
@@ -33,6 +35,7 @@ impl Words {
         Self {
             signatures: signatures.collect(),
             methods: known.methods,
+            rhai_methods: known.rhai_methods,
             names: known.variables.into_iter().chain(known.imports).chain(keywords).collect(),
             nodes: known.nodes.into_iter().chain(["world".to_owned()]).collect(),
             // There are none yet.
