@@ -33,10 +33,10 @@
 //! | [`agent`] | the one process with rights, and the handle to it: networks, rules, probes; the inits of `netns` | namespaces, processes |
 //! | [`runtime`] | where nodes live: `docker`, `netns`, `sim` | Docker's daemon, node folders; all else through the agent |
 //! | [`engine`] | commands, events, the controller (the single writer), the clock | nothing itself |
-//! | [`script`] | Rhai: bindings, tasks, modules (`stdlib/*.rhai`), randomness, limits, diagnostics, the static check | what its commands say; files of scripts |
+//! | [`script`] | Rhai: bindings, tasks, modules (`stdlib/*.rhai`), randomness, limits, diagnostics, the static check; a person's session | what its commands say; files of scripts |
 //! | [`history`] | what clients asked and what came of it; whose operation it is | nothing |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
-//! | [`run`] | one run, from seed to verdict | signals |
+//! | [`run`] | one run, from seed to verdict; the ground that sessions stand on, too | signals |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |

@@ -27,10 +27,15 @@ pub(super) fn main(args: &Args) -> Result<()> {
     }
     match &args.name {
         None => overview(),
-        Some(name) => match name.split_once("::") {
-            Some((module, function)) => module_function(module, function),
-            None => named(name),
-        },
+        Some(name) => about(name),
+    }
+}
+
+/// Prints what there is to know about a function, a module or a function of one.
+pub(super) fn about(name: &str) -> Result<()> {
+    match name.split_once("::") {
+        Some((module, function)) => module_function(module, function),
+        None => named(name),
     }
 }
 

@@ -9,6 +9,7 @@ mod doctor;
 pub mod oneshot;
 pub mod place;
 mod plan;
+mod repl;
 mod report;
 mod run;
 mod setup;
@@ -82,6 +83,8 @@ enum Command {
     Plan(plan::Args),
     /// Find what is wrong with scripts, without running them
     Check(check::Args),
+    /// Type functions of the script API and see at once what they do
+    Repl(repl::Args),
     /// Make trouble at random in the cluster that is up, until Ctrl-C
     Chaos(chaos::Args),
     /// Print the functions that scripts can call
@@ -173,6 +176,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
+        Command::Repl(args) => repl::main(&place, &args).map(ExitCode::from),
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
         Command::Check(args) => Ok(ExitCode::from(check::main(&place, &args))),
         Command::Doc(args) => doc::main(&args).map(|()| ExitCode::SUCCESS),

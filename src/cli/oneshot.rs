@@ -9,7 +9,7 @@ mod exec;
 mod faults;
 mod nodes;
 mod shaping;
-mod show;
+pub(super) mod show;
 mod targets;
 mod up;
 
@@ -80,7 +80,7 @@ pub enum OneShot {
 }
 
 /// How to print.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Args, Default)]
 pub struct Format {
     /// Print the result as JSON
     #[arg(long)]

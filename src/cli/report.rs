@@ -51,14 +51,17 @@ pub(super) fn trace(level: tracing::Level) {
 
 /// An error, with its places in the user's files where it has any.
 pub(super) fn error(error: &Error) {
+    let _ = write!(std::io::stderr(), "{}", rendered(error));
+}
+
+/// The same as text for stderr, with its line's end.
+pub(super) fn rendered(error: &Error) -> String {
     if error.diagnostics.is_empty() {
-        message(&format!("error: {}", error.message));
-        if let Some(help) = &error.help {
-            message(&format!("help: {help}"));
-        }
-        return;
+        let help = error.help.as_ref().map(|help| format!("help: {help}\n")).unwrap_or_default();
+        return format!("error: {}\n{help}", error.message);
     }
-    error.diagnostics.iter().for_each(diagnostic);
+    let colour = colour(&std::io::stderr());
+    error.diagnostics.iter().map(|diagnostic| diagnostic.render(colour)).collect()
 }
 
 /// A wrong place in one of the user's files.

@@ -11,7 +11,6 @@ use crate::plan::Shaper;
 use crate::run::{self, Attached, Outcome, Settings};
 use crate::runtime::Options;
 use crate::script::Script;
-use crate::supervisor::{self, Launch};
 use crate::{ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -90,17 +89,9 @@ fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, Stri
     if !args.keep || setup.kind == RuntimeKind::Sim {
         return Ok(setup);
     }
-    let (folder, params) = (place.folder()?, params.clone());
-    let launch = Launch {
-        cluster: setup.cluster,
-        kind: setup.kind,
-        params,
-        seed,
-        options: Options { shaper: args.shaper, ..Options::default() },
-        debug: place.debug,
-    };
-    supervisor::start(&folder, launch)?;
-    Setup::standing(setup.script, Attached::open(&folder)?)
+    let options = Options { shaper: args.shaper, ..Options::default() };
+    let attached = setup::bring_up(place, setup.cluster, setup.kind, params, seed, options)?;
+    Setup::standing(setup.script, attached)
 }
 
 /// The verdict, on stdout.

@@ -7,7 +7,9 @@ use crate::doctor;
 use crate::journal::RunFolder;
 use crate::plan::Shaper;
 use crate::run::{Attached, Settings};
+use crate::runtime::Options;
 use crate::script::{Interrupt, Script, quantity};
+use crate::supervisor::{self, Launch};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -182,6 +184,20 @@ pub(super) fn load(
     let (cluster, cluster_text) = place.load(Some(Path::new(script.path())), seed, params, kind)?;
     let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
     Ok(Setup { script, cluster, cluster_text, kind, attached: None })
+}
+
+/// Brings a cluster up that outlives this process, and opens a session with it.
+pub(super) fn bring_up(
+    place: &Place,
+    cluster: Cluster,
+    kind: RuntimeKind,
+    params: &BTreeMap<String, String>,
+    seed: u64,
+    options: Options,
+) -> Result<Attached> {
+    let (folder, params) = (place.folder()?, params.clone());
+    supervisor::start(&folder, Launch { cluster, kind, params, seed, options, debug: place.debug })?;
+    Attached::open(&folder)
 }
 
 #[cfg(test)]

@@ -39,18 +39,25 @@ pub(super) struct Timeline {
     active: BTreeMap<FaultId, (u64, String)>,
     /// The columns of the terminal, if it is one.
     columns: Option<usize>,
+    /// Takes each line.
+    print: Box<dyn FnMut(&str) + Send>,
     progress: Progress,
 }
 
 impl Timeline {
     /// Lines alone: nobody waits for what happens on virtual time.
     pub(super) fn new() -> Self {
-        Self { active: BTreeMap::new(), columns: report::columns(), progress: Progress::none() }
+        Self { columns: report::columns(), ..Self::to(report::line) }
     }
 
     /// Lines, and on a terminal below them what is going on.
     pub(super) fn live() -> Self {
         Self { progress: Progress::new(), ..Self::new() }
+    }
+
+    /// One whose lines go somewhere else than to stdout.
+    pub(super) fn to(print: impl FnMut(&str) + Send + 'static) -> Self {
+        Self { active: BTreeMap::new(), columns: None, print: Box::new(print), progress: Progress::none() }
     }
 
     /// What happened, as a mark and a text; nothing for what is only noise to a person.
@@ -106,7 +113,7 @@ impl Output for Timeline {
         if let Some((mark, text)) = self.describe(event) {
             let line = format!("{:>8.3} s  {mark:<7} {}{}", event.t_us as f64 / 1e6, printable(&text), by(event));
             let line = self.columns.map_or_else(|| line.clone(), |columns| wrapped(&line, columns));
-            self.progress.print(&line);
+            self.progress.above(|| (self.print)(&line));
         }
         self.progress.show(&self.active);
         Ok(())
@@ -147,11 +154,11 @@ impl Progress {
         Self(Some(bar))
     }
 
-    /// A line of the timeline, above.
-    fn print(&self, line: &str) {
+    /// Prints something above it.
+    fn above(&self, print: impl FnOnce()) {
         match &self.0 {
-            Some(bar) => bar.suspend(|| report::line(line)),
-            None => report::line(line),
+            Some(bar) => bar.suspend(print),
+            None => print(),
         }
     }
 

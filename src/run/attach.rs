@@ -49,6 +49,11 @@ impl Attached {
         &self.info.runtime
     }
 
+    /// Whether the cluster ends with this session, however that ends.
+    pub fn lease(&self, holds: bool) -> Result<()> {
+        self.tokio.block_on(self.port.lease(holds))
+    }
+
     /// From now on what happens there goes into this run's record.
     pub(super) fn hear(&self, recorder: &Arc<Recorder>) {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(recorder));

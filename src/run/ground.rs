@@ -2,11 +2,16 @@
 //! nodes there, drives the script and cleans up, whatever happened.
 
 use super::attach::Attached;
-use super::{Settings, drive, interrupt_on_signals, notices};
+use super::{notices, signals};
 use crate::cluster::{Cluster, RuntimeKind};
-use crate::engine::{Clock, Controller, LocalPort, Owner, Recorder, at_once, seize};
+use crate::engine::{Clock, Controller, LocalPort, Owner, Port, Recorder, at_once, seize};
+use crate::plan::Shaper;
 use crate::runtime;
+use crate::script::{Host, HostSettings, Interrupt};
 use crate::{Error, ErrorKind, Result};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -19,77 +24,132 @@ const CLEANUP_MAX: Duration = Duration::from_secs(20);
 /// The same, where somebody's daemon does the removal and nodes are given their grace.
 const CLEANUP_BY_DAEMON_MAX: Duration = Duration::from_secs(120);
 
-/// How the script ended, and how the clean-up did.
-pub(super) type Ends = (Result<()>, Result<()>);
+/// How what was to be done ended, and how the clean-up did.
+pub type Ends = (Result<()>, Result<()>);
 
-/// Runs the script where the settings say.
-pub(super) fn run(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
-    match (&settings.attached, settings.kind) {
-        (Some(attached), _) => on_standing(settings, attached, clock, recorder),
-        (None, RuntimeKind::Sim) => simulate(settings, clock, recorder),
-        (None, _) => on_own(settings, clock, recorder).unwrap_or_else(|error| (Err(error), Ok(()))),
+/// What is to be done there: a script, or a person's session.
+pub(super) type Act<'a> = Box<dyn FnOnce(Rc<Host>) -> Result<()> + Send + 'a>;
+
+/// What a run or a session needs to know of its place.
+pub struct Stage<'a> {
+    /// With addresses and all.
+    pub cluster: &'a Cluster,
+    /// Where the nodes live.
+    pub kind: RuntimeKind,
+    /// Of every choice.
+    pub seed: u64,
+    /// `--set NAME=VALUE`.
+    pub params: &'a BTreeMap<String, String>,
+    /// Where nodes of its own keep their files.
+    pub folder: Option<&'a Path>,
+    /// What alone is to impair links.
+    pub shaper: Option<Shaper>,
+    /// Whether every impairment is measured as soon as it is in force.
+    pub verify: bool,
+    /// The cluster that is up already.
+    pub attached: Option<&'a Attached>,
+    /// Ctrl-C.
+    pub interrupt: &'a Arc<Interrupt>,
+    /// What the signals that end programs do.
+    pub signals: Signals,
+}
+
+/// What Ctrl-C, SIGTERM and SIGHUP do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signals {
+    /// End the process at once: there is nothing to clean up.
+    Kill,
+    /// Interrupt the run.
+    Interrupt,
+    /// Ctrl-C interrupts what a person waits for; the others end the session.
+    Session,
+}
+
+impl Stage<'_> {
+    /// The time there: virtual only on a simulation that nobody else works with.
+    #[must_use]
+    pub fn clock(&self) -> Arc<Clock> {
+        let is_virtual = self.kind == RuntimeKind::Sim && self.attached.is_none();
+        Arc::new(if is_virtual { Clock::simulated() } else { Clock::real() })
+    }
+
+    fn listen(&self) -> Result<()> {
+        match self.signals {
+            Signals::Kill => Ok(()),
+            Signals::Interrupt => signals::interrupt_on_signals(self.interrupt),
+            Signals::Session => signals::interrupt_or_end_on_signals(self.interrupt),
+        }
+    }
+}
+
+/// Does it where the stage says.
+pub(super) fn perform(stage: &Stage, clock: &Arc<Clock>, recorder: &Arc<Recorder>, act: Act) -> Ends {
+    match (stage.attached, stage.kind) {
+        (Some(attached), _) => on_standing(stage, attached, clock, recorder, act),
+        (None, RuntimeKind::Sim) => simulate(stage, clock, recorder, act),
+        (None, _) => on_own(stage, clock, recorder, act).unwrap_or_else(|error| (Err(error), Ok(()))),
     }
 }
 
 /// A simulated run ends on a signal as a real one does. A plan, which leaves no files, dies of it at once.
-fn simulate(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
-    if settings.folder.is_none() {
-        return on_virtual_time(settings, clock, recorder);
+fn simulate(stage: &Stage, clock: &Arc<Clock>, recorder: &Arc<Recorder>, act: Act) -> Ends {
+    if stage.signals == Signals::Kill {
+        return on_virtual_time(stage, clock, recorder, act);
     }
     let listening = runtime::io_threads().and_then(|tokio| {
         let _inside = tokio.enter();
-        interrupt_on_signals(&settings.interrupt)?;
+        stage.listen()?;
         Ok(tokio)
     });
     match listening {
-        Ok(_until_the_end) => on_virtual_time(settings, clock, recorder),
+        Ok(_until_the_end) => on_virtual_time(stage, clock, recorder, act),
         Err(error) => (Err(error), Ok(())),
     }
 }
 
 /// Everything happens on this thread and the script's, and nothing waits.
-fn on_virtual_time(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
-    let cluster = Arc::new(settings.cluster.clone());
+fn on_virtual_time(stage: &Stage, clock: &Arc<Clock>, recorder: &Arc<Recorder>, act: Act) -> Ends {
+    let cluster = Arc::new(stage.cluster.clone());
     let sim = Arc::new(runtime::sim::Sim::new(&cluster, Arc::clone(clock)));
     let controller =
-        Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock)).shaping(settings.seed, settings.shaper);
+        Controller::new(cluster, sim, Arc::clone(recorder), Arc::clone(clock)).shaping(stage.seed, stage.shaper);
     let controller = Arc::new(Mutex::new(controller));
     let up = at_once(async { controller.lock().await.up().await });
-    let verdict =
-        up.and_then(|()| drive(settings, clock, recorder, Arc::new(LocalPort::new(Arc::clone(&controller), RUN))));
+    let port = Arc::new(LocalPort::new(Arc::clone(&controller), RUN));
+    let verdict = up.and_then(|()| on_this_thread(stage, clock, recorder, port, act));
     let cleanup = at_once(async { controller.lock().await.on_behalf_of("engine").down().await });
     (verdict, cleanup)
 }
 
 /// On nodes of its own. An error means that nothing was started at all.
-fn on_own(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Result<Ends> {
+fn on_own(stage: &Stage, clock: &Arc<Clock>, recorder: &Arc<Recorder>, act: Act) -> Result<Ends> {
     let tokio = runtime::io_threads()?;
     let _inside = tokio.enter();
-    interrupt_on_signals(&settings.interrupt)?;
-    let folder = settings.folder.as_ref().ok_or_else(|| Error::machine("a real run needs a folder"))?;
-    let cluster: Arc<Cluster> = Arc::new(settings.cluster.clone());
+    stage.listen()?;
+    let folder = stage.folder.ok_or_else(|| Error::machine("a real run needs a folder"))?;
+    let cluster: Arc<Cluster> = Arc::new(stage.cluster.clone());
     let options = runtime::Options::default();
-    let (nodes, notices) = tokio.block_on(runtime::create(settings.kind, &cluster, &folder.path, options))?;
-    let controller = Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock))
-        .shaping(settings.seed, settings.shaper);
+    let (nodes, notices) = tokio.block_on(runtime::create(stage.kind, &cluster, folder, options))?;
+    let controller =
+        Controller::new(cluster, nodes, Arc::clone(recorder), Arc::clone(clock)).shaping(stage.seed, stage.shaper);
     let hurry = controller.hurry();
     let controller = Arc::new(Mutex::new(controller));
-    let pump = notices::pump(notices, Arc::clone(&controller), Arc::clone(&settings.interrupt));
-    let verdict = tokio.block_on(bring_up(settings, &controller)).and_then(|()| {
+    let pump = notices::pump(notices, Arc::clone(&controller), Arc::clone(stage.interrupt));
+    let verdict = tokio.block_on(bring_up(stage, &controller)).and_then(|()| {
         let port = Arc::new(LocalPort::new(Arc::clone(&controller), RUN));
-        drive(settings, clock, recorder, port)
+        on_this_thread(stage, clock, recorder, port, act)
     });
     let verdict = pump.explain(verdict);
     let removal = async { seize(&controller, &hurry).await.on_behalf_of("engine").down().await };
-    let cleanup = tokio.block_on(within(settings, removal));
+    let cleanup = tokio.block_on(within(stage, removal));
     Ok((verdict, cleanup))
 }
 
 /// Waits for the clean-up, but not for ever: where the agent does not answer (somebody stopped it, say), the end of this
 /// process ends it, and the kernel everything in it; where Docker does not, its containers stay.
-async fn within(settings: &Settings, cleanup: impl Future<Output = Result<()>>) -> Result<()> {
-    let (patience, help) = if settings.kind == RuntimeKind::Docker {
-        let graces = settings.cluster.nodes.iter().map(|node| node.stop.within_us);
+async fn within(stage: &Stage<'_>, cleanup: impl Future<Output = Result<()>>) -> Result<()> {
+    let (patience, help) = if stage.kind == RuntimeKind::Docker {
+        let graces = stage.cluster.nodes.iter().map(|node| node.stop.within_us);
         let grace = Duration::from_micros(graces.max().unwrap_or(0));
         (CLEANUP_BY_DAEMON_MAX.saturating_add(grace), "`blockade destroy` removes its containers")
     } else {
@@ -103,12 +163,12 @@ async fn within(settings: &Settings, cleanup: impl Future<Output = Result<()>>) 
 }
 
 /// Brings the nodes up; Ctrl-C ends the wait for nodes that never get ready.
-async fn bring_up(settings: &Settings, controller: &Arc<Mutex<Controller>>) -> Result<()> {
+async fn bring_up(stage: &Stage<'_>, controller: &Arc<Mutex<Controller>>) -> Result<()> {
     let controller = Arc::clone(controller);
     let mut work = tokio::spawn(async move { controller.lock().await.up().await });
     tokio::select! {
         biased;
-        () = settings.interrupt.raised() => {
+        () = stage.interrupt.raised() => {
             work.abort(); // what it has started goes with the clean-up
             let _ = work.await;
             Err(Error::new(ErrorKind::Interrupted, "interrupted"))
@@ -118,13 +178,34 @@ async fn bring_up(settings: &Settings, controller: &Arc<Mutex<Controller>>) -> R
 }
 
 /// On a cluster that is up and stays so: only the run's faults go.
-fn on_standing(settings: &Settings, attached: &Attached, clock: &Arc<Clock>, recorder: &Arc<Recorder>) -> Ends {
+fn on_standing(stage: &Stage, attached: &Attached, clock: &Arc<Clock>, recorder: &Arc<Recorder>, act: Act) -> Ends {
     let _inside = attached.tokio.enter();
     attached.hear(recorder);
-    let verdict = interrupt_on_signals(&settings.interrupt).and_then(|()| {
-        let port = Arc::new(attached.port.clone());
-        drive(settings, clock, recorder, port)
-    });
+    let port = Arc::new(attached.port.clone());
+    let verdict = stage.listen().and_then(|()| on_this_thread(stage, clock, recorder, port, act));
     recorder.enter_task("engine");
     (verdict, attached.tokio.block_on(attached.port.release()))
+}
+
+/// Does it on this thread, which all of its tasks share; within tokio unless time is virtual.
+fn on_this_thread(
+    stage: &Stage,
+    clock: &Arc<Clock>,
+    recorder: &Arc<Recorder>,
+    port: Arc<dyn Port>,
+    act: Act,
+) -> Result<()> {
+    let host = HostSettings {
+        cluster: Arc::new(stage.cluster.clone()),
+        port,
+        clock: Arc::clone(clock),
+        recorder: Arc::clone(recorder),
+        interrupt: Arc::clone(stage.interrupt),
+        seed: stage.seed,
+        params: stage.params.clone(),
+        verify: stage.verify,
+    };
+    // A crash of the script engine must not skip the clean-up.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| act(Rc::new(Host::new(host)))))
+        .unwrap_or_else(|_| Err(Error::machine("the script engine crashed").help("this is a bug in blockade")))
 }

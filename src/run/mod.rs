@@ -10,17 +10,17 @@ mod signals;
 mod tally;
 
 pub use attach::Attached;
+pub use ground::{Ends, Signals, Stage};
 pub use signals::interrupt_on_signals;
 
 use crate::cluster::{Cluster, RuntimeKind};
-use crate::engine::{Clock, EventBody, Output, Port, Recorder};
+use crate::engine::{EventBody, Output, Recorder};
 use crate::journal::{Cleanup, Failure, Header, HistoryWriter, JournalWriter, RunFolder, RunResult, Verdict};
 use crate::plan::Shaper;
-use crate::script::{Drive, Host, HostSettings, Interrupt, Script};
+use crate::script::{Drive, Interrupt, Script, Session};
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::rc::Rc;
 use std::sync::Arc;
 use tally::Tally;
 
@@ -50,6 +50,24 @@ pub struct Settings {
     pub attached: Option<Attached>,
     /// Ctrl-C.
     pub interrupt: Arc<Interrupt>,
+}
+
+impl Settings {
+    /// Where it takes place. A plan, which leaves no files, has nothing to clean up either.
+    fn stage(&self) -> Stage<'_> {
+        Stage {
+            cluster: &self.cluster,
+            kind: self.kind,
+            seed: self.seed,
+            params: &self.params,
+            folder: self.folder.as_ref().map(|folder| folder.path.as_path()),
+            shaper: self.shaper,
+            verify: self.verify,
+            attached: self.attached.as_ref(),
+            interrupt: &self.interrupt,
+            signals: if self.folder.is_none() { Signals::Kill } else { Signals::Interrupt },
+        }
+    }
 }
 
 /// How a run ended.
@@ -111,11 +129,12 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     }
     readers.push(Box::new(tally));
     readers.extend(outputs);
-    // A simulation that is left up lives on real time, and so does who works with it.
-    let is_virtual = simulated && settings.attached.is_none();
-    let clock = Arc::new(if is_virtual { Clock::simulated() } else { Clock::real() });
+    let stage = settings.stage();
+    let clock = stage.clock();
     let recorder = Arc::new(Recorder::new(Arc::clone(&clock), readers));
-    let (verdict, cleanup) = ground::run(&settings, &clock, &recorder);
+    let (script, timeout_us) = (&settings.script, settings.timeout_us);
+    let act = Box::new(move |host| Drive::new(script, host, timeout_us)?.run());
+    let (verdict, cleanup) = ground::perform(&stage, &clock, &recorder, act);
     let tallied = tallied.take();
     let (verdict, cleanup) = weigh(verdict.and_then(|()| tallied.held()), cleanup);
     let verdict = announce(&recorder, verdict);
@@ -143,6 +162,17 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     Ok(Outcome { result, error, cleanup })
 }
 
+/// Opens a person's session there, with the same clean-up as a run. `outputs` get every event.
+pub fn session(
+    stage: &Stage,
+    outputs: Vec<Box<dyn Output>>,
+    body: impl FnOnce(&mut Session) -> Result<()> + Send + 'static,
+) -> Ends {
+    let clock = stage.clock();
+    let recorder = Arc::new(Recorder::new(Arc::clone(&clock), outputs));
+    ground::perform(stage, &clock, &recorder, Box::new(move |host| Session::run(host, body)))
+}
+
 /// A clean-up that could only not be recorded has left nothing behind, but no run passes without its record.
 fn weigh(verdict: Result<()>, cleanup: Result<()>) -> (Result<()>, Option<Error>) {
     match cleanup {
@@ -159,22 +189,4 @@ fn announce(recorder: &Recorder, verdict: Result<()>) -> Result<()> {
     };
     let recorded = recorder.record_engine(body);
     verdict.and(recorded)
-}
-
-/// Runs the script on this thread, which all of its tasks share. Must be called within tokio, unless time is virtual.
-fn drive(settings: &Settings, clock: &Arc<Clock>, recorder: &Arc<Recorder>, port: Arc<dyn Port>) -> Result<()> {
-    let host = HostSettings {
-        cluster: Arc::new(settings.cluster.clone()),
-        port,
-        clock: Arc::clone(clock),
-        recorder: Arc::clone(recorder),
-        interrupt: Arc::clone(&settings.interrupt),
-        seed: settings.seed,
-        params: settings.params.clone(),
-        verify: settings.verify,
-    };
-    // A crash of the script engine must not skip the clean-up.
-    let run = || Drive::new(&settings.script, Rc::new(Host::new(host)), settings.timeout_us)?.run();
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
-        .unwrap_or_else(|_| Err(Error::machine("the script engine crashed").help("this is a bug in blockade")))
 }

@@ -45,12 +45,10 @@ pub(super) struct Source {
 impl Source {
     /// The bytes of the word at a position, or of the character there.
     fn span(&self, position: Position) -> Range<usize> {
-        let Some(line) = position.line() else { return 0..0 };
-        let line_start: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
-        let rest = &self.text[line_start.min(self.text.len())..];
-        let column = position.position().unwrap_or(1).max(1);
-        let skipped: usize = rest.chars().take(column - 1).take_while(|c| *c != '\n').map(char::len_utf8).sum();
-        let start = line_start + skipped;
+        if position.is_none() {
+            return 0..0;
+        }
+        let start = offset(&self.text, position);
         start..start + word_length(&self.text[start..])
     }
 
@@ -68,6 +66,15 @@ impl Source {
     pub(super) fn diagnostic(&self, position: Position, message: impl Into<String>) -> Diagnostic {
         Diagnostic::new(&self.path, &self.text, self.span(position), message)
     }
+}
+
+/// The byte at a position.
+pub(super) fn offset(text: &str, position: Position) -> usize {
+    let line = position.line().unwrap_or(1);
+    let line_start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let column = position.position().unwrap_or(1).max(1);
+    let rest = text[line_start..].chars();
+    line_start + rest.take(column - 1).take_while(|c| *c != '\n').map(char::len_utf8).sum::<usize>()
 }
 
 fn word_length(text: &str) -> usize {

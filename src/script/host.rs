@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub struct Interrupt {
     raised: AtomicBool,
+    final_one: AtomicBool,
     wake: Notify,
 }
 
@@ -31,6 +32,22 @@ impl Interrupt {
     pub fn raise(&self) {
         self.raised.store(true, Ordering::SeqCst);
         self.wake.notify_waiters();
+    }
+
+    /// Interrupts the run, and it stays so.
+    pub fn end(&self) {
+        self.final_one.store(true, Ordering::SeqCst);
+        self.raise();
+    }
+
+    /// An interrupt has been heeded: the next one is another. `false` where the run was told to end.
+    pub fn lower(&self) -> bool {
+        self.raised.store(false, Ordering::SeqCst);
+        let ends = self.final_one.load(Ordering::SeqCst);
+        if ends {
+            self.raise(); // it may have come in between
+        }
+        !ends
     }
 
     /// Whether it was interrupted.
@@ -73,7 +90,7 @@ pub struct Host {
     pub(super) cluster: Arc<Cluster>,
     pub(super) clock: Arc<Clock>,
     pub(super) recorder: Arc<Recorder>,
-    pub(super) seed: u64,
+    pub(super) seed: Cell<u64>,
     pub(super) params: BTreeMap<String, String>,
     /// Whether every impairment is measured as soon as it is in force.
     pub(super) verify: bool,
@@ -123,7 +140,7 @@ impl Host {
             clock: settings.clock,
             recorder: settings.recorder,
             interrupt: settings.interrupt,
-            seed: settings.seed,
+            seed: Cell::new(settings.seed),
             params: settings.params,
             verify: settings.verify,
             stream: RefCell::new(Stream::root(settings.seed).split("main")),
@@ -172,6 +189,14 @@ impl Host {
         Ok(())
     }
 
+    /// Looks at the cluster without taking a turn on virtual time: what a person sees changes no interleaving.
+    pub(super) fn look(&self, command: Command) -> Result<Reply> {
+        if !self.clock.is_virtual() {
+            return self.call(command);
+        }
+        at_once(self.port.call(&self.tasks.current().name(), command))
+    }
+
     /// Waits for a job, but not beyond Ctrl-C or the deadline. Other tasks run meanwhile.
     pub fn wait<T: Send + 'static>(&self, job: Job<T>) -> Result<T> {
         self.check_limits()?;
@@ -186,6 +211,43 @@ impl Host {
         self.hand_over(Wait::Job(Box::pin(job)))?;
         let result = slot.borrow_mut().take();
         result.unwrap_or_else(|| Err(Error::machine("a wait ended before its time").help("this is a bug in blockade")))
+    }
+
+    /// Waits for what comes from outside of the run, like a person's next line. On real time other tasks run meanwhile;
+    /// virtual time stands still.
+    pub(super) fn wait_outside<T: 'static>(&self, outside: impl Future<Output = T> + 'static) -> Result<T> {
+        self.check_limits()?;
+        if self.clock.is_virtual() {
+            return self.block_on(outside);
+        }
+        let slot = Rc::new(RefCell::new(None));
+        let filled = Rc::clone(&slot);
+        self.tasks.outside.set(true);
+        let waited = self.hand_over(Wait::Job(Box::pin(async move { *filled.borrow_mut() = Some(outside.await) })));
+        self.tasks.outside.set(false);
+        let result = slot.borrow_mut().take();
+        // What has come is not lost, whatever came with it.
+        result.map_or_else(|| Err(waited.err().unwrap_or_else(interrupted)), Ok)
+    }
+
+    fn block_on<T>(&self, outside: impl Future<Output = T>) -> Result<T> {
+        // Of its own: on virtual time nothing else may find a runtime to wait in.
+        let tokio = tokio::runtime::Builder::new_current_thread().build();
+        let tokio = tokio.map_err(|error| Error::machine(format!("cannot wait: {error}")))?;
+        tokio.block_on(async {
+            tokio::select! {
+                biased;
+                come = outside => Ok(come),
+                () = self.interrupt.raised() => Err(interrupted()),
+            }
+        })
+    }
+
+    /// From here on what is drawn comes from another seed.
+    pub(super) fn reseed(&self, seed: u64) {
+        self.seed.set(seed);
+        self.tasks.reseed(seed);
+        *self.stream.borrow_mut() = Stream::root(seed).split(&self.tasks.current().name());
     }
 
     /// Sleeps until this time of the run. Other tasks run meanwhile.
@@ -219,7 +281,7 @@ impl Host {
     }
 
     /// From here on the script computes anew.
-    fn compute_anew(&self) {
+    pub(super) fn compute_anew(&self) {
         let (_, seen) = self.operations.get();
         self.operations.set((seen, seen));
         self.waited.set(Instant::now());
@@ -240,7 +302,7 @@ impl Host {
     }
 
     pub(super) fn check_limits(&self) -> Result<()> {
-        if self.interrupt.is_raised() {
+        if self.interrupt.is_raised() && self.tasks.heeds_interrupts(self.waited.get().elapsed()) {
             return Err(interrupted());
         }
         let deadline_us = self.deadline_us.get();
@@ -272,4 +334,18 @@ fn runaway(spent: &str) -> Error {
 /// Ctrl-C.
 pub(super) fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Interrupt;
+
+    #[test]
+    fn an_interrupt_is_over_once_it_is_heeded_and_an_end_never() {
+        let interrupt = Interrupt::default();
+        interrupt.raise();
+        assert!(interrupt.is_raised() && interrupt.lower() && !interrupt.is_raised());
+        interrupt.end();
+        assert!(!interrupt.lower() && interrupt.is_raised());
+    }
 }

@@ -8,6 +8,7 @@
 //! functions run beside each other, `program` is a script whose functions can be called, and `drive` runs its parts in
 //! their order. `check` finds what is wrong with a script before anything runs, and `reference` is what is told about
 //! each function. `modules` is what `import` finds.
+//! A person's `session` evaluates entry after entry instead; `texts` finds the one an error points into.
 
 mod bind;
 mod check;
@@ -19,15 +20,22 @@ mod modules;
 mod program;
 pub mod quantity;
 pub mod reference;
+mod saved;
+mod session;
 mod shaping;
+mod show;
 mod source;
 mod table;
 mod tasks;
+mod texts;
+mod unfinished;
 mod values;
 
 pub use drive::{Drive, Options};
 pub use host::{Host, HostSettings, Interrupt};
 pub use modules::modules;
+pub use session::{Known, Session, tells_of_a_task};
 pub use shaping::{correlated, filter_of_words, impairment_of_words};
 pub use source::Script;
 pub use table::{BUILTINS, Builtin};
+pub use unfinished::is_unfinished;

@@ -1,28 +1,31 @@
 //! A script bound to its host: its functions can be called, from whatever task.
 
 use super::Script;
-use super::diagnose::{self, Source};
+use super::diagnose;
 use super::engine;
 use super::host::Host;
 use super::tasks::{Captures, own_variables};
+use super::texts::Texts;
 use crate::diagnostic::Diagnostic;
 use crate::{Error, Result};
 use rhai::{
-    AST, Dynamic, Engine, EvalAltResult, Expr, FnPtr, GlobalRuntimeState, NativeCallContext, Position, Scope, Stmt,
+    AST, Dynamic, Engine, EvalAltResult, Expr, FnPtr, GlobalRuntimeState, ImmutableString, NativeCallContext, Position,
+    Scope, Stmt,
 };
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// What may be called of a script, and what its functions see.
+/// What may be called of a script, and what its functions see. That of a session grows.
 pub(super) struct Program {
-    source: Source,
-    ast: Rc<AST>,
-    engine: Engine,
+    pub(super) texts: RefCell<Texts>,
+    /// Of a script its body and functions, of a session the functions of its entries.
+    pub(super) ast: RefCell<Rc<AST>>,
+    pub(super) engine: Engine,
     host: Rc<Host>,
     /// The constants and imports of the body.
     globals: OnceCell<GlobalRuntimeState>,
-    captures: OnceCell<Captures>,
+    pub(super) captures: RefCell<Captures>,
 }
 
 impl Program {
@@ -30,10 +33,21 @@ impl Program {
     pub(super) fn bind(script: &Script, host: Rc<Host>) -> Result<Rc<Self>> {
         let engine = engine::bound(&host);
         let ast = script.ast()?;
-        let (globals, captures) = (OnceCell::new(), OnceCell::new());
-        let program = Rc::new(Self { source: script.source.clone(), ast, engine, host, globals, captures });
+        Ok(Self::on(host, engine, ast, Texts::of(&script.source)))
+    }
+
+    /// One that has no text yet.
+    pub(super) fn empty(host: Rc<Host>) -> Rc<Self> {
+        let engine = engine::bound(&host);
+        Self::on(host, engine, Rc::new(AST::empty()), Texts::default())
+    }
+
+    fn on(host: Rc<Host>, engine: Engine, ast: Rc<AST>, texts: Texts) -> Rc<Self> {
+        let captures = RefCell::new(Captures::of(&ast));
+        let (texts, ast) = (RefCell::new(texts), RefCell::new(ast));
+        let program = Rc::new(Self { texts, ast, engine, host, globals: OnceCell::new(), captures });
         program.host.program.replace(Rc::downgrade(&program));
-        Ok(program)
+        program
     }
 
     pub(super) fn host(&self) -> &Rc<Host> {
@@ -42,35 +56,35 @@ impl Program {
 
     /// Whether the script defines a function with so many parameters.
     pub(super) fn defines(&self, function: &str, parameters: usize) -> bool {
-        self.ast.iter_functions().any(|f| f.name == function && f.params.len() == parameters)
+        self.ast.borrow().iter_functions().any(|f| f.name == function && f.params.len() == parameters)
     }
 
     /// The value of a constant of the body, where it is written out.
     pub(super) fn written_constant(&self, name: &str) -> Option<Dynamic> {
-        self.ast.iter_literal_variables(true, false).find(|(constant, ..)| *constant == name).map(|(.., value)| value)
+        let ast = self.ast.borrow();
+        ast.iter_literal_variables(true, false).find(|(constant, ..)| *constant == name).map(|(.., value)| value)
     }
 
     /// Runs the body; what it declares is in the scope afterwards.
     pub(super) fn run_body(&self, scope: &mut Scope) -> Result<()> {
-        let outcome = self.engine.eval_ast_with_scope::<Dynamic>(scope, &self.ast);
+        let ast = Rc::clone(&self.ast.borrow());
+        let outcome = self.engine.eval_ast_with_scope::<Dynamic>(scope, &ast);
         drop(self.outcome(None, Position::NONE, outcome)?);
-        let globals = self.globals(scope).map_err(|error| self.diagnosed(None, &error))?;
+        let globals = self.globals(scope, &ast).map_err(|error| self.diagnosed(None, error))?;
         self.globals.get_or_init(|| globals);
         Ok(())
     }
 
     /// What functions see: each other, `global::NAME` of every constant of the body, and its imports.
-    fn globals(&self, scope: &Scope) -> Result<GlobalRuntimeState, Box<EvalAltResult>> {
+    fn globals(&self, scope: &Scope, ast: &AST) -> Result<GlobalRuntimeState, Box<EvalAltResult>> {
         let mut globals = self.engine.new_global_runtime_state();
-        globals.lib.push(self.ast.shared_lib().clone());
-        let constants = scope.iter().filter(|(_, constant, _)| *constant);
-        let constants: BTreeMap<_, _> = constants.map(|(name, _, value)| (name.into(), value)).collect();
-        globals.constants = Some(Rc::new(RefCell::new(constants)));
-        for statement in self.ast.statements() {
+        globals.lib.push(ast.shared_lib().clone());
+        globals.constants = Some(Rc::new(RefCell::new(constants(scope))));
+        for statement in ast.statements() {
             if let Stmt::Import(import, position) = statement
                 && let Expr::StringConstant(path, _) = &import.0
             {
-                let module = self.engine.module_resolver().resolve(&self.engine, self.ast.source(), path, *position)?;
+                let module = self.engine.module_resolver().resolve(&self.engine, ast.source(), path, *position)?;
                 globals.push_import(import.1.name.clone(), module);
             }
         }
@@ -91,7 +105,7 @@ impl Program {
         context: &NativeCallContext,
         closure: FnPtr,
     ) -> impl Fn() -> Result<Dynamic> + 'static {
-        let closure = own_variables(context, closure, self.captures.get_or_init(|| Captures::of(&self.ast)));
+        let closure = own_variables(context, closure, &self.captures.borrow());
         let mut globals = context.global_runtime_state().clone();
         // A task's calls are counted from its own beginning.
         globals.level = 0;
@@ -114,31 +128,41 @@ impl Program {
             if error.position().is_none() {
                 error.set_position(place);
             }
-            let mut diagnosed = self.diagnosed(part, &error);
-            if let EvalAltResult::ErrorDataRace(..) = error.unwrap_inner() {
-                let waiting = format!("; at this moment {}", self.host.tasks.who_waits());
-                diagnosed
-                    .diagnostics
-                    .iter_mut()
-                    .filter_map(|place| place.help.as_mut())
-                    .for_each(|help| *help += &waiting);
-            }
-            diagnosed
+            self.explained(part, error)
         })
     }
 
-    fn diagnosed(&self, part: Option<&str>, error: &EvalAltResult) -> Error {
-        diagnose::runtime(&self.source, &self.ast, part, error)
+    /// The error at its place, and who waits for what where that is its reason.
+    pub(super) fn explained(&self, part: Option<&str>, error: Box<EvalAltResult>) -> Error {
+        let is_race = matches!(error.unwrap_inner(), EvalAltResult::ErrorDataRace(..));
+        let mut diagnosed = self.diagnosed(part, error);
+        if is_race {
+            let waiting = format!("; at this moment {}", self.host.tasks.who_waits());
+            let helps = diagnosed.diagnostics.iter_mut().filter_map(|place| place.help.as_mut());
+            helps.for_each(|help| *help += &waiting);
+        }
+        diagnosed
+    }
+
+    fn diagnosed(&self, part: Option<&str>, mut error: Box<EvalAltResult>) -> Error {
+        let source = self.texts.borrow().locate(&mut error);
+        diagnose::runtime(&source, &self.ast.borrow(), part, &error)
     }
 
     /// An error about something that the script declares: shown at its name.
     pub(super) fn at(&self, declaration: &str, name: &str, error: Error) -> Error {
-        let text = &self.source.text;
+        let source = self.texts.borrow().last();
+        let text = &source.text;
         let end = text.find(declaration).map(|start| start + declaration.len());
         let start = end.map_or_else(|| text.find(name).unwrap_or(0), |end| end - name.len());
         let span = start..start + name.len();
-        let mut diagnostic = Diagnostic::new(&self.source.path, text, span, error.message.clone());
+        let mut diagnostic = Diagnostic::new(&source.path, text, span, error.message.clone());
         diagnostic.help.clone_from(&error.help);
         Error { diagnostics: vec![diagnostic], ..error }
     }
+}
+
+/// The constants of a scope; of several with one name the latest.
+pub(super) fn constants(scope: &Scope) -> BTreeMap<ImmutableString, Dynamic> {
+    scope.iter().filter(|(_, is_constant, _)| *is_constant).map(|(name, _, value)| (name.into(), value)).collect()
 }

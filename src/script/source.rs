@@ -89,7 +89,7 @@ impl Script {
 }
 
 /// Where a `/*` without its `*/` begins. Rhai compiles such a script, silently without the rest.
-fn unclosed_comment(text: &str) -> Option<usize> {
+pub(super) fn unclosed_comment(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
     let mut opened: Vec<usize> = Vec::new();

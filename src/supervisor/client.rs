@@ -160,6 +160,11 @@ impl RemotePort {
         self.ask(Ask::Release).await.map(|_| ())
     }
 
+    /// From now on the cluster ends with this connection, however that ends; or no longer.
+    pub async fn lease(&self, holds: bool) -> Result<()> {
+        self.ask(Ask::Lease { holds }).await.map(|_| ())
+    }
+
     /// Hands what a node writes to `hear`, until its program ends or `hear` has heard enough.
     pub async fn follow(&self, node: &str, last: Option<usize>, mut hear: impl FnMut(&str) -> bool) -> Result<()> {
         let (sender, mut pieces) = mpsc::channel(PIECES);

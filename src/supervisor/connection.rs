@@ -161,6 +161,7 @@ pub(super) async fn attend(hub: Arc<Hub>, stream: UnixStream) {
         hub,
         output: Output::new(write),
         owner: Owner::STANDING,
+        has_lease: false,
         changes: JoinSet::new(),
         looks: JoinSet::new(),
     };
@@ -177,6 +178,8 @@ struct Client {
     hub: Arc<Hub>,
     output: Output,
     owner: Owner,
+    /// Whether the cluster goes when it goes.
+    has_lease: bool,
     changes: JoinSet<()>,
     looks: JoinSet<()>,
 }
@@ -194,6 +197,10 @@ impl Client {
                 self.finish_changes().await;
                 let result = self.hub.release(self.owner).await.map(|()| Answer::Done);
                 self.output.send(&Message::Answer { id, result });
+            }
+            Ask::Lease { holds } => {
+                self.has_lease = holds;
+                self.output.send(&Message::Answer { id, result: Ok(Answer::Done) });
             }
             Ask::Destroy => self.hub.destroy(id, self.output.clone()),
         }
@@ -243,6 +250,9 @@ impl Client {
         self.hub.sessions.close(self.owner);
         if let Err(error) = self.hub.release(self.owner).await {
             self.hub.note(format!("{}, which is over: {error}", task(self.owner)));
+        }
+        if self.has_lease {
+            request(&self.hub.end, End::Wanted);
         }
     }
 }

@@ -84,6 +84,11 @@ impl ClusterFolder {
         Ok(matches!(self.reach()?, Reached::Nobody))
     }
 
+    /// Whether a cluster of this name is up.
+    pub fn is_up(&self) -> Result<bool> {
+        Ok(matches!(self.reach()?, Reached::Supervisor(_)))
+    }
+
     /// Creates the folder and takes its lock; `None` if another process has it.
     pub(super) fn claim(&self) -> Result<Option<Claim>> {
         for _ in 0..CLAIM_TRIES {

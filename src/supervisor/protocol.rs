@@ -43,6 +43,11 @@ pub(super) enum Ask {
     },
     /// Heal this session's faults.
     Release,
+    /// From now on the cluster ends with this connection, or no longer.
+    Lease {
+        /// Whether it does.
+        holds: bool,
+    },
     /// Remove the cluster. The answer comes when all is gone.
     Destroy,
 }

@@ -12,11 +12,11 @@ const ID_SHOWN: usize = 12;
 
 /// What a command prints.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub(in crate::cli) struct Shown {
     /// To standard output.
-    pub(super) results: String,
+    pub(in crate::cli) results: String,
     /// To standard error.
-    pub(super) messages: String,
+    pub(in crate::cli) messages: String,
     /// A result that is a failure, once it is printed.
     pub(super) failure: Option<Error>,
 }
@@ -33,7 +33,7 @@ impl Shown {
     }
 
     /// Prints it. A reader that has gone away has read enough.
-    pub(super) fn print(self) -> Result<()> {
+    pub(in crate::cli) fn print(self) -> Result<()> {
         let _nobody_reads = std::io::stderr().write_all(self.messages.as_bytes());
         let mut out = std::io::stdout().lock();
         match out.write_all(self.results.as_bytes()).and_then(|()| out.flush()) {
@@ -58,7 +58,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<Shown> {
 }
 
 /// The nodes.
-pub(super) fn status(lines: &[NodeStatus], format: Format) -> Result<Shown> {
+pub(in crate::cli) fn status(lines: &[NodeStatus], format: Format) -> Result<Shown> {
     if format.json {
         return json(&lines);
     }
@@ -95,7 +95,7 @@ fn state(state: RunState) -> &'static str {
 }
 
 /// The active faults.
-pub(super) fn faults(faults: &[FaultInfo], format: Format) -> Result<Shown> {
+pub(in crate::cli) fn faults(faults: &[FaultInfo], format: Format) -> Result<Shown> {
     match faults {
         _ if format.json => json(&faults),
         [] => Ok(Shown::message("no faults")),

@@ -122,7 +122,7 @@ fn random_partition(host: &Host) -> Result<Array> {
 
 fn outside(engine: &mut Engine, host: &Rc<Host>) {
     let own = Rc::clone(host);
-    engine.register_fn("seed", move || -> INT { own.seed as INT });
+    engine.register_fn("seed", move || -> INT { own.seed.get() as INT });
     let own = Rc::clone(host);
     engine.register_fn("param", move |name: Dynamic, default: Dynamic| -> Scripted<Dynamic> {
         at_call(param(&own, &name, &default))

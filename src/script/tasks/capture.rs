@@ -22,11 +22,16 @@ impl Captures {
     /// Looks through a script.
     pub(in crate::script) fn of(ast: &AST) -> Self {
         let mut captures = Self::default();
+        captures.add(ast);
+        captures
+    }
+
+    /// Looks through what a session adds.
+    pub(in crate::script) fn add(&mut self, ast: &AST) {
         ast.walk(&mut |path: &[ASTNode]| {
-            captures.note(path);
+            self.note(path);
             true
         });
-        captures
     }
 
     fn note(&mut self, path: &[ASTNode]) {

@@ -23,11 +23,12 @@ use futures_util::stream::FuturesUnordered;
 use queue::Queue;
 use rhai::Dynamic;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// So many tasks may be alive at a time: each has a stack.
 const TASKS_MAX: usize = 10_000;
@@ -122,14 +123,20 @@ pub(super) struct Tasks {
     /// The way out of the task that runs now.
     yielder: Cell<Option<NonNull<Yielder<Wake, Wait>>>>,
     last: Cell<TaskId>,
-    /// Why the run fails, if a task did.
-    failure: RefCell<Option<Error>>,
+    /// Why tasks have failed, and with the first the run.
+    failures: RefCell<VecDeque<Error>>,
     /// Whether the main task was told to end.
     stopped: Cell<bool>,
+    /// Whether the main task goes on where another fails, or where it was interrupted itself: it is a person's.
+    is_session: Cell<bool>,
+    /// Whether the main task waits for what comes from outside.
+    pub(super) outside: Cell<bool>,
 }
 
 /// The task of the script's body and of its parts.
 const MAIN: TaskId = 0;
+/// In a session Ctrl-C is for what the person waits for; another task that computes for so long is in the way.
+const IN_THE_WAY: Duration = Duration::from_millis(200);
 
 impl Tasks {
     /// No tasks yet but the main one, which is about to begin. With `choices`, they decide whose turn it is.
@@ -141,8 +148,10 @@ impl Tasks {
             current: RefCell::new(Task::new(MAIN, "main".to_owned())),
             yielder: Cell::new(None),
             last: Cell::new(MAIN),
-            failure: RefCell::default(),
+            failures: RefCell::default(),
             stopped: Cell::new(false),
+            is_session: Cell::new(false),
+            outside: Cell::new(false),
         }
     }
 
@@ -151,9 +160,24 @@ impl Tasks {
         Rc::clone(&self.current.borrow())
     }
 
-    /// Why the run fails, if a task did.
+    /// Why the run fails, if a task did; in a session the next failure that nobody has heard of.
     pub(super) fn take_failure(&self) -> Option<Error> {
-        self.failure.borrow_mut().take()
+        self.failures.borrow_mut().pop_front()
+    }
+
+    /// From now on the main task is a person's: it goes on where other tasks fail, and after an interrupt.
+    pub(super) fn open_session(&self) {
+        self.is_session.set(true);
+    }
+
+    /// Whether an interrupt is for the current task, which has computed for so long.
+    pub(super) fn heeds_interrupts(&self, computed: Duration) -> bool {
+        !self.is_session.get() || self.current.borrow().id == MAIN || computed > IN_THE_WAY
+    }
+
+    /// From now on turns are drawn from another seed, where they are drawn.
+    pub(super) fn reseed(&self, seed: u64) {
+        self.queue.borrow_mut().reseed(&Stream::root(seed).split("turns"));
     }
 
     /// Whether no other task could go on before or at this time.
@@ -220,7 +244,7 @@ impl Host {
         }
         self.tasks.last.set(self.tasks.last.get() + 1);
         let task = Task::new(self.tasks.last.get(), name);
-        let stream = Stream::root(self.seed).split(&task.name.borrow());
+        let stream = Stream::root(self.seed.get()).split(&task.name.borrow());
         self.admit(Rc::clone(&task), stream, body)?;
         Ok(task)
     }
@@ -263,6 +287,9 @@ impl Host {
         }
         match &*task.outcome.borrow() {
             Some(Outcome::Returned(value)) => Ok(value.clone()),
+            Some(Outcome::Failed) if self.tasks.is_session.get() => {
+                Err(Error::new(ErrorKind::Failed, format!("{} has failed", task.name())))
+            }
             // One that failed fails the run, and this task with it.
             Some(Outcome::Cancelled | Outcome::Failed) | None => Ok(Dynamic::UNIT),
         }
@@ -310,7 +337,7 @@ impl Host {
     pub(super) fn enter_part(&self, part: &str) {
         self.tasks.rename(part);
         self.recorder.enter_task(part);
-        *self.stream.borrow_mut() = Stream::root(self.seed).split(part);
+        *self.stream.borrow_mut() = Stream::root(self.seed.get()).split(part);
     }
 }
 

@@ -33,6 +33,11 @@ impl Queue {
         Self { ready: VecDeque::new(), sleeping: BTreeMap::new(), order: 0, choices }
     }
 
+    /// The same with other choices, if it has any.
+    pub(super) fn reseed(&mut self, choices: &Stream) {
+        self.choices = self.choices.take().map(|_| choices.clone());
+    }
+
     /// This task can go on.
     pub(super) fn ready(&mut self, task: TaskId) {
         self.ready.push_back(task);

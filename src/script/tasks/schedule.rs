@@ -9,6 +9,9 @@ use futures_util::future::{AbortHandle, Abortable};
 use rhai::Dynamic;
 use std::rc::Rc;
 
+/// A session may start a thousand tasks that all fail the same way: so many are heard of.
+const FAILURES_MAX: usize = 16;
+
 impl Host {
     /// Runs a function as the main task, until it has ended. What tasks it leaves are dropped where they wait.
     pub(in crate::script) fn run_tasks(
@@ -108,7 +111,7 @@ impl Host {
 
     /// Ends the main task's wait with this error, and so the run. An error where it has been told so already.
     fn stop(&self, error: Error) -> Result<()> {
-        if self.tasks.stopped.replace(true) {
+        if !self.tasks.is_session.get() && self.tasks.stopped.replace(true) {
             return Err(error);
         }
         let error = if error.kind == ErrorKind::Deadline { self.tasks.with_who_waits(error) } else { error };
@@ -193,20 +196,22 @@ impl Tasks {
         None
     }
 
-    /// A task that fails, fails the run.
+    /// A task that fails, fails the run. A session hears of it when it has nothing else to do.
     fn failed(&self, name: &str, error: Error) {
-        self.failure.borrow_mut().get_or_insert(in_task(name, error));
-        if !self.stopped.replace(true) {
+        if self.failures.borrow().len() < FAILURES_MAX {
+            let is_everybodys = matches!(error.kind, ErrorKind::Interrupted | ErrorKind::Deadline);
+            let error = if is_everybodys && !self.is_session.get() { error } else { in_task(name, error) };
+            self.failures.borrow_mut().push_back(error);
+        }
+        let is_over = if self.is_session.get() { self.outside.get() } else { !self.stopped.replace(true) };
+        if is_over {
             self.wake(MAIN, Err(cancelled()));
         }
     }
 }
 
-/// Says in which task an error happened, unless it is the whole run's.
+/// Says in which task an error happened.
 fn in_task(name: &str, error: Error) -> Error {
-    if matches!(error.kind, ErrorKind::Interrupted | ErrorKind::Deadline) {
-        return error;
-    }
     let mut error = error.context(name);
     if let Some(first) = error.diagnostics.first_mut() {
         first.message = format!("{name}: {}", first.message);

@@ -1,0 +1,162 @@
+//! A session as a script: the entries that succeeded, as they were typed, so that they run one after the other.
+//!
+//! Two things differ between entries and a script. An entry needs no semicolon at its end, and may define a function
+//! anew; of several definitions of one function the last is left. Pure.
+
+use super::diagnose::offset;
+use super::engine;
+use super::source::Script;
+use crate::Result;
+use rhai::{Engine, Position, Token};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::Range;
+
+/// What a session has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// Evaluated this.
+    Text(String),
+    /// Drew from this seed from then on.
+    Seed(u64),
+}
+
+/// The script.
+pub(super) fn saved(entries: &[Entry]) -> Result<String> {
+    let engine = engine::bare();
+    let last = last_definitions(&engine, entries);
+    let mut script = String::new();
+    for (number, entry) in entries.iter().enumerate() {
+        match entry {
+            Entry::Text(text) => {
+                let overruled = |function: &Function| last.get(&function.signature) != Some(&number);
+                let text = without(&engine, text, overruled);
+                script.push_str(&terminated(&engine, text.trim_end()));
+            }
+            Entry::Seed(seed) => {
+                let _cannot_fail = write!(script, "// from here on: --seed {seed}");
+            }
+        }
+        script.push('\n');
+    }
+    Script::compile("the saved session", &script)?;
+    Ok(script)
+}
+
+/// A function by its name and the number of its parameters.
+type Signature = (String, usize);
+
+/// A function's definition in a text.
+struct Function {
+    signature: Signature,
+    place: Range<usize>,
+}
+
+/// In which entry each function is defined for good.
+fn last_definitions(engine: &Engine, entries: &[Entry]) -> BTreeMap<Signature, usize> {
+    let texts = entries.iter().enumerate().filter_map(|(number, entry)| match entry {
+        Entry::Text(text) => Some((number, text)),
+        Entry::Seed(_) => None,
+    });
+    texts.flat_map(|(number, text)| functions(engine, text).into_iter().map(move |f| (f.signature, number))).collect()
+}
+
+/// The text without the definitions that are overruled.
+fn without(engine: &Engine, text: &str, overruled: impl Fn(&Function) -> bool) -> String {
+    let mut left = text.to_owned();
+    let mut functions = functions(engine, text);
+    functions.sort_by_key(|function| std::cmp::Reverse(function.place.start));
+    for function in functions.iter().filter(|function| overruled(function)) {
+        left.replace_range(function.place.clone(), &format!("// {}() is defined anew below\n", function.signature.0));
+    }
+    left
+}
+
+/// The functions that a text defines, with their places.
+fn functions(engine: &Engine, text: &str) -> Vec<Function> {
+    let Ok(ast) = engine.compile(text) else { return Vec::new() };
+    let starts = starts(engine, text);
+    let found = ast.iter_fn_def().filter_map(|function| {
+        let end = offset(text, function.body.end_position()) + 1;
+        // The last `fn` of this name before its body ends.
+        let (_, start) = starts.iter().rfind(|(name, start)| *name == *function.name && *start < end)?;
+        Some(Function { signature: (function.name.to_string(), function.params.len()), place: *start..end })
+    });
+    found.collect()
+}
+
+/// Where `fn NAME` stands, or the `private` before it.
+fn starts(engine: &Engine, text: &str) -> Vec<(String, usize)> {
+    let (tokens, _) = engine.lex([&text]);
+    let tokens: Vec<(Token, Position)> = tokens.take_while(|(token, _)| *token != Token::EOF).collect();
+    let start = |at: usize| match &tokens[at..] {
+        [(Token::Fn, position), (Token::Identifier(name), _), ..] => {
+            let before = at.checked_sub(1).map(|before| &tokens[before]);
+            let private = before.filter(|(token, _)| *token == Token::Private).map(|(_, position)| position);
+            Some((name.to_string(), offset(text, *private.unwrap_or(position))))
+        }
+        _ => None,
+    };
+    (0..tokens.len()).filter_map(start).collect()
+}
+
+/// The entry so that another statement may follow.
+fn terminated(engine: &Engine, text: &str) -> String {
+    let goes_on = |text: &str| engine.compile(format!("{text}\nlet another = 0;")).is_ok();
+    let endings = ["", ";"].map(|ending| format!("{text}{ending}"));
+    // Behind a comment the semicolon needs a line of its own.
+    endings.into_iter().find(|text| goes_on(text)).unwrap_or_else(|| format!("{text}\n;"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(entries: &[&str]) -> String {
+        let entries: Vec<Entry> = entries.iter().map(|text| Entry::Text((*text).to_owned())).collect();
+        saved(&entries).unwrap()
+    }
+
+    #[test]
+    fn entries_become_statements() {
+        let script =
+            of(&["let x = 1", "x + 1", "if x == 1 { x } else { 2 }", "let f = || { x }", "f.call() // why", "x;"]);
+        insta::assert_snapshot!(script, @r"
+        let x = 1;
+        x + 1;
+        if x == 1 { x } else { 2 }
+        let f = || { x };
+        f.call() // why
+        ;
+        x;
+        ");
+    }
+
+    #[test]
+    fn of_a_function_that_was_defined_anew_the_last_definition_is_left() {
+        let script = of(&[
+            "/// ä\nprivate fn f(a) { `${a} }` }\nfn g() { 1 }",
+            "f(1)",
+            "fn f(a, b) { a }",
+            "let fx = \"fn f(\"; \nprivate fn f(a) {\n  2\n}",
+        ]);
+        insta::assert_snapshot!(script, @r#"
+        /// ä
+        // f() is defined anew below
+
+        fn g() { 1 }
+        f(1);
+        fn f(a, b) { a }
+        let fx = "fn f("; 
+        private fn f(a) {
+          2
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_seed_is_remembered() {
+        let entries = [Entry::Seed(7), Entry::Text("random()".to_owned())];
+        assert_eq!(saved(&entries).unwrap(), "// from here on: --seed 7\nrandom();\n");
+    }
+}
