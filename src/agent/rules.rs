@@ -170,7 +170,7 @@ impl State {
 
     /// Whether the ruleset names exactly the devices that are there, as far as can be found out.
     fn has_devices_of(&mut self, ruleset: &Ruleset) -> bool {
-        ruleset.world.is_empty() || self.devices().is_ok_and(|found| found == ruleset.devices)
+        !ruleset.asks_for_devices() || self.devices().is_ok_and(|found| found == ruleset.devices)
     }
 
     /// Asks the kernel what is there, devices and rules, and brings it to this.
@@ -200,7 +200,7 @@ impl State {
 
     /// The ruleset for the devices that are there, whichever were when it was made.
     fn adapted(&mut self, wanted: &Arc<Ruleset>) -> Result<Arc<Ruleset>> {
-        if wanted.world.is_empty() {
+        if !wanted.asks_for_devices() {
             return Ok(wanted.clone());
         }
         let devices = self.devices()?;

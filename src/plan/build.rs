@@ -1,6 +1,7 @@
 //! The matrix and the nodes' addresses in, a plan for each node out.
 
 use super::means::{Ends, Means, Way};
+use super::table::Hook;
 use super::tree::{Class, ClassIds, Key, Tree};
 use super::{Addresses, Billionths, ClassId, Interfaces, Lane, Leaving, Ruleset, Shaped, ShapedLink, Side, Treatment};
 use crate::Result;
@@ -51,34 +52,17 @@ pub struct Planner {
     standing: Vec<Standing>,
 }
 
-/// The treatments whose chains stand at a node though they may concern nobody any more. The kernel drops all packets of a
-/// namespace that it holds for user space when a chain there goes: so as long as some may be held, none goes.
-#[derive(Clone, Debug, Default)]
-struct Standing {
-    chains: BTreeSet<(Filter, Treatment)>,
-    sorting: BTreeSet<(Filter, Side)>,
-    /// Whether the plan before this one did nothing.
-    was_idle: bool,
-}
+/// The hooks at which a node that has been shaped has base chains, from then on for good. The kernel drops all packets
+/// of a namespace that it holds for user space when one of them goes.
+type Standing = BTreeSet<Hook>;
 
-impl Standing {
-    /// Keeps the chains of a node that has been shaped, until it has been left alone over a whole change.
-    fn keep(&mut self, plan: &mut Plan) {
-        let is_idle = plan.is_empty();
-        if plan.shaped.is_empty() && self.chains.is_empty() || is_idle && self.was_idle {
-            *self = Self { was_idle: is_idle, ..Self::default() };
-            return;
-        }
-        self.was_idle = is_idle;
-        self.chains.extend(plan.ruleset.treated.keys());
-        for chain in &self.chains {
-            plan.ruleset.treated.entry(*chain).or_default();
-        }
-        self.sorting.extend(plan.ruleset.classed.keys());
-        for chain in &self.sorting {
-            plan.ruleset.classed.entry(*chain).or_default();
-        }
+/// Keeps these.
+fn keep(standing: &mut Standing, plan: &mut Plan) {
+    if plan.shaped.is_empty() && standing.is_empty() {
+        return;
     }
+    standing.extend(plan.ruleset.hooks());
+    plan.ruleset.standing.clone_from(standing);
 }
 
 /// Through which class a link's packets of one kind leave, and in which map that stands.
@@ -106,7 +90,12 @@ impl Planner {
         self.ids.resize_with(nodes.len(), ClassIds::default);
         let mut plans = draft.finish(&mut self.ids, &mut self.sides, self.seed);
         self.standing.resize_with(nodes.len(), Standing::default);
-        self.standing.iter_mut().zip(&mut plans).for_each(|(standing, plan)| standing.keep(plan));
+        for ((standing, plan), node) in self.standing.iter_mut().zip(&mut plans).zip(nodes) {
+            keep(standing, plan);
+            if plan.ruleset.asks_for_devices() {
+                plan.ruleset.devices = node.devices.iter().cloned().collect();
+            }
+        }
         Ok(plans)
     }
 }
@@ -209,11 +198,8 @@ impl Draft<'_> {
         }
         for plan in &mut self.plans {
             plan.seed = seed;
-        }
-        for (plan, node) in self.plans.iter_mut().zip(self.nodes) {
             if !plan.ruleset.world.is_empty() {
                 plan.ruleset.nodes = addresses(self.nodes);
-                plan.ruleset.devices = node.devices.iter().cloned().collect();
             }
         }
         self.plans
@@ -300,6 +286,25 @@ mod tests {
         ]
     }
 
+    /// The same, and impairments.
+    fn any_fault() -> impl Strategy<Value = Fault> {
+        let some = [
+            Impairment { delay_us: 5_000, ..Impairment::NONE },
+            Impairment { loss: 0.1, ..Impairment::NONE },
+            Impairment { rate_bits: Some(1_000_000), ..Impairment::NONE },
+        ];
+        let degrade = (links(), select(some.to_vec())).prop_map(|(links, impairment)| Fault::Degrade {
+            verb: "degrade".to_owned(),
+            links,
+            impairment,
+        });
+        prop_oneof![fault(), degrade]
+    }
+
+    fn fold(faults: &[Fault]) -> Matrix {
+        Matrix::fold(&NODES.map(|name| Member { name: name.into(), ..Member::default() }), faults)
+    }
+
     /// Packets with at most one port that a filter asks for, and how a filter sees them.
     fn packets(hook: TableFamily, party: IpAddr) -> impl Iterator<Item = (Packet, Filter)> {
         let icmp = std::iter::once((Proto::Icmp, [0, 0], None));
@@ -312,13 +317,13 @@ mod tests {
         })
     }
 
-    fn wanted(cut: Cut, packet: Packet) -> Verdict {
+    fn wanted(cut: Cut, packet: Packet) -> Option<Verdict> {
         match cut {
-            Cut::Open => Verdict::Accept,
+            Cut::Open => None,
             // What leaves has no receiver of ours that could answer.
-            Cut::Reject if packet.hook == TableFamily::Inet && packet.proto == Proto::Tcp => Verdict::ResetTcp,
-            Cut::Reject if packet.hook == TableFamily::Inet => Verdict::PortUnreachable,
-            Cut::Reject | Cut::Drop => Verdict::Drop,
+            Cut::Reject if packet.hook == TableFamily::Inet && packet.proto == Proto::Tcp => Some(Verdict::ResetTcp),
+            Cut::Reject if packet.hook == TableFamily::Inet => Some(Verdict::PortUnreachable),
+            Cut::Reject | Cut::Drop => Some(Verdict::Drop),
         }
     }
 
@@ -327,8 +332,7 @@ mod tests {
 
         #[test]
         fn the_rulesets_refuse_exactly_what_the_matrix_says(faults in vec(fault(), 0..4)) {
-            let members = NODES.map(|name| Member { name: name.into(), ..Member::default() });
-            let matrix = Matrix::fold(&members, &faults);
+            let matrix = fold(&faults);
             let plans = Planner::new(Means::ALL, 0).plans(&matrix, &nodes()).unwrap();
             let rulesets: Vec<Ruleset> = plans.into_iter().map(|plan| plan.ruleset).collect();
             let mut parties: Vec<Vec<IpAddr>> = nodes().into_iter().map(|node| node.addresses).collect();
@@ -346,6 +350,27 @@ mod tests {
                         for packet in DEVICES.map(|device| Packet { device, ..packet }) {
                             prop_assert_eq!(meets(&tables, packet), wanted(cut, packet), "{:?}", packet);
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn where_something_may_be_held_no_hook_goes_and_there_are_few(steps in vec(vec(any_fault(), 0..4), 1..8)) {
+            let means = Means { no_netem: Some("none".to_owned()), ..Means::ALL };
+            let mut planner = Planner::new(means, 0);
+            let mut stood = vec![BTreeSet::new(); NODES.len()];
+            for faults in steps {
+                for (plan, stood) in planner.plans(&fold(&faults), &nodes()).unwrap().into_iter().zip(&mut stood) {
+                    let tables = plan.ruleset.tables();
+                    let chains = tables.values().flat_map(|table| &table.chains);
+                    let hooked: BTreeSet<String> =
+                        chains.filter(|(_, chain)| chain.base.is_some()).map(|(name, _)| name.clone()).collect();
+                    prop_assert!(hooked.is_superset(stood) && hooked.len() <= 4 + DEVICES.len(), "{stood:?} {hooked:?}");
+                    if !plan.shaped.is_empty() || !stood.is_empty() {
+                        *stood = hooked;
                     }
                 }
             }
