@@ -83,7 +83,8 @@ impl Handle {
         self.ask(&Request::Attach { node: node.to_owned(), sockets: fds.len() }, fds).await
     }
 
-    /// Returns when the node's packets meet this. What is held already stays held as long as it was to be.
+    /// Returns when the node's packets meet this. What has come already meets what was asked before, and stays held as
+    /// long as it was to be.
     ///
     /// Each link's packets are decided by the seed's stream of the link's name. Under the same seed, packets are counted
     /// on, whatever was there before.

@@ -6,7 +6,7 @@ use super::sockets::Sockets;
 use crate::kernel::queue::{Buffers, Kind, Packet, Queue, Verdicts};
 use crate::plan::{Shaped, ShapedLink};
 use rustix::io::Errno;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 /// So many packets of a node are held at most; more are lost. As many as the kernel holds in one queue.
@@ -101,6 +101,7 @@ impl Node {
     /// From now on its packets meet this. What is held stays held.
     pub(super) fn shape(&mut self, seed: u64, shaped: &Shaped, links: &mut Links) {
         self.arriving.clear();
+        let mut former = self.shaped();
         self.from_others = None;
         self.mtus.clear();
         for link in &shaped.arriving {
@@ -116,6 +117,14 @@ impl Node {
         }
         self.leaving = shaped.leaving.as_ref().map(|link| links.shape(seed, link));
     }
+        let stands = self.shaped();
+        former.retain(|link| !stands.contains(link));
+        former.into_iter().for_each(|link| links.links[link].rest());
+    }
+
+    /// The links that something is done to.
+    fn shaped(&self) -> BTreeSet<LinkId> {
+        self.arriving.values().copied().chain(self.from_others).chain(self.leaving).collect()
 
     /// Reads what a queue tells; the packets are in the buffers then.
     pub(super) fn read(&self, kind: Kind, buffers: &mut Buffers) -> Result<(), Errno> {

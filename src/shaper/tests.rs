@@ -365,6 +365,24 @@ fn a_change_loses_nothing_and_what_is_held_keeps_its_time() {
 }
 
 #[test]
+fn what_waits_for_a_bandwidth_keeps_nobody_waiting_when_that_is_another_one() {
+    let Some(bench) = Bench::arriving(Kind::Whole) else { return };
+    let (busy, pair) = (bench.pair(v4), bench.pair(v4));
+    let rate = |bits| Impairment { rate_bits: Some(bits), ..Impairment::NONE };
+    let fill = || {
+        bench.shape_arriving(rate(64_000));
+        (0..400).for_each(|_| _ = busy.0.send(&[0; 1_000]).unwrap());
+    };
+    fill();
+    bench.shape_arriving(rate(100_000_000));
+    assert!(takes(&pair) < Duration::from_secs(1));
+    fill();
+    bench.shape(&Shaped::default());
+    bench.shape_arriving(rate(64_000));
+    assert!(takes(&pair) < Duration::from_secs(1));
+}
+
+#[test]
 fn packets_pass_when_the_shaper_is_gone_and_the_handle_tells() {
     let Some(mut bench) = Bench::arriving(Kind::Whole) else { return };
     let pair = bench.pair(v4);
