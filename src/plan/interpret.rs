@@ -198,7 +198,7 @@ fn holds<'a>(rule: &Rule, packet: Packet, table: &'a Table, now: &dyn Fn() -> Op
             Match::NeighbourDiscovery => packet.discovery,
             Match::Multicast => packet.hook == TableFamily::Netdev && packet.party.is_multicast(),
             // None of these is run here, nor one that the shaper has seen to.
-            Match::Broadcast | Match::Shaped => false,
+            Match::Broadcast | Match::Marked(_) => false,
             Match::Proto(proto) => packet.proto == *proto,
             Match::Port(proto, End::Source, port) => packet.proto == *proto && packet.ports[0] == *port,
             Match::Port(proto, End::Destination, port) => packet.proto == *proto && packet.ports[1] == *port,

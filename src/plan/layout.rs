@@ -8,7 +8,7 @@
 //! What is to be impaired meets a queue of the user-space shaper, before all that refuses: what it lets go is delivered
 //! or refused by what is in force then, as if it came from a netem at the sender. Or it meets, after all that refuses, a
 //! loss by chance; and where the sender's tree of classes does the work, a map from addresses to classes on leaving. The
-//! shaper's own packets are marked, so that none meets it twice.
+//! shaper's own packets are marked, so that none meets it twice in one direction.
 //!
 //! Neighbour discovery is always let through: without it a healed link would lag, and the sender of a cut one would see
 //! an error instead of silence. IPv4 packets do not pay for it. (ARP meets no rule at all.)
@@ -19,7 +19,9 @@
 mod draft;
 
 use super::ruleset::{Addresses, Lane, Leaving, Ruleset, Side, Treatment};
-use super::table::{ClassMap, End, Hook, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
+use super::table::{
+    ARRIVED, ClassMap, End, Hook, LEFT, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict,
+};
 use crate::fault::{Family, Filter, Proto};
 use draft::Draft;
 use std::collections::BTreeSet;
@@ -95,7 +97,7 @@ impl Ruleset {
 
     /// Packets to the world go to the user-space shaper.
     fn leaving(&self, draft: &mut Draft) {
-        let exempt = [pass(None, Match::ToLoopback), pass(None, Match::Shaped)];
+        let exempt = [pass(None, Match::ToLoopback), pass(None, Match::Marked(LEFT))];
         for (filter, _) in self.world.to_world.iter().filter(|(_, leaving)| *leaving == Leaving::Queue) {
             let verdict = || Verdict::Queue(Queue::Leaving);
             self.outward(draft, *filter, "world_leaving", Hook::LeavingShaped, &exempt, verdict);
@@ -223,7 +225,7 @@ impl Treatment {
     /// What the shaper has seen to, and what it sends itself, by loopback, is not handed to it again.
     fn exempt(self) -> Vec<Rule> {
         match self {
-            Self::Queue(_) => vec![pass(None, Match::Loopback), pass(None, Match::Shaped)],
+            Self::Queue(_) => vec![pass(None, Match::Loopback), pass(None, Match::Marked(ARRIVED))],
             _ => Vec::new(),
         }
     }

@@ -21,8 +21,11 @@ pub fn handle(class: ClassId) -> u32 {
     u32::from(MAJOR) << 16 | u32::from(class)
 }
 
-/// What the user-space shaper has seen to: its packets are not handed to it again.
-pub const SHAPED: u32 = 0xb10c;
+/// Marks of what the user-space shaper has seen to on arrival, and on leaving: it is not handed to it again there. A node
+/// that forwards is both, one after the other.
+pub const ARRIVED: u32 = 0xb10c_0001;
+/// See [`ARRIVED`].
+pub const LEFT: u32 = 0xb10c_0002;
 
 /// The queues of the user-space shaper, in each namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +49,15 @@ impl Queue {
             Self::Whole => 47_360,
             Self::Single => 47_361,
             Self::Leaving => 47_362,
+        }
+    }
+
+    /// The mark of what has been there.
+    #[must_use]
+    pub const fn mark(self) -> u32 {
+        match self {
+            Self::Whole | Self::Single => ARRIVED,
+            Self::Leaving => LEFT,
         }
     }
 }
@@ -181,8 +193,8 @@ pub enum Match {
     Loopback,
     /// It leaves by the loopback interface.
     ToLoopback,
-    /// The user-space shaper has seen to it.
-    Shaped,
+    /// It bears this mark.
+    Marked(u32),
     /// It belongs to IPv6 neighbour discovery (router and neighbour messages, redirects).
     NeighbourDiscovery,
     /// It goes to a multicast address, or, in IPv4, to 255.255.255.255.
@@ -342,7 +354,7 @@ impl Rule {
         match one {
             Match::Loopback => f.write_str("iif \"lo\""),
             Match::ToLoopback => f.write_str("oif \"lo\""),
-            Match::Shaped => write!(f, "meta mark {SHAPED:#010x}"),
+            Match::Marked(mark) => write!(f, "meta mark {mark:#010x}"),
             Match::NeighbourDiscovery => f.write_str("icmpv6 type 133-137"),
             Match::Multicast => write!(f, "{ip} daddr {}", if v6 { "ff00::/8" } else { "224.0.0.0/3" }),
             Match::Broadcast => f.write_str("ether daddr ff:ff:ff:ff:ff:ff"),

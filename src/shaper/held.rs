@@ -1,11 +1,12 @@
 //! What becomes of packets that the shaper holds while faults come and go, planned and programmed as for a cluster.
 
-use super::tests::{Bench, all, delay};
+use super::tests::{Bench, all, delay, takes};
 use crate::fault::{Fault, Impairment, LinkSet, Matrix, Member, Party};
 use crate::kernel::nft::apply_all;
-use crate::kernel::testing::{local, v4, v6};
+use crate::kernel::testing::{Namespace, WORLD, local, udp, v4, v6};
 use crate::plan::{Interfaces, Means, Plan, Planner, diff};
 use std::net::{IpAddr, UdpSocket};
+use std::process::Command;
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -133,4 +134,30 @@ fn what_was_held_when_a_cut_began_does_not_cross_it() {
         send_twenty(&pair.0);
         assert_eq!(all(&pair.1, 500 * MS).len(), 20);
     }
+}
+
+fn ip(namespace: &Namespace, arguments: &str) {
+    let done = namespace.inside(|| Command::new("ip").args(arguments.split(' ')).output().unwrap());
+    assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn a_node_that_forwards_a_packet_impairs_it_on_arrival_and_on_leaving() {
+    const BEYOND: &str = "10.77.0.1";
+    let Some(mut ground) = Ground::new() else { return };
+    if Command::new("ip").arg("-V").output().is_err() {
+        return crate::skip::skip("there is no ip that could lead a packet through a node");
+    }
+    let cluster = &ground.bench.cluster;
+    ip(&cluster.fabric, &format!("address add {BEYOND}/32 dev lo"));
+    ip(&cluster.nodes[1], &format!("route add {BEYOND} via {WORLD}"));
+    ip(&cluster.nodes[0], &format!("route add {BEYOND} via {}", v4(1)));
+    cluster.nodes[1].inside(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")).unwrap();
+    let pair = (cluster.udp(0, v4(0)), cluster.fabric.inside(|| udp(BEYOND.parse().unwrap())));
+    pair.0.connect(pair.1.local_addr().unwrap()).unwrap();
+    // Neighbours are found.
+    takes(&pair);
+    ground.meet(&[degrade("n0", "n1", delay(60)), degrade("n1", "world", delay(60))]);
+    let took = takes(&pair);
+    assert!((120 * MS..600 * MS).contains(&took), "{took:?}");
 }

@@ -137,7 +137,7 @@ pub(super) fn delay(ms: u64) -> Impairment {
 }
 
 /// How long one packet takes.
-fn takes((source, target): &(UdpSocket, UdpSocket)) -> Duration {
+pub(super) fn takes((source, target): &(UdpSocket, UdpSocket)) -> Duration {
     let start = Instant::now();
     source.send(b"probe").unwrap();
     assert_eq!(target.recv(&mut [0; 8]).unwrap(), 5);

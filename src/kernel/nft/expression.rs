@@ -4,7 +4,7 @@ use super::QueueBy;
 use crate::fault::{Family, Proto};
 use crate::kernel::message::Writer;
 use crate::plan::Billionths;
-use crate::plan::table::{End, Match, Rule, SHAPED, TableFamily, Verdict, handle};
+use crate::plan::table::{End, Match, Rule, TableFamily, Verdict, handle};
 
 /// An item of a list.
 pub(super) const ITEM: u16 = 1;
@@ -103,7 +103,7 @@ fn match_expressions(m: &mut Writer<'_>, family: Option<Family>, one: &Match) {
     match one {
         Match::Loopback => loopback(m, libc::NFT_META_IIF),
         Match::ToLoopback => loopback(m, libc::NFT_META_OIF),
-        Match::Shaped => meta_is(m, libc::NFT_META_MARK, &SHAPED.to_ne_bytes()),
+        Match::Marked(mark) => meta_is(m, libc::NFT_META_MARK, &mark.to_ne_bytes()),
         Match::NeighbourDiscovery => neighbour_discovery(m),
         Match::Multicast => multicast(m, family),
         Match::Broadcast => broadcast(m),
