@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bandwidth;
 mod change;
 mod death;
 mod refuse;
