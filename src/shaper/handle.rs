@@ -107,6 +107,12 @@ impl Handle {
         }
     }
 
+    /// Whether it is gone by now.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.borrow().is_some()
+    }
+
     async fn ask(&self, request: &Request, fds: Vec<OwnedFd>) -> Result<()> {
         let (answer, answered) = oneshot::channel();
         let job = Job { frame: encode(request)?, fds, answer };
