@@ -185,7 +185,8 @@ impl Draft<'_> {
         let sorted = std::mem::take(&mut self.keys);
         for (node, ids) in ids.iter_mut().enumerate() {
             let own: Vec<&Sorted> = sorted.iter().filter(|sorted| sorted.source == node).collect();
-            let numbers = ids.of(own.iter().map(|sorted| sorted.key()).collect());
+            let had = |sorted: &Sorted| former.get(&sorted.place()).map(|(id, _)| *id);
+            let numbers = ids.of(own.iter().map(|sorted| (sorted.key(), had(sorted))).collect());
             for (sorted, id) in own.into_iter().zip(numbers) {
                 let side = match former.get(&sorted.place()) {
                     None => Side::One,
@@ -375,6 +376,30 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_bandwidth_changes_in_its_class_and_all_else_in_another_one() {
+        let degrade = |target: &str, impairment| Fault::Degrade {
+            verb: "degrade".to_owned(),
+            links: LinkSet::new(&[Party::from("n0".to_owned())], &[Party::from(target.to_owned())]),
+            impairment,
+        };
+        let rate = |bits| Impairment { rate_bits: Some(bits), ..Impairment::NONE };
+        let mut planner = Planner::new(Means::ALL, 0);
+        let mut plan = |faults: &[Fault]| planner.plans(&fold(faults), &nodes()).unwrap().remove(0);
+        let class = |plan: &Plan, id| plan.tree.classes[&id].impairment.clone();
+        let first = plan(&[degrade("n1", rate(8_000)), degrade("n2", rate(8_000))]);
+        let then = plan(&[degrade("n1", rate(8_000)), degrade("n1", rate(9_000)), degrade("n2", rate(7_000))]);
+        assert_eq!(first.ruleset, then.ruleset);
+        assert_eq!((class(&then, 1), class(&then, 2)), (rate(8_000), rate(7_000)));
+        // Each has what the other had.
+        let crossed = plan(&[degrade("n1", rate(7_000)), degrade("n2", rate(8_000))]);
+        assert_eq!((class(&crossed, 1), class(&crossed, 2)), (rate(7_000), rate(8_000)));
+        let slow = Impairment { delay_us: 1_000, ..rate(7_000) };
+        let other = plan(&[degrade("n1", slow.clone()), degrade("n2", rate(8_000))]);
+        assert_eq!(other.tree.classes.keys().copied().collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(class(&other, 3), slow);
     }
 
     impl Ruleset {

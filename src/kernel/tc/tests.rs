@@ -32,8 +32,8 @@ fn a_tree_grows_class_by_class_and_goes_with_the_last() {
     let Some(cluster) = Cluster::new(1) else { return };
     let mut tc = tc(&cluster.nodes[0]);
     assert_eq!(tc.present(ETH0).unwrap(), ids(&[]));
-    tc.grow(ETH0, &tree(&[(1, rate(1_000_000)), (7, rate(5_000_000_000))])).unwrap();
-    tc.grow(ETH0, &tree(&[(7, rate(5_000_000_000)), (9, rate(1_000))])).unwrap();
+    tc.grow(ETH0, &tree(&[(1, rate(1_000_000)), (7, rate(5_000_000_000))]), &ids(&[])).unwrap();
+    tc.grow(ETH0, &tree(&[(7, rate(5_000_000_000)), (9, rate(1_000))]), &ids(&[])).unwrap();
     assert_eq!(tc.present(ETH0).unwrap(), ids(&[1, 7, 9]));
     tc.prune(ETH0, &ids(&[7, 8])).unwrap();
     assert_eq!(tc.present(ETH0).unwrap(), ids(&[7]));
@@ -53,7 +53,7 @@ fn a_root_of_somebody_else_is_left_alone_and_told() {
         m.nest(libc::TCA_OPTIONS, |m| m.bytes(2, &encode::bytes(&[3, 10, 0, 0, 0])));
     });
     tc.commit(&mut messages, &["theirs".to_owned()]).unwrap();
-    let error = tc.grow(ETH0, &tree(&[(1, rate(1_000_000))])).unwrap_err();
+    let error = tc.grow(ETH0, &tree(&[(1, rate(1_000_000))]), &ids(&[])).unwrap_err();
     insta::assert_snapshot!(error.message, @"eth0 has a root qdisc of somebody else's: htb");
     tc.prune(ETH0, &ids(&[])).unwrap();
     assert_eq!(tc.root(ETH0).unwrap(), Root::Foreign("htb".to_owned()));
@@ -90,7 +90,7 @@ fn a_sorted_packet_meets_the_rate_of_its_class_and_others_do_not() {
     let Some(cluster) = Cluster::new(2) else { return };
     let mut tc = tc(&cluster.nodes[0]);
     let mut nft = cluster.nodes[0].inside(Nft::open).unwrap();
-    tc.grow(ETH0, &tree(&[(3, rate(20_000_000))])).unwrap();
+    tc.grow(ETH0, &tree(&[(3, rate(20_000_000))]), &ids(&[])).unwrap();
     let unsorted = throughput(&cluster, Duration::from_millis(300));
     assert!(unsorted > 200e6, "a packet without a class is slow: {unsorted}");
     let mut ruleset = Ruleset::default();
@@ -102,6 +102,35 @@ fn a_sorted_packet_meets_the_rate_of_its_class_and_others_do_not() {
     nft.apply(&diff(&ruleset, &Ruleset::default())).unwrap();
     let healed = throughput(&cluster, Duration::from_millis(300));
     assert!(healed > 200e6, "a healed link is slow: {healed}");
+}
+
+#[test]
+fn what_waits_for_a_bandwidth_that_changes_is_carried_at_the_new_one() {
+    use crate::fault::Filter;
+    use crate::kernel::nft::Nft;
+    use crate::plan::{Ruleset, Side, diff};
+    let Some(cluster) = Cluster::new(2) else { return };
+    let mut tc = tc(&cluster.nodes[0]);
+    tc.grow(ETH0, &tree(&[(3, rate(64_000))]), &ids(&[])).unwrap();
+    let (source, target) = (cluster.udp(0, v4(0)), cluster.udp(1, v4(1)));
+    source.connect(target.local_addr().unwrap()).unwrap();
+    source.send(&[99]).unwrap();
+    target.recv(&mut [0; 1]).unwrap();
+    let mut ruleset = Ruleset::default();
+    ruleset.classed.entry((Filter::ANY, Side::One)).or_default().insert(v4(1), 3);
+    let mut nft = cluster.nodes[0].inside(Nft::open).unwrap();
+    nft.apply(&diff(&Ruleset::default(), &ruleset)).unwrap();
+    let began = Instant::now();
+    (0..50).for_each(|number| _ = source.send(&[number; 1_000]).unwrap());
+    tc.grow(ETH0, &tree(&[(3, rate(2_000_000))]), &ids(&[3])).unwrap();
+    for number in 0..50 {
+        let mut packet = [0; 1_000];
+        target.recv(&mut packet).unwrap();
+        assert_eq!(packet[0], number);
+    }
+    // At 64 kbit/s it would take 6.6 s, without a class nothing.
+    let took = began.elapsed();
+    assert!((100 * MS..3_000 * MS).contains(&took), "{took:?}");
 }
 
 /// Of numbered packets that node 0 sends to node 1 at once, how often each arrives, in which order they came, and how long
@@ -129,7 +158,7 @@ fn send(impairment: &Impairment, count: usize, pause: Duration) -> Option<Sent> 
     use crate::kernel::nft::Nft;
     use crate::plan::{Ruleset, Side, diff};
     let cluster = Cluster::new(2)?;
-    tc(&cluster.nodes[0]).grow(ETH0, &tree(&[(3, impairment.clone())])).unwrap();
+    tc(&cluster.nodes[0]).grow(ETH0, &tree(&[(3, impairment.clone())]), &ids(&[])).unwrap();
     let mut ruleset = Ruleset::default();
     ruleset.classed.entry((Filter::ANY, Side::One)).or_default().insert(v4(1), 3);
     let mut nft = cluster.nodes[0].inside(Nft::open).unwrap();
@@ -294,7 +323,7 @@ fn netem_takes_everything_at_once_and_many_classes_on_a_device() {
     let delay = |n: u16| (n, Impairment { delay_us: u64::from(n), ..Impairment::NONE });
     let classes: Vec<_> = std::iter::once((1, everything)).chain((2..=50).map(delay)).collect();
     let mut tc = tc(&cluster.nodes[0]);
-    tc.grow(ETH0, &tree(&classes)).unwrap();
+    tc.grow(ETH0, &tree(&classes), &ids(&[])).unwrap();
     assert_eq!(tc.present(ETH0).unwrap(), (1..=50).collect());
     tc.prune(ETH0, &ids(&[])).unwrap();
     assert_eq!(tc.root(ETH0).unwrap(), Root::Default);
