@@ -77,10 +77,24 @@ impl Shaping {
             self.state.borrow_mut().nodes.remove(node);
             return Ok(());
         }
+        if self.has(node, network) && self.knows(node, (seed, shaped)) {
+            return Ok(());
+        }
         let told = self.tell(home, node, network, (seed, shaped)).await;
         // Of those that still fail the runner has been told.
         let _ = self.hand_over_the_others(home).await;
         told
+    }
+
+    fn knows(&self, node: &str, (seed, shaped): (u64, &Shaped)) -> bool {
+        self.state.borrow().nodes.get(node).is_some_and(|known| known.seed == seed && known.shaped == *shaped)
+    }
+
+    /// What is done to the packets of this network of a node's.
+    pub(super) fn shaped(&self, node: &str, network: &Rc<Network>) -> Shaped {
+        let state = self.state.borrow();
+        let known = state.nodes.get(node).filter(|known| known.is_of(network));
+        known.map(|known| known.shaped.clone()).unwrap_or_default()
     }
 
     /// Whether the shaper has the sockets of this network of the node's.
@@ -127,11 +141,12 @@ impl Shaping {
         if !is_handed_over {
             let sockets = home.visit(&network.namespace, Sockets::open)?;
             handle.attach(node, sockets).await?;
-            if let Some(node) = self.state.borrow_mut().nodes.get_mut(node) {
-                node.is_handed_over = true;
-            }
         }
-        handle.shape(node, seed, shaped).await
+        let told = handle.shape(node, seed, shaped).await;
+        if let Some(node) = self.state.borrow_mut().nodes.get_mut(node) {
+            node.is_handed_over = told.is_ok();
+        }
+        told
     }
 
     /// Hands over every node that waits for it and whose links are to be impaired. The first failure, after all.

@@ -49,6 +49,11 @@ impl Trees {
         self.0.into_inner().tc
     }
 
+    /// What it was last brought to.
+    pub(super) fn wanted(&self) -> Arc<Tree> {
+        self.0.borrow().wanted.clone()
+    }
+
     /// Makes what the devices lack of a tree, or have at another bandwidth; it is the wanted one from now on. To be followed by the rules, and then
     /// by [`retire`](Self::retire).
     pub(super) fn grow(&self, devices: &[Interface], wanted: &Arc<Tree>) -> Result<()> {

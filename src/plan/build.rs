@@ -186,7 +186,8 @@ impl Draft<'_> {
         for (node, ids) in ids.iter_mut().enumerate() {
             let own: Vec<&Sorted> = sorted.iter().filter(|sorted| sorted.source == node).collect();
             let had = |sorted: &Sorted| former.get(&sorted.place()).map(|(id, _)| *id);
-            let numbers = ids.of(own.iter().map(|sorted| (sorted.key(), had(sorted))).collect());
+            let is_impaired = |target| self.matrix.cell(node, target).is_some_and(is_impaired);
+            let numbers = ids.of(own.iter().map(|sorted| (sorted.key(), had(sorted))).collect(), is_impaired);
             for (sorted, id) in own.into_iter().zip(numbers) {
                 let side = match former.get(&sorted.place()) {
                     None => Side::One,
@@ -228,6 +229,10 @@ impl Sorted {
         let link = self.impairment.rate_bits.map(|_| self.target);
         Key { impairment: self.impairment.clone(), link }
     }
+}
+
+fn is_impaired(cell: &Cell) -> bool {
+    cell.values().any(|effect| !effect.impairment.is_none())
 }
 
 /// Whether large packets may stay whole: nothing is decided for each packet that a wire would carry.
@@ -400,6 +405,27 @@ mod tests {
         let other = plan(&[degrade("n1", slow.clone()), degrade("n2", rate(8_000))]);
         assert_eq!(other.tree.classes.keys().copied().collect::<Vec<_>>(), [2, 3]);
         assert_eq!(class(&other, 3), slow);
+    }
+
+    #[test]
+    fn a_link_finds_its_class_again_unless_it_was_whole_meanwhile() {
+        let throttle = |filter| Fault::Degrade {
+            verb: "throttle".to_owned(),
+            links: LinkSet { filter, ..LinkSet::new(&[Party::from("n0".to_owned())], &[Party::from("n1".to_owned())]) },
+            impairment: Impairment { rate_bits: Some(8_000), ..Impairment::NONE },
+        };
+        let web = Filter { port: Some(80), ..Filter::ANY };
+        let mut planner = Planner::new(Means::ALL, 0);
+        let mut classes = |faults: &[Fault]| {
+            let plan = planner.plans(&fold(faults), &nodes()).unwrap().remove(0);
+            plan.tree.classes.into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(classes(&[throttle(Filter::ANY)]), [1]);
+        // Two kinds share a bandwidth: that is the shaper's.
+        assert_eq!(classes(&[throttle(Filter::ANY), throttle(web)]), [0; 0]);
+        assert_eq!(classes(&[throttle(Filter::ANY)]), [1]);
+        assert_eq!(classes(&[]), [0; 0]);
+        assert_eq!(classes(&[throttle(Filter::ANY)]), [2]);
     }
 
     impl Ruleset {

@@ -74,14 +74,12 @@ pub fn diff(old: &Ruleset, new: &Ruleset) -> Vec<Transaction> {
     }
     let apart = steps.overlap(known(&before, &after).as_ref());
     let Steps { mut grow, jumps, shrink, .. } = steps;
-    let lead = |from: fn(&Jumps) -> Vec<Rule>, to: fn(&Jumps) -> Vec<Rule>| {
-        jumps.iter().flat_map(|jumps| jumps.exchange(&from(jumps), to(jumps))).collect::<Vec<_>>()
-    };
+    let lead = |how: fn(&Jumps) -> Vec<Change>| jumps.iter().flat_map(how).collect::<Vec<_>>();
     let steps = if apart {
-        grow.extend(lead(Jumps::old, Jumps::both));
-        vec![(false, grow), (true, [lead(Jumps::both, Jumps::new), shrink].concat())]
+        grow.extend(lead(Jumps::first));
+        vec![(false, grow), (true, [lead(Jumps::then), shrink].concat())]
     } else {
-        vec![(false, [grow, lead(Jumps::old, Jumps::new), shrink].concat())]
+        vec![(false, [grow, lead(Jumps::at_once), shrink].concat())]
     };
     let steps = steps.into_iter().filter(|(_, changes)| !changes.is_empty());
     steps.map(|(after_grace, changes)| Transaction { after_grace, changes }).collect()
@@ -113,40 +111,43 @@ struct Steps {
 struct Jumps {
     table: TableFamily,
     chain: String,
-    old: Vec<Rule>,
-    new: Vec<Rule>,
+    before: Vec<Rule>,
+    after: Vec<Rule>,
 }
 
 impl Jumps {
-    fn old(&self) -> Vec<Rule> {
-        self.old.clone()
+    fn at_once(&self) -> Vec<Change> {
+        self.exchange(&self.before, &self.after)
     }
 
-    fn new(&self) -> Vec<Rule> {
-        self.new.clone()
+    fn first(&self) -> Vec<Change> {
+        self.exchange(&self.before, &self.both())
     }
 
-    /// The old ones and the new ones, in an order that is both's.
+    fn then(&self) -> Vec<Change> {
+        self.exchange(&self.both(), &self.after)
+    }
+
+    /// The former ones and the later ones, in an order that is both's.
     fn both(&self) -> Vec<Rule> {
-        let (mut both, mut at) = (self.new.clone(), 0);
-        for rule in &self.old {
-            match both.iter().position(|other| other == rule) {
-                Some(place) => at = place + 1,
-                None => {
-                    both.insert(at, rule.clone());
-                    at += 1;
-                }
+        let (mut both, mut at) = (self.after.clone(), 0);
+        for rule in &self.before {
+            if let Some(place) = both.iter().position(|other| other == rule) {
+                at = place + 1;
+            } else {
+                both.insert(at, rule.clone());
+                at += 1;
             }
         }
         both
     }
 
-    fn exchange(&self, from: &[Rule], to: Vec<Rule>) -> Vec<Change> {
+    fn exchange(&self, from: &[Rule], to: &[Rule]) -> Vec<Change> {
         if from == to {
             return Vec::new();
         }
         let flush = (!from.is_empty()).then(|| Act::FlushChain(self.chain.clone()));
-        let add = to.into_iter().map(|rule| Act::AddRule(self.chain.clone(), rule));
+        let add = to.iter().map(|rule| Act::AddRule(self.chain.clone(), rule.clone()));
         flush.into_iter().chain(add).map(|act| Change { table: self.table, act }).collect()
     }
 }
@@ -211,7 +212,7 @@ impl Steps {
     fn jumps(&mut self, family: TableFamily, old: &Table, new: &Table) {
         for (name, chain) in new.chains.iter().filter(|(_, chain)| chain.base.is_some()) {
             let before = old.chains.get(name).map_or_else(Vec::new, |chain| chain.rules.clone());
-            self.jumps.push(Jumps { table: family, chain: name.clone(), old: before, new: chain.rules.clone() });
+            self.jumps.push(Jumps { table: family, chain: name.clone(), before, after: chain.rules.clone() });
         }
     }
 

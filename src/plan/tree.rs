@@ -135,12 +135,18 @@ impl fmt::Display for Tree {
 }
 
 /// Numbers for classes: the same impairment keeps its number for as long as some link of the node has it, at whatever
-/// bandwidth, and a number comes back only when all others have been used, long after its class has run empty.
+/// bandwidth, and over a time in which other means impair that link: what waits in its class then goes before what comes
+/// later, and not beside it. For another impairment a number comes back only when all others have been used, long after its class has run empty.
 #[derive(Clone, Debug, Default)]
 pub struct ClassIds {
     taken: Vec<(Key, ClassId)>,
+    /// Those whose links are impaired by other means.
+    left: Vec<(Key, ClassId)>,
     last: ClassId,
 }
+
+/// So many of those are remembered.
+const REMEMBERED: usize = 64;
 
 /// What shares a class. A bandwidth is each link's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,8 +172,9 @@ impl Key {
 const HIGHEST: ClassId = 0xfff0;
 
 impl ClassIds {
-    /// The numbers of these, each with the number that it had before, if any; those of others are free from now on.
-    pub fn of(&mut self, keys: Vec<(Key, Option<ClassId>)>) -> Vec<ClassId> {
+    /// The numbers of these, each with the number that it had before, if any; those of others are free from now on, but
+    /// for those of links that `is_elsewhere` says are impaired by other means for a while.
+    pub fn of(&mut self, keys: Vec<(Key, Option<ClassId>)>, is_elsewhere: impl Fn(usize) -> bool) -> Vec<ClassId> {
         let wanted = |key: &Key| keys.iter().any(|(wanted, _)| wanted == key);
         for (key, former) in &keys {
             let known = self.taken.iter().any(|(taken, _)| taken == key);
@@ -178,7 +185,11 @@ impl ClassIds {
                 *changed = key.clone();
             }
         }
-        self.taken.retain(|(key, _)| wanted(key));
+        let (taken, left): (Vec<_>, Vec<_>) = self.taken.drain(..).partition(|(key, _)| wanted(key));
+        self.taken = taken;
+        self.left.extend(left);
+        self.left.retain(|(key, _)| key.link.is_some_and(&is_elsewhere));
+        self.left.drain(..self.left.len().saturating_sub(REMEMBERED));
         keys.into_iter().map(|(key, _)| self.one(key)).collect()
     }
 
@@ -186,9 +197,14 @@ impl ClassIds {
         if let Some((_, id)) = self.taken.iter().find(|(taken, _)| *taken == key) {
             return *id;
         }
+        if let Some(place) = self.left.iter().position(|(left, _)| *left == key) {
+            let (key, id) = self.left.remove(place);
+            self.taken.push((key, id));
+            return id;
+        }
         loop {
             self.last = if self.last >= HIGHEST { 1 } else { self.last + 1 };
-            if !self.taken.iter().any(|(_, id)| *id == self.last) {
+            if !self.taken.iter().chain(&self.left).any(|(_, id)| *id == self.last) {
                 break;
             }
         }

@@ -101,7 +101,7 @@ impl Node {
 
     /// From now on its packets meet this. What is held stays held.
     pub(super) fn shape(&mut self, seed: u64, shaped: &Shaped, links: &mut Links) {
-        let mut former = self.shaped();
+        let former = self.shaped();
         self.arriving.clear();
         self.from_others = None;
         self.mtus.clear();
@@ -118,8 +118,9 @@ impl Node {
         }
         self.leaving = shaped.leaving.as_ref().map(|link| links.shape(seed, link));
         let stands = self.shaped();
-        former.retain(|link| !stands.contains(link));
-        former.into_iter().for_each(|link| links.links[link].rest());
+        for link in former.difference(&stands) {
+            links.links[*link].rest();
+        }
     }
 
     /// The links that something is done to.

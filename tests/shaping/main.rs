@@ -8,6 +8,7 @@ mod common;
 mod bandwidth;
 mod change;
 mod death;
+mod moves;
 mod refuse;
 mod seed;
 mod stream;
