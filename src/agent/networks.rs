@@ -11,7 +11,7 @@ use crate::kernel::address::AddressEvents;
 use crate::kernel::features;
 use crate::kernel::http::{self, Answer};
 use crate::kernel::probe::{self, Arrival, Connecting, Endpoint};
-use crate::plan::{Means, Plan, Ruleset, Shaped, Tree};
+use crate::plan::{Holding, Means, Order, Plan, Ruleset, Shaped, Tree};
 use ipnet::IpNet;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -41,6 +41,10 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    fn holding(&self) -> Holding<'_> {
+        Holding { ruleset: &self.rules, tree: &self.tree, shaped: &self.shaped }
+    }
+
     /// Whether both are the same.
     pub(super) fn is(&self, other: &Self) -> bool {
         fn same<T: PartialEq>(own: &Arc<T>, others: &Arc<T>) -> bool {
@@ -54,6 +58,14 @@ impl From<Plan> for Wanted {
     fn from(Plan { ruleset, tree, shaped, seed }: Plan) -> Self {
         Self { rules: Arc::new(ruleset), tree: Arc::new(tree), shaped: Arc::new(shaped), seed }
     }
+}
+
+/// A network on its way.
+struct Change {
+    node: String,
+    network: Rc<Network>,
+    former: Wanted,
+    wanted: Wanted,
 }
 
 /// A network and who looks after it.
@@ -115,9 +127,10 @@ impl Networks {
         })
     }
 
-    /// Brings namespaces to these plans: first what packets are to be sorted into, then the rules.
+    /// Brings namespaces to these plans: first what packets are to be sorted into or handed to, then the rules, then the
+    /// shaper lets go of what no rule hands it any more.
     pub(super) async fn apply(&self, plans: Vec<(String, Plan)>) -> Applied {
-        let (mut found, mut failures) = (Vec::new(), Vec::new());
+        let (mut changes, mut failures) = (Vec::new(), Vec::new());
         for (node, plan) in plans {
             let wanted = Wanted::from(plan);
             if let Some(remembered) = &self.wanted {
@@ -125,27 +138,42 @@ impl Networks {
             }
             let network = self.members.borrow().get(&node).map(|member| member.network.clone());
             match network {
-                Some(network) => match self.prepare(&node, &network, &wanted).await {
-                    Ok(()) => found.push((node, network, wanted)),
-                    Err(error) => failures.push((node, error)),
-                },
+                Some(network) => changes.push(Change { former: self.former(&node, &network), node, network, wanted }),
                 None if self.wanted.is_none() => failures.push((node.clone(), unknown(&node))),
                 None => {}
             }
         }
-        let steps = found.iter().map(|(node, network, wanted)| (node.clone(), &network.rules, wanted.rules.clone()));
-        let mut applied = rules::apply(steps.collect());
+        let order = Order::of(changes.iter().map(|change| (change.former.holding(), change.wanted.holding())));
+        let mut ready = Vec::with_capacity(changes.len());
+        for change in changes {
+            let shaped = Arc::new(change.former.shaped.until(&change.wanted.shaped));
+            let until = Wanted { shaped, ..change.wanted.clone() };
+            match self.prepare(&change.node, &change.network, &until).await {
+                Ok(()) => ready.push(change),
+                Err(error) => failures.push((change.node, error)),
+            }
+        }
+        let steps =
+            ready.iter().map(|change| (change.node.clone(), &change.network.rules, change.wanted.rules.clone()));
+        let mut applied = rules::apply(steps.collect(), order);
         applied.failures.extend(failures);
-        for (node, network, wanted) in found {
+        for Change { node, network, wanted, .. } in ready {
             prune_in_time(&network);
-            if wanted.shaped.is_empty()
-                && let Err(error) = self.shaping.shape(&self.home, &node, &network, (wanted.seed, &wanted.shaped)).await
-            {
+            let shaped = (wanted.seed, &*wanted.shaped);
+            match self.shaping.shape(&self.home, &node, &network, shaped).await {
+                Ok(()) => {}
                 // No rule leads there any more.
-                tracing::debug!("{error}");
+                Err(error) if wanted.shaped.is_empty() => tracing::debug!("{error}"),
+                Err(error) => applied.failures.push((node, error)),
             }
         }
         applied
+    }
+
+    /// What a node's network was last brought to.
+    fn former(&self, node: &str, network: &Rc<Network>) -> Wanted {
+        let shaped = Arc::new(self.shaping.shaped(node, network));
+        Wanted { rules: network.rules.wanted(), tree: network.trees.wanted(), shaped, seed: 0 }
     }
 
     /// All that packets are to be sorted into or handed to, before they are.

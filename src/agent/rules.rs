@@ -4,7 +4,7 @@ use super::protocol::Applied;
 use crate::error::{Error, Result};
 use crate::kernel::link::{LOOPBACK, Links};
 use crate::kernel::nft::{Nft, apply_all};
-use crate::plan::{Ruleset, Transaction, diff};
+use crate::plan::{Order, Ruleset, Transaction};
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,6 +53,11 @@ impl Rules {
         (nft, links)
     }
 
+    /// What it was last brought to, or is to be.
+    pub(super) fn wanted(&self) -> Arc<Ruleset> {
+        self.0.borrow().wanted.clone()
+    }
+
     /// Makes sure that the kernel holds what is wanted, whatever somebody has done to it meanwhile.
     pub(super) fn enforce(&self) -> Result<()> {
         let mut state = self.0.borrow_mut();
@@ -71,11 +76,11 @@ struct Step<'a> {
 
 /// Brings each of them to its ruleset: first everything is worked out, then it is committed in one go, so that the
 /// nodes change as close together as can be.
-pub(super) fn apply(plans: Vec<(String, &Rules, Arc<Ruleset>)>) -> Applied {
+pub(super) fn apply(plans: Vec<(String, &Rules, Arc<Ruleset>)>, order: Order) -> Applied {
     let began = Instant::now();
     let (mut steps, mut failures) = (Vec::with_capacity(plans.len()), Vec::new());
     for (name, rules, wanted) in plans {
-        match Step::new(&name, rules, wanted) {
+        match Step::new(&name, rules, wanted, order) {
             Ok(step) => steps.push(step),
             Err(error) => failures.push((name, error)),
         }
@@ -118,10 +123,10 @@ impl<'a> Removal<'a> {
 }
 
 impl<'a> Step<'a> {
-    fn new(name: &str, rules: &'a Rules, wanted: Arc<Ruleset>) -> Result<Self> {
+    fn new(name: &str, rules: &'a Rules, wanted: Arc<Ruleset>, order: Order) -> Result<Self> {
         let twice = |_| Error::usage("named twice in one request");
         let mut state = rules.0.try_borrow_mut().map_err(twice)?;
-        let transactions = state.way_to(&wanted)?;
+        let transactions = state.way_to(&wanted, order)?;
         Ok(Self { name: name.to_owned(), state, wanted, transactions })
     }
 
@@ -141,14 +146,14 @@ impl<'a> Step<'a> {
 
 impl State {
     /// The transactions that lead from what is there to this. After a failure the kernel is asked what that is.
-    fn way_to(&mut self, wanted: &Ruleset) -> Result<Vec<Transaction>> {
+    fn way_to(&mut self, wanted: &Ruleset, order: Order) -> Result<Vec<Transaction>> {
         let candidates = match &self.held {
-            Held::Known(held) => return Ok(diff(held, wanted)),
+            Held::Known(held) => return Ok(order.way(held, wanted)),
             Held::Unsure(candidates) => candidates,
         };
         for held in candidates {
             if self.nft.holds(held)? {
-                return Ok(diff(held, wanted));
+                return Ok(order.way(held, wanted));
             }
         }
         self.nft.anew(wanted).map(|transaction| vec![transaction])
@@ -170,7 +175,7 @@ impl State {
 
     /// Whether the ruleset names exactly the devices that are there, as far as can be found out.
     fn has_devices_of(&mut self, ruleset: &Ruleset) -> bool {
-        ruleset.world.is_empty() || self.devices().is_ok_and(|found| found == ruleset.devices)
+        !ruleset.asks_for_devices() || self.devices().is_ok_and(|found| found == ruleset.devices)
     }
 
     /// Asks the kernel what is there, devices and rules, and brings it to this.
@@ -200,7 +205,7 @@ impl State {
 
     /// The ruleset for the devices that are there, whichever were when it was made.
     fn adapted(&mut self, wanted: &Arc<Ruleset>) -> Result<Arc<Ruleset>> {
-        if wanted.world.is_empty() {
+        if !wanted.asks_for_devices() {
             return Ok(wanted.clone());
         }
         let devices = self.devices()?;
@@ -231,7 +236,7 @@ mod tests {
     }
 
     fn become_(rules: &Rules, wanted: &Ruleset) {
-        let applied = apply(vec![("n1".to_owned(), rules, Arc::new(wanted.clone()))]);
+        let applied = apply(vec![("n1".to_owned(), rules, Arc::new(wanted.clone()))], Order::Together);
         assert!(applied.failures.is_empty(), "{:?}", applied.failures);
         assert!(rules.0.borrow_mut().nft.holds(wanted).unwrap());
     }

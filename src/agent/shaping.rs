@@ -38,12 +38,14 @@ struct State {
     nodes: BTreeMap<String, Node>,
 }
 
-/// A node whose sockets the shaper has.
+/// A node whose sockets the shaper has, or is to have.
 #[derive(Clone)]
 struct Node {
     network: Weak<Network>,
     shaped: Shaped,
     seed: u64,
+    /// Whether it has them. One that waits for a shaper is not forgotten: its links are to be impaired.
+    is_handed_over: bool,
 }
 
 impl Node {
@@ -71,15 +73,34 @@ impl Shaping {
         (seed, shaped): (u64, &Shaped),
     ) -> Result<()> {
         let _turn = self.turn.lock().await;
-        let knows = {
-            let state = self.state.borrow();
-            let known = state.nodes.get(node);
-            if known.is_none() && shaped.is_empty() {
-                return Ok(());
-            }
-            state.handle.is_some() && known.is_some_and(|known| known.is_of(network))
-        };
-        self.tell(home, node, network, (seed, shaped), !knows).await
+        if shaped.is_empty() && !self.has(node, network) {
+            self.state.borrow_mut().nodes.remove(node);
+            return Ok(());
+        }
+        if self.has(node, network) && self.knows(node, (seed, shaped)) {
+            return Ok(());
+        }
+        let told = self.tell(home, node, network, (seed, shaped)).await;
+        // Of those that still fail the runner has been told.
+        let _ = self.hand_over_the_others(home).await;
+        told
+    }
+
+    fn knows(&self, node: &str, (seed, shaped): (u64, &Shaped)) -> bool {
+        self.state.borrow().nodes.get(node).is_some_and(|known| known.seed == seed && known.shaped == *shaped)
+    }
+
+    /// What is done to the packets of this network of a node's.
+    pub(super) fn shaped(&self, node: &str, network: &Rc<Network>) -> Shaped {
+        let state = self.state.borrow();
+        let known = state.nodes.get(node).filter(|known| known.is_of(network));
+        known.map(|known| known.shaped.clone()).unwrap_or_default()
+    }
+
+    /// Whether the shaper has the sockets of this network of the node's.
+    fn has(&self, node: &str, network: &Rc<Network>) -> bool {
+        let state = self.state.borrow();
+        state.handle.is_some() && state.nodes.get(node).is_some_and(|node| node.is_handed_over && node.is_of(network))
     }
 
     /// Lets go of a node, whose rules are gone.
@@ -112,17 +133,39 @@ impl Shaping {
         node: &str,
         network: &Rc<Network>,
         (seed, shaped): (u64, &Shaped),
-        hand_over: bool,
     ) -> Result<()> {
+        let is_handed_over = self.has(node, network);
+        let known = Node { network: Rc::downgrade(network), shaped: shaped.clone(), seed, is_handed_over };
+        self.state.borrow_mut().nodes.insert(node.to_owned(), known);
         let handle = self.handle()?;
-        if hand_over {
-            self.state.borrow_mut().nodes.remove(node);
+        if !is_handed_over {
             let sockets = home.visit(&network.namespace, Sockets::open)?;
             handle.attach(node, sockets).await?;
         }
-        let known = Node { network: Rc::downgrade(network), shaped: shaped.clone(), seed };
-        self.state.borrow_mut().nodes.insert(node.to_owned(), known);
-        handle.shape(node, seed, shaped).await
+        let told = handle.shape(node, seed, shaped).await;
+        if let Some(node) = self.state.borrow_mut().nodes.get_mut(node) {
+            node.is_handed_over = told.is_ok();
+        }
+        told
+    }
+
+    /// Hands over every node that waits for it and whose links are to be impaired. The first failure, after all.
+    async fn hand_over_the_others(self: &Rc<Self>, home: &NetNs) -> Result<()> {
+        let waiting: Vec<(String, Node)> = {
+            let state = self.state.borrow();
+            let waiting = state.nodes.iter().filter(|(_, node)| !node.is_handed_over);
+            waiting.map(|(name, node)| (name.clone(), node.clone())).collect()
+        };
+        let mut outcome = Ok(());
+        for (name, node) in waiting {
+            match node.network.upgrade().filter(|_| !node.shaped.is_empty()) {
+                Some(network) => {
+                    outcome = outcome.and(self.tell(home, &name, &network, (node.seed, &node.shaped)).await);
+                }
+                None => _ = self.state.borrow_mut().nodes.remove(&name),
+            }
+        }
+        outcome
     }
 
     /// The shaper, started where there is none.
@@ -161,34 +204,34 @@ impl Shaping {
         });
     }
 
+    /// Starts the shaper anew, and another one where that dies meanwhile.
     async fn revive(self: &Rc<Self>, home: &NetNs, cause: &Error) {
         let died = Instant::now();
         let _turn = self.turn.lock().await;
-        let nodes = {
-            let mut state = self.state.borrow_mut();
-            state.handle = None;
-            let lived = state.born.is_some_and(|born| born.elapsed() >= LIVED);
-            state.deaths = if lived { 1 } else { state.deaths + 1 };
-            state.nodes.clone()
-        };
-        if nodes.values().all(|node| node.shaped.is_empty()) {
-            self.state.borrow_mut().nodes.clear();
+        self.bury();
+        let mut handed_over = self.hand_over_the_others(home).await;
+        while handed_over.is_err() && self.state.borrow().handle.as_ref().is_some_and(|handle| handle.has_ended()) {
+            self.bury();
+            handed_over = self.hand_over_the_others(home).await;
+        }
+        if handed_over.is_ok() && self.state.borrow().nodes.is_empty() {
             return;
         }
-        let mut failed = None;
-        for (name, node) in nodes {
-            if let Some(network) = node.network.upgrade()
-                && let Err(error) = self.tell(home, &name, &network, (node.seed, &node.shaped), true).await
-            {
-                failed = Some(error);
-            }
-        }
-        let is_back = failed.is_none();
-        let outcome = match failed {
-            None => format!("it was started anew, {} ms later", died.elapsed().as_millis()),
-            Some(error) => format!("it could not be started anew ({error}): links that it impaired are whole"),
+        let is_back = handed_over.is_ok();
+        let outcome = match handed_over {
+            Ok(()) => format!("it was started anew, {} ms later", died.elapsed().as_millis()),
+            Err(error) => format!("it could not be started anew ({error}): links that it impaired are whole"),
         };
         let what = format!("the user-space shaper died ({cause}), and packets passed unimpaired; {outcome}");
         self.outbox.notify(Notification::Shaper { what, is_back });
+    }
+
+    /// Takes note of a death.
+    fn bury(&self) {
+        let mut state = self.state.borrow_mut();
+        state.handle = None;
+        let lived = state.born.is_some_and(|born| born.elapsed() >= LIVED);
+        state.deaths = if lived { 1 } else { state.deaths + 1 };
+        state.nodes.values_mut().for_each(|node| node.is_handed_over = false);
     }
 }

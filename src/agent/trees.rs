@@ -1,11 +1,11 @@
-//! The trees of classes that the devices of one network hold, and the way from one to the next: first classes come, then
-//! the rules sort packets into them, and those that nothing is sorted into any more go when they have run empty.
+//! The trees of classes that the devices of one network hold, and the way from one to the next: first classes come, and
+//! change their bandwidth, then the rules sort packets into them, and those that nothing is sorted into any more go when they have run empty.
 
 use crate::error::Result;
 use crate::kernel::address::Interface;
 use crate::kernel::link::Device;
 use crate::kernel::tc::Tc;
-use crate::plan::{ClassId, Tree};
+use crate::plan::{Class, ClassId, Tree};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,13 +49,19 @@ impl Trees {
         self.0.into_inner().tc
     }
 
-    /// Makes what the devices lack of a tree, which is the wanted one from now on. To be followed by the rules, and then
+    /// What it was last brought to.
+    pub(super) fn wanted(&self) -> Arc<Tree> {
+        self.0.borrow().wanted.clone()
+    }
+
+    /// Makes what the devices lack of a tree, or have at another bandwidth; it is the wanted one from now on. To be followed by the rules, and then
     /// by [`retire`](Self::retire).
     pub(super) fn grow(&self, devices: &[Interface], wanted: &Arc<Tree>) -> Result<()> {
         let mut state = self.0.borrow_mut();
         state.holds |= !wanted.is_empty();
+        let changed = changed(&state.wanted, wanted);
         for device in devices {
-            state.tc.grow(as_device(device), wanted)?;
+            state.tc.grow(as_device(device), wanted, &changed)?;
         }
         for id in wanted.classes.keys() {
             state.retired.remove(id);
@@ -131,6 +137,12 @@ impl State {
         let known = |id: &ClassId| self.wanted.classes.contains_key(id) || self.retired.contains_key(id);
         present.into_iter().filter(|id| !known(id)).collect()
     }
+}
+
+/// The classes that both have and that are not the same in both.
+fn changed(former: &Tree, wanted: &Tree) -> BTreeSet<ClassId> {
+    let differs = |(id, class): &(&ClassId, &Class)| former.classes.get(id).is_some_and(|known| known != *class);
+    wanted.classes.iter().filter(differs).map(|(id, _)| *id).collect()
 }
 
 fn as_device(device: &Interface) -> Device<'_> {

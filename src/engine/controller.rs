@@ -189,7 +189,10 @@ impl Controller {
             Notice::Resumed { node, life } => self.resumed(node, life),
             Notice::Missing { node, life } => self.missing(node, life),
             Notice::Repaired { what, .. } => self.recorder.record_engine(EventBody::Note { message: what }),
-            Notice::Unimpaired { what } => Err(Error::machine(what)),
+            Notice::Unimpaired { what } => {
+                let recorded = self.recorder.record_engine(EventBody::Note { message: what.clone() });
+                recorded.and(Err(Error::machine(what)))
+            }
             Notice::Interfaces { node, interfaces } => {
                 self.interfaces[node] = interfaces;
                 self.reconcile().await.map(|_| ())

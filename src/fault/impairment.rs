@@ -180,9 +180,13 @@ impl Jitter {
     }
 }
 
-/// The probability that at least one of two independent events happens.
+/// The probability that at least one of two independent events happens. One that never does leaves the other's as it is,
+/// to the last digit.
 fn either(p: f64, q: f64) -> f64 {
-    if p == 0.0 { q } else { 1.0 - (1.0 - p) * (1.0 - q) }
+    match (p, q) {
+        (0.0, other) | (other, 0.0) => other,
+        _ => 1.0 - (1.0 - p) * (1.0 - q),
+    }
 }
 
 fn merged<T: Copy>(a: &[T], b: &[T], order: fn(&T, &T) -> Ordering) -> Vec<T> {

@@ -375,6 +375,18 @@ mod tests {
     }
 
     #[test]
+    fn what_one_fault_alone_asks_for_keeps_its_last_digit_whatever_stands_beside_it() {
+        let link = || LinkSet::new(&[Party::Node("n0".into())], &[Party::Node("n1".into())]);
+        let degrade = |verb: &str, impairment| Fault::Degrade { verb: verb.into(), links: link(), impairment };
+        let flaky = || degrade("flaky", Impairment { loss: 0.1, ..Impairment::default() });
+        let slow = || degrade("slow", Impairment { delay_us: 50_000, ..Impairment::default() });
+        for faults in [[flaky(), slow()], [slow(), flaky()]] {
+            let effect = Matrix::fold(&members(), &faults).effect(0, 1, Filter::ANY);
+            assert_eq!(effect.impairment, Impairment { loss: 0.1, delay_us: 50_000, ..Impairment::default() });
+        }
+    }
+
+    #[test]
     fn neutral_nodes_see_everyone_in_a_partition_and_holy_ones_are_never_touched() {
         let mut members = members();
         members[1].neutral = true;

@@ -8,7 +8,6 @@ use super::message::{Messages, Received, attributes, received};
 use super::netlink::{Protocol, Socket, failed, last_error, set_option};
 use crate::error::Result;
 pub use crate::plan::table::Queue as Kind;
-use crate::plan::table::SHAPED;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, sockopt};
@@ -296,8 +295,8 @@ impl Verdicts {
             m.raw(&header(kind));
             let [verdict, id] = [verdict as u32, id].map(u32::to_be_bytes);
             m.bytes(libc::NFQA_VERDICT_HDR as u16, [verdict, id].as_flattened());
-            // While one queue takes another's place both rules stand: the second one lets it pass.
-            m.be32(libc::NFQA_MARK as u16, SHAPED);
+            // Where somebody adds a hook before ours meanwhile, the kernel hands it to ours once more.
+            m.be32(libc::NFQA_MARK as u16, kind.mark());
             if let Some(bytes) = bytes {
                 m.bytes(libc::NFQA_PAYLOAD as u16, bytes);
             }

@@ -3,10 +3,10 @@
 
 use super::netlink::{failed, last_error, set_option};
 use crate::error::Result;
-use crate::plan::table::SHAPED;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Protocol, SendFlags, SocketFlags, SocketType, sendto, sockopt};
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::num::NonZeroU32;
 
@@ -22,9 +22,30 @@ const RAW: Option<Protocol> = match NonZeroU32::new(libc::IPPROTO_RAW as u32) {
 /// Sockets for packets of both families.
 #[derive(Debug)]
 pub struct Raw {
-    v4: OwnedFd,
+    v4: Marking,
     /// None on a machine without IPv6.
-    v6: Option<OwnedFd>,
+    v6: Option<Marking>,
+}
+
+/// A socket, and the mark that its packets bear, by which rules know them again.
+#[derive(Debug)]
+struct Marking {
+    fd: OwnedFd,
+    mark: Cell<u32>,
+}
+
+impl Marking {
+    fn of(fd: OwnedFd) -> Self {
+        Self { fd, mark: Cell::new(0) }
+    }
+
+    /// Nearly always it is the same one again.
+    fn bears(&self, mark: u32) -> Result<(), Errno> {
+        if self.mark.replace(mark) == mark {
+            return Ok(());
+        }
+        set_option(&self.fd, libc::SOL_SOCKET, libc::SO_MARK, mark as i32).inspect_err(|_| self.mark.set(0))
+    }
 }
 
 impl Raw {
@@ -35,21 +56,23 @@ impl Raw {
             Err(Errno::AFNOSUPPORT) => None,
             opened => Some(opened.map_err(|errno| failed("open a raw IPv6 socket", errno))?),
         };
-        Ok(Self { v4, v6 })
+        Ok(Self::adopt(v4, v6))
     }
 
     /// Sockets that were opened by another process, and taken apart.
     pub fn adopt(v4: OwnedFd, v6: Option<OwnedFd>) -> Self {
-        Self { v4, v6 }
+        // Another process may have set a mark: zero is none of ours, and so it is set again.
+        Self { v4: Marking::of(v4), v6: v6.map(Marking::of) }
     }
 
     /// Takes it apart.
     pub fn into_parts(self) -> (OwnedFd, Option<OwnedFd>) {
-        (self.v4, self.v6)
+        (self.v4.fd, self.v6.map(|v6| v6.fd))
     }
 
-    /// Sends a packet to this address, its own destination; a link-local one means that of the device. Never waits.
-    pub fn send(&self, packet: &[u8], destination: IpAddr, device: u32) -> Result<(), Errno> {
+    /// Sends a packet with this mark to this address, its own destination; a link-local one means that of the device.
+    /// Never waits.
+    pub fn send(&self, packet: &[u8], destination: IpAddr, device: u32, mark: u32) -> Result<(), Errno> {
         let (socket, to) = match destination {
             IpAddr::V4(_) => (&self.v4, SocketAddr::new(destination, 0)),
             IpAddr::V6(address) => {
@@ -58,7 +81,8 @@ impl Raw {
                 (self.v6.as_ref().ok_or(Errno::AFNOSUPPORT)?, to.into())
             }
         };
-        rustix::io::retry_on_intr(|| sendto(socket, packet, SendFlags::DONTWAIT, &to)).map(drop)
+        socket.bears(mark)?;
+        rustix::io::retry_on_intr(|| sendto(&socket.fd, packet, SendFlags::DONTWAIT, &to)).map(drop)
     }
 
     /// The largest packet that the device takes.
@@ -69,7 +93,7 @@ impl Raw {
             let mut request: libc::ifreq = std::mem::zeroed();
             request.ifr_ifru.ifru_ifindex = device as i32;
             for code in [libc::SIOCGIFNAME, libc::SIOCGIFMTU] {
-                if libc::ioctl(self.v4.as_raw_fd(), code as _, &raw mut request) != 0 {
+                if libc::ioctl(self.v4.fd.as_raw_fd(), code as _, &raw mut request) != 0 {
                     return Err(last_error());
                 }
             }
@@ -78,10 +102,8 @@ impl Raw {
     }
 }
 
-/// What it sends bears the mark by which rules know it again.
 fn open(family: AddressFamily) -> Result<OwnedFd, Errno> {
     let fd = rustix::net::socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, RAW)?;
-    set_option(&fd, libc::SOL_SOCKET, libc::SO_MARK, SHAPED as i32)?;
     sockopt::set_socket_send_buffer_size_force(&fd, BUFFER)
         .or_else(|_| sockopt::set_socket_send_buffer_size(&fd, BUFFER))?;
     Ok(fd)
@@ -128,12 +150,12 @@ mod tests {
             let (source, target) = (cluster.udp(0, address(0)), cluster.udp(1, address(1)));
             let (from, to) = (source.local_addr().unwrap(), target.local_addr().unwrap());
             target.connect(from).unwrap();
-            raw.send(&datagram(from, to, b"again"), to.ip(), 2).unwrap();
+            raw.send(&datagram(from, to, b"again"), to.ip(), 2, 1).unwrap();
             let mut buffer = [0; 8];
             assert_eq!(target.recv(&mut buffer).unwrap(), 5, "{to}");
             // And the other way round it leaves as if it were the program's.
             source.connect(to).unwrap();
-            raw.send(&datagram(to, from, b"answer"), from.ip(), 2).unwrap();
+            raw.send(&datagram(to, from, b"answer"), from.ip(), 2, 2).unwrap();
             assert_eq!(source.recv(&mut buffer).unwrap(), 6, "{from}");
         }
     }

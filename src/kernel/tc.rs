@@ -2,7 +2,7 @@
 //!
 //! Touches the root that is ours by its handle (`plan::table::MAJOR`) and nothing else: where somebody has given a device
 //! a root of his own, that is an error. What there is, is always asked of the kernel: it is one call, and cannot be wrong.
-//! A class is made or removed, never changed.
+//! A class is made or removed; of one that stands only the bandwidth changes.
 
 mod encode;
 mod netem;
@@ -45,8 +45,9 @@ impl Tc {
         Ok(Self { socket: Socket::open(Protocol::Route)? })
     }
 
-    /// Makes what a device lacks of a tree; what it has more stays.
-    pub fn grow(&mut self, device: Device<'_>, tree: &Tree) -> Result<()> {
+    /// Makes what a device lacks of a tree, and gives those of its classes that are named their new bandwidth; what it has
+    /// more stays.
+    pub fn grow(&mut self, device: Device<'_>, tree: &Tree, changed: &BTreeSet<ClassId>) -> Result<()> {
         if tree.is_empty() {
             return Ok(());
         }
@@ -61,6 +62,10 @@ impl Tc {
         for (id, class) in tree.classes.iter().filter(|(id, _)| !made.contains(id)) {
             says.push(encode::add_class(&mut messages, device, *id, class));
             says.push(encode::add_leaf(&mut messages, device, *id, class));
+        }
+        for (id, class) in tree.classes.iter().filter(|(id, _)| made.contains(id) && changed.contains(id)) {
+            says.push(encode::change_class(&mut messages, device, *id, class));
+            says.push(encode::change_leaf(&mut messages, device, *id, class));
         }
         self.commit(&mut messages, &says)
     }

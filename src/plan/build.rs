@@ -1,6 +1,7 @@
 //! The matrix and the nodes' addresses in, a plan for each node out.
 
 use super::means::{Ends, Means, Way};
+use super::table::Hook;
 use super::tree::{Class, ClassIds, Key, Tree};
 use super::{Addresses, Billionths, ClassId, Interfaces, Lane, Leaving, Ruleset, Shaped, ShapedLink, Side, Treatment};
 use crate::Result;
@@ -51,34 +52,17 @@ pub struct Planner {
     standing: Vec<Standing>,
 }
 
-/// The treatments whose chains stand at a node though they may concern nobody any more. The kernel drops all packets of a
-/// namespace that it holds for user space when a chain there goes: so as long as some may be held, none goes.
-#[derive(Clone, Debug, Default)]
-struct Standing {
-    chains: BTreeSet<(Filter, Treatment)>,
-    sorting: BTreeSet<(Filter, Side)>,
-    /// Whether the plan before this one did nothing.
-    was_idle: bool,
-}
+/// The hooks at which a node that has been shaped has base chains, from then on for good. The kernel drops all packets
+/// of a namespace that it holds for user space when one of them goes.
+type Standing = BTreeSet<Hook>;
 
-impl Standing {
-    /// Keeps the chains of a node that has been shaped, until it has been left alone over a whole change.
-    fn keep(&mut self, plan: &mut Plan) {
-        let is_idle = plan.is_empty();
-        if plan.shaped.is_empty() && self.chains.is_empty() || is_idle && self.was_idle {
-            *self = Self { was_idle: is_idle, ..Self::default() };
-            return;
-        }
-        self.was_idle = is_idle;
-        self.chains.extend(plan.ruleset.treated.keys());
-        for chain in &self.chains {
-            plan.ruleset.treated.entry(*chain).or_default();
-        }
-        self.sorting.extend(plan.ruleset.classed.keys());
-        for chain in &self.sorting {
-            plan.ruleset.classed.entry(*chain).or_default();
-        }
+/// Keeps these.
+fn keep(standing: &mut Standing, plan: &mut Plan) {
+    if plan.shaped.is_empty() && standing.is_empty() {
+        return;
     }
+    standing.extend(plan.ruleset.hooks());
+    plan.ruleset.standing.clone_from(standing);
 }
 
 /// Through which class a link's packets of one kind leave, and in which map that stands.
@@ -106,7 +90,12 @@ impl Planner {
         self.ids.resize_with(nodes.len(), ClassIds::default);
         let mut plans = draft.finish(&mut self.ids, &mut self.sides, self.seed);
         self.standing.resize_with(nodes.len(), Standing::default);
-        self.standing.iter_mut().zip(&mut plans).for_each(|(standing, plan)| standing.keep(plan));
+        for ((standing, plan), node) in self.standing.iter_mut().zip(&mut plans).zip(nodes) {
+            keep(standing, plan);
+            if plan.ruleset.asks_for_devices() {
+                plan.ruleset.devices = node.devices.iter().cloned().collect();
+            }
+        }
         Ok(plans)
     }
 }
@@ -196,7 +185,9 @@ impl Draft<'_> {
         let sorted = std::mem::take(&mut self.keys);
         for (node, ids) in ids.iter_mut().enumerate() {
             let own: Vec<&Sorted> = sorted.iter().filter(|sorted| sorted.source == node).collect();
-            let numbers = ids.of(own.iter().map(|sorted| sorted.key()).collect());
+            let had = |sorted: &Sorted| former.get(&sorted.place()).map(|(id, _)| *id);
+            let is_impaired = |target| self.matrix.cell(node, target).is_some_and(is_impaired);
+            let numbers = ids.of(own.iter().map(|sorted| (sorted.key(), had(sorted))).collect(), is_impaired);
             for (sorted, id) in own.into_iter().zip(numbers) {
                 let side = match former.get(&sorted.place()) {
                     None => Side::One,
@@ -209,11 +200,8 @@ impl Draft<'_> {
         }
         for plan in &mut self.plans {
             plan.seed = seed;
-        }
-        for (plan, node) in self.plans.iter_mut().zip(self.nodes) {
             if !plan.ruleset.world.is_empty() {
                 plan.ruleset.nodes = addresses(self.nodes);
-                plan.ruleset.devices = node.devices.iter().cloned().collect();
             }
         }
         self.plans
@@ -241,6 +229,10 @@ impl Sorted {
         let link = self.impairment.rate_bits.map(|_| self.target);
         Key { impairment: self.impairment.clone(), link }
     }
+}
+
+fn is_impaired(cell: &Cell) -> bool {
+    cell.values().any(|effect| !effect.impairment.is_none())
 }
 
 /// Whether large packets may stay whole: nothing is decided for each packet that a wire would carry.
@@ -300,6 +292,25 @@ mod tests {
         ]
     }
 
+    /// The same, and impairments.
+    fn any_fault() -> impl Strategy<Value = Fault> {
+        let some = [
+            Impairment { delay_us: 5_000, ..Impairment::NONE },
+            Impairment { loss: 0.1, ..Impairment::NONE },
+            Impairment { rate_bits: Some(1_000_000), ..Impairment::NONE },
+        ];
+        let degrade = (links(), select(some.to_vec())).prop_map(|(links, impairment)| Fault::Degrade {
+            verb: "degrade".to_owned(),
+            links,
+            impairment,
+        });
+        prop_oneof![fault(), degrade]
+    }
+
+    fn fold(faults: &[Fault]) -> Matrix {
+        Matrix::fold(&NODES.map(|name| Member { name: name.into(), ..Member::default() }), faults)
+    }
+
     /// Packets with at most one port that a filter asks for, and how a filter sees them.
     fn packets(hook: TableFamily, party: IpAddr) -> impl Iterator<Item = (Packet, Filter)> {
         let icmp = std::iter::once((Proto::Icmp, [0, 0], None));
@@ -312,13 +323,13 @@ mod tests {
         })
     }
 
-    fn wanted(cut: Cut, packet: Packet) -> Verdict {
+    fn wanted(cut: Cut, packet: Packet) -> Option<Verdict> {
         match cut {
-            Cut::Open => Verdict::Accept,
+            Cut::Open => None,
             // What leaves has no receiver of ours that could answer.
-            Cut::Reject if packet.hook == TableFamily::Inet && packet.proto == Proto::Tcp => Verdict::ResetTcp,
-            Cut::Reject if packet.hook == TableFamily::Inet => Verdict::PortUnreachable,
-            Cut::Reject | Cut::Drop => Verdict::Drop,
+            Cut::Reject if packet.hook == TableFamily::Inet && packet.proto == Proto::Tcp => Some(Verdict::ResetTcp),
+            Cut::Reject if packet.hook == TableFamily::Inet => Some(Verdict::PortUnreachable),
+            Cut::Reject | Cut::Drop => Some(Verdict::Drop),
         }
     }
 
@@ -327,8 +338,7 @@ mod tests {
 
         #[test]
         fn the_rulesets_refuse_exactly_what_the_matrix_says(faults in vec(fault(), 0..4)) {
-            let members = NODES.map(|name| Member { name: name.into(), ..Member::default() });
-            let matrix = Matrix::fold(&members, &faults);
+            let matrix = fold(&faults);
             let plans = Planner::new(Means::ALL, 0).plans(&matrix, &nodes()).unwrap();
             let rulesets: Vec<Ruleset> = plans.into_iter().map(|plan| plan.ruleset).collect();
             let mut parties: Vec<Vec<IpAddr>> = nodes().into_iter().map(|node| node.addresses).collect();
@@ -350,6 +360,72 @@ mod tests {
                 }
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn where_something_may_be_held_no_hook_goes_and_there_are_few(steps in vec(vec(any_fault(), 0..4), 1..8)) {
+            let means = Means { no_netem: Some("none".to_owned()), ..Means::ALL };
+            let mut planner = Planner::new(means, 0);
+            let mut stood = vec![BTreeSet::new(); NODES.len()];
+            for faults in steps {
+                for (plan, stood) in planner.plans(&fold(&faults), &nodes()).unwrap().into_iter().zip(&mut stood) {
+                    let tables = plan.ruleset.tables();
+                    let chains = tables.values().flat_map(|table| &table.chains);
+                    let hooked: BTreeSet<String> =
+                        chains.filter(|(_, chain)| chain.base.is_some()).map(|(name, _)| name.clone()).collect();
+                    prop_assert!(hooked.is_superset(stood) && hooked.len() <= 4 + DEVICES.len(), "{stood:?} {hooked:?}");
+                    if !plan.shaped.is_empty() || !stood.is_empty() {
+                        *stood = hooked;
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_bandwidth_changes_in_its_class_and_all_else_in_another_one() {
+        let degrade = |target: &str, impairment| Fault::Degrade {
+            verb: "degrade".to_owned(),
+            links: LinkSet::new(&[Party::from("n0".to_owned())], &[Party::from(target.to_owned())]),
+            impairment,
+        };
+        let rate = |bits| Impairment { rate_bits: Some(bits), ..Impairment::NONE };
+        let mut planner = Planner::new(Means::ALL, 0);
+        let mut plan = |faults: &[Fault]| planner.plans(&fold(faults), &nodes()).unwrap().remove(0);
+        let class = |plan: &Plan, id| plan.tree.classes[&id].impairment.clone();
+        let first = plan(&[degrade("n1", rate(8_000)), degrade("n2", rate(8_000))]);
+        let then = plan(&[degrade("n1", rate(8_000)), degrade("n1", rate(9_000)), degrade("n2", rate(7_000))]);
+        assert_eq!(first.ruleset, then.ruleset);
+        assert_eq!((class(&then, 1), class(&then, 2)), (rate(8_000), rate(7_000)));
+        // Each has what the other had.
+        let crossed = plan(&[degrade("n1", rate(7_000)), degrade("n2", rate(8_000))]);
+        assert_eq!((class(&crossed, 1), class(&crossed, 2)), (rate(7_000), rate(8_000)));
+        let slow = Impairment { delay_us: 1_000, ..rate(7_000) };
+        let other = plan(&[degrade("n1", slow.clone()), degrade("n2", rate(8_000))]);
+        assert_eq!(other.tree.classes.keys().copied().collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(class(&other, 3), slow);
+    }
+
+    #[test]
+    fn a_link_finds_its_class_again_unless_it_was_whole_meanwhile() {
+        let throttle = |filter| Fault::Degrade {
+            verb: "throttle".to_owned(),
+            links: LinkSet { filter, ..LinkSet::new(&[Party::from("n0".to_owned())], &[Party::from("n1".to_owned())]) },
+            impairment: Impairment { rate_bits: Some(8_000), ..Impairment::NONE },
+        };
+        let web = Filter { port: Some(80), ..Filter::ANY };
+        let mut planner = Planner::new(Means::ALL, 0);
+        let mut classes = |faults: &[Fault]| {
+            let plan = planner.plans(&fold(faults), &nodes()).unwrap().remove(0);
+            plan.tree.classes.into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(classes(&[throttle(Filter::ANY)]), [1]);
+        // Two kinds share a bandwidth: that is the shaper's.
+        assert_eq!(classes(&[throttle(Filter::ANY), throttle(web)]), [0; 0]);
+        assert_eq!(classes(&[throttle(Filter::ANY)]), [1]);
+        assert_eq!(classes(&[]), [0; 0]);
+        assert_eq!(classes(&[throttle(Filter::ANY)]), [2]);
     }
 
     impl Ruleset {

@@ -6,11 +6,12 @@
 //! change takes two transactions: grow, then shrink. Between them the kernel must be done with the packets that were
 //! under way ([`Transaction::after_grace`]). All else is one transaction.
 //!
-//! Chains come and go whole and are never edited, for the same reason: which rules a packet meets and which elements a
-//! set has are read at different moments.
+//! Regular chains come and go whole and are never edited, for the same reason: which rules a packet meets and which
+//! elements a set has are read at different moments. A base chain's jumps are exchanged all at once; a packet in it goes
+//! through the chains of before or through those of after.
 
 use super::ruleset::{ClassId, Ruleset};
-use super::table::{Classes, Elements, Hook, Role, Rule, Set, SetType, TABLE, Table, TableFamily, Tables};
+use super::table::{Base, Classes, Elements, Role, Rule, Set, SetType, TABLE, Table, TableFamily, Tables};
 use crate::fault::Family;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -45,8 +46,10 @@ pub enum Act {
     AddSet(String, Family, Option<u32>),
     /// A set goes, with its elements.
     DeleteSet(String),
-    /// A base chain without rules is made.
-    AddChain(String, Hook),
+    /// A chain without rules is made.
+    AddChain(String, Option<Base>),
+    /// A chain loses its rules.
+    FlushChain(String),
     /// A chain goes, with its rules.
     DeleteChain(String),
     /// A rule is added at a chain's end.
@@ -69,15 +72,17 @@ pub fn diff(old: &Ruleset, new: &Ruleset) -> Vec<Transaction> {
     for family in [TableFamily::Inet, TableFamily::Netdev] {
         steps.table(family, &before, &after);
     }
-    if steps.overlap(known(&before, &after).as_ref()) {
-        let Steps { grow, shrink, .. } = steps;
-        return vec![
-            Transaction { after_grace: false, changes: grow },
-            Transaction { after_grace: true, changes: shrink },
-        ];
-    }
-    let changes = [steps.grow, steps.shrink].concat();
-    if changes.is_empty() { Vec::new() } else { vec![Transaction { after_grace: false, changes }] }
+    let apart = steps.overlap(known(&before, &after).as_ref());
+    let Steps { mut grow, jumps, shrink, .. } = steps;
+    let lead = |how: fn(&Jumps) -> Vec<Change>| jumps.iter().flat_map(how).collect::<Vec<_>>();
+    let steps = if apart {
+        grow.extend(lead(Jumps::first));
+        vec![(false, grow), (true, [lead(Jumps::then), shrink].concat())]
+    } else {
+        vec![(false, [grow, lead(Jumps::at_once), shrink].concat())]
+    };
+    let steps = steps.into_iter().filter(|(_, changes)| !changes.is_empty());
+    steps.map(|(after_grace, changes)| Transaction { after_grace, changes }).collect()
 }
 
 /// The addresses that are nodes' wherever anything asks: no refusal of strangers ever meets them.
@@ -94,9 +99,57 @@ fn known(before: &Tables, after: &Tables) -> Option<BTreeSet<IpAddr>> {
 #[derive(Debug, Default)]
 struct Steps {
     grow: Vec<Change>,
+    /// Where base chains lead before and after that.
+    jumps: Vec<Jumps>,
     shrink: Vec<Change>,
     grown: Concerned,
     shrunk: Concerned,
+}
+
+/// A base chain that is there afterwards, and its rules before and then.
+#[derive(Debug)]
+struct Jumps {
+    table: TableFamily,
+    chain: String,
+    before: Vec<Rule>,
+    after: Vec<Rule>,
+}
+
+impl Jumps {
+    fn at_once(&self) -> Vec<Change> {
+        self.exchange(&self.before, &self.after)
+    }
+
+    fn first(&self) -> Vec<Change> {
+        self.exchange(&self.before, &self.both())
+    }
+
+    fn then(&self) -> Vec<Change> {
+        self.exchange(&self.both(), &self.after)
+    }
+
+    /// The former ones and the later ones, in an order that is both's.
+    fn both(&self) -> Vec<Rule> {
+        let (mut both, mut at) = (self.after.clone(), 0);
+        for rule in &self.before {
+            if let Some(place) = both.iter().position(|other| other == rule) {
+                at = place + 1;
+            } else {
+                both.insert(at, rule.clone());
+                at += 1;
+            }
+        }
+        both
+    }
+
+    fn exchange(&self, from: &[Rule], to: &[Rule]) -> Vec<Change> {
+        if from == to {
+            return Vec::new();
+        }
+        let flush = (!from.is_empty()).then(|| Act::FlushChain(self.chain.clone()));
+        let add = to.iter().map(|rule| Act::AddRule(self.chain.clone(), rule.clone()));
+        flush.into_iter().chain(add).map(|act| Change { table: self.table, act }).collect()
+    }
 }
 
 /// Whose packets a change is about.
@@ -118,6 +171,7 @@ impl Steps {
         let vanishes = old.is_some() && new.is_none();
         let (old, new) = (old.unwrap_or(&none), new.unwrap_or(&none));
         self.additions(family, old, new);
+        self.jumps(family, old, new);
         self.removals(family, old, new, vanishes);
         for (name, set) in &old.sets {
             if let Some(next) = new.sets.get(name) {
@@ -147,14 +201,27 @@ impl Steps {
         }
         for (name, chain) in new.chains.iter().filter(|(name, _)| !old.chains.contains_key(*name)) {
             self.grown.strangers.extend(asks_for_strangers(new, &chain.rules).then_some(family));
-            self.grow.push(at(Act::AddChain(name.clone(), chain.hook.clone())));
-            self.grow.extend(chain.rules.iter().map(|rule| at(Act::AddRule(name.clone(), rule.clone()))));
+            self.grow.push(at(Act::AddChain(name.clone(), chain.base.clone())));
+            if chain.base.is_none() {
+                self.grow.extend(chain.rules.iter().map(|rule| at(Act::AddRule(name.clone(), rule.clone()))));
+            }
+        }
+    }
+
+    /// Where the base chains lead that are there afterwards.
+    fn jumps(&mut self, family: TableFamily, old: &Table, new: &Table) {
+        for (name, chain) in new.chains.iter().filter(|(_, chain)| chain.base.is_some()) {
+            let before = old.chains.get(name).map_or_else(Vec::new, |chain| chain.rules.clone());
+            self.jumps.push(Jumps { table: family, chain: name.clone(), before, after: chain.rules.clone() });
         }
     }
 
     fn removals(&mut self, family: TableFamily, old: &Table, new: &Table, vanishes: bool) {
         let at = |act| Change { table: family, act };
-        for (name, chain) in old.chains.iter().filter(|(name, _)| !new.chains.contains_key(*name)) {
+        let mut gone: Vec<_> = old.chains.iter().filter(|(name, _)| !new.chains.contains_key(*name)).collect();
+        // Those that lead to others first.
+        gone.sort_by_key(|(_, chain)| chain.base.is_none());
+        for (name, chain) in gone {
             self.shrunk.strangers.extend(asks_for_strangers(old, &chain.rules).then_some(family));
             self.shrink.extend((!vanishes).then(|| at(Act::DeleteChain(name.clone()))));
         }
@@ -261,7 +328,9 @@ impl fmt::Display for Change {
                 write!(f, "add set {at} {set} {{ type {};{size} }}", SetType(*family))
             }
             Act::DeleteSet(set) => write!(f, "delete set {at} {set}"),
-            Act::AddChain(chain, hook) => write!(f, "add chain {at} {chain} {{ {hook} }}"),
+            Act::AddChain(chain, None) => write!(f, "add chain {at} {chain}"),
+            Act::AddChain(chain, Some(base)) => write!(f, "add chain {at} {chain} {{ {base} }}"),
+            Act::FlushChain(chain) => write!(f, "flush chain {at} {chain}"),
             Act::DeleteChain(chain) => write!(f, "delete chain {at} {chain}"),
             Act::AddRule(chain, rule) => write!(f, "add rule {at} {chain} {rule}"),
             Act::AddElements(set, elements) => write!(f, "add element {at} {set} {}", Elements(elements)),
@@ -361,13 +430,18 @@ mod tests {
         add set inet blockade rejected4 { type ipv4_addr; size 512; }
         add element inet blockade rejected4 { 10.0.0.2 }
         add set inet blockade rejected6 { type ipv6_addr; size 512; }
-        add chain inet blockade rejected { type filter hook prerouting priority raw + 1; policy accept; }
+        add chain inet blockade rejected
         add rule inet blockade rejected meta l4proto tcp ip saddr @rejected4 reject with tcp reset
         add rule inet blockade rejected ip saddr @rejected4 reject with icmpx port-unreachable
-        add rule inet blockade rejected icmpv6 type 133-137 accept
+        add rule inet blockade rejected icmpv6 type 133-137 return
         add rule inet blockade rejected meta l4proto tcp ip6 saddr @rejected6 reject with tcp reset
         add rule inet blockade rejected ip6 saddr @rejected6 reject with icmpx port-unreachable
+        flush chain inet blockade arriving
+        add rule inet blockade arriving jump dropped
+        add rule inet blockade arriving jump rejected
         # when all packets are through
+        flush chain inet blockade arriving
+        add rule inet blockade arriving jump rejected
         delete chain inet blockade dropped
         delete set inet blockade dropped4
         delete set inet blockade dropped6
@@ -380,13 +454,8 @@ mod tests {
         let old = Ruleset { world, devices: ["eth0".to_owned()].into(), ..Ruleset::default() };
         let new = Ruleset { devices: ["eth0".to_owned(), "eth1".to_owned()].into(), ..old.clone() };
         insta::assert_snapshot!(script(&diff(&old, &new)), @r#"
-        add chain netdev blockade world_dropped_by_eth1 { type filter hook egress device "eth1" priority filter; policy accept; }
-        add rule netdev blockade world_dropped_by_eth1 ip daddr 224.0.0.0/3 accept
-        add rule netdev blockade world_dropped_by_eth1 ip6 daddr ff00::/8 accept
-        add rule netdev blockade world_dropped_by_eth1 ether daddr ff:ff:ff:ff:ff:ff accept
-        add rule netdev blockade world_dropped_by_eth1 ip daddr != @nodes4 drop
-        add rule netdev blockade world_dropped_by_eth1 icmpv6 type 133-137 accept
-        add rule netdev blockade world_dropped_by_eth1 ip6 daddr != @nodes6 drop
+        add chain netdev blockade leaving_by_eth1 { type filter hook egress device "eth1" priority filter; policy accept; }
+        add rule netdev blockade leaving_by_eth1 jump world_dropped
         "#);
     }
 

@@ -2,7 +2,9 @@
 
 use super::diff::{Act, Transaction};
 use super::ruleset::{Billionths, ClassId, Lane, Leaving, Ruleset, Side, Treatment, WorldCut};
-use super::table::{Chain, ClassMap, End, Hook, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
+use super::table::{
+    Base, Chain, ClassMap, End, Hook, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict,
+};
 use crate::fault::{Family, Filter, Proto};
 use proptest::collection::{btree_map, btree_set};
 use proptest::prelude::*;
@@ -64,8 +66,8 @@ impl Packet {
 /// What becomes of a packet on its way through a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Met {
-    /// The first verdict that ends it, else `accept`.
-    pub(crate) verdict: Verdict,
+    /// The verdict that ends it; none where it goes on.
+    pub(crate) verdict: Option<Verdict>,
     /// By which chances it may be lost.
     pub(crate) chances: Vec<Billionths>,
     /// To which queues it is handed.
@@ -77,100 +79,110 @@ pub(crate) struct Met {
 impl Met {
     /// In which ways it is treated; one that is refused is in every way.
     pub(crate) fn ways(&self) -> [bool; 4] {
-        let refused = self.verdict != Verdict::Accept;
+        let refused = self.verdict.is_some();
         [refused, !self.chances.is_empty(), !self.queues.is_empty(), self.class.is_some()].map(|is| is || refused)
     }
 }
 
 /// What meets a packet in tables that do not change.
 pub(crate) fn met(tables: &Tables, packet: Packet) -> Met {
-    run(&|_| tables, packet, false, &Cell::new(0))
+    run(&|_| tables, packet, &Cell::new(0))
 }
 
 /// The verdict of that.
-pub(crate) fn meets(tables: &Tables, packet: Packet) -> Verdict {
+pub(crate) fn meets(tables: &Tables, packet: Packet) -> Option<Verdict> {
     met(tables, packet).verdict
 }
 
 pub(crate) fn refuses(tables: &Tables, packet: Packet) -> bool {
-    meets(tables, packet) != Verdict::Accept
+    meets(tables, packet).is_some()
 }
 
-/// What meets a packet, for each moment on its way at which the tables may change from one to the other, and for either
-/// order of the chains that share a priority.
+/// What meets a packet, for each moment on its way at which the tables may change from one to the other.
 pub(crate) fn moments(before: &Tables, after: &Tables, packet: Packet) -> impl Iterator<Item = Met> {
     const STEPS: usize = 45;
-    (0..=STEPS).flat_map(move |change| [(change, false), (change, true)]).map(move |(change, reverse)| {
+    (0..=STEPS).map(move |change| {
         let at = |step| if step < change { before } else { after };
         let step = Cell::new(0);
-        let met = run(&at, packet, reverse, &step);
+        let met = run(&at, packet, &step);
         assert!(step.get() <= STEPS, "the packet's way is longer than the test thinks");
         met
     })
 }
 
 /// `at` gives the tables at each step of the packet's way.
-fn run<'a>(at: &dyn Fn(usize) -> &'a Tables, packet: Packet, reverse: bool, step: &Cell<usize>) -> Met {
-    let mut met = Met { verdict: Verdict::Accept, chances: Vec::new(), queues: Vec::new(), class: None };
+fn run<'a>(at: &dyn Fn(usize) -> &'a Tables, packet: Packet, step: &Cell<usize>) -> Met {
+    let mut met = Met { verdict: None, chances: Vec::new(), queues: Vec::new(), class: None };
     // What leaves goes through the IP layer first, then by a device.
     let stages: &[TableFamily] =
         if packet.hook == TableFamily::Inet { &[TableFamily::Inet] } else { &[TableFamily::Inet, TableFamily::Netdev] };
     for family in stages {
-        stage(*family, at, packet, reverse, step, &mut met);
+        stage(*family, at, packet, step, &mut met);
     }
     met
 }
 
-fn stage<'a>(
-    family: TableFamily,
-    at: &dyn Fn(usize) -> &'a Tables,
-    packet: Packet,
-    reverse: bool,
-    step: &Cell<usize>,
-    met: &mut Met,
-) {
-    let hooked = at(step.replace(step.get() + 1)).get(&family);
-    let mut chains: Vec<_> = hooked.into_iter().flat_map(|table| &table.chains).collect();
-    if reverse {
-        chains.reverse();
-    }
-    let enters = |hook: &Hook| match hook {
-        Hook::Departure(device) => device == packet.device,
-        Hook::Sorting(_) | Hook::LeavingShaped => packet.hook == TableFamily::Netdev,
-        _ => packet.hook == TableFamily::Inet,
+fn stage<'a>(family: TableFamily, at: &dyn Fn(usize) -> &'a Tables, packet: Packet, step: &Cell<usize>, met: &mut Met) {
+    let now = || at(step.replace(step.get() + 1)).get(&family);
+    let enters = |base: &Base| match base.hook {
+        Hook::Departure => base.device.as_deref() == Some(packet.device),
+        Hook::Sorting | Hook::LeavingShaped => packet.hook == TableFamily::Netdev,
+        Hook::Arrival | Hook::ArrivalShaped => packet.hook == TableFamily::Inet,
     };
-    chains.retain(|(_, chain)| enters(&chain.hook));
-    chains.sort_by_key(|(_, chain)| &chain.hook);
-    for (name, _) in chains {
-        // The chain's rules are read when the packet enters it; the sets stay theirs.
-        let Some(table) = at(step.replace(step.get() + 1)).get(&family) else { continue };
+    let chains = now().into_iter().flat_map(|table| &table.chains);
+    let based = chains.filter_map(|(name, chain)| Some((name, chain.base.as_ref().filter(|base| enters(base))?)));
+    let mut hooked: Vec<_> = based.map(|(name, base)| (base.hook, name)).collect();
+    hooked.sort_unstable();
+    for (_, name) in hooked {
+        // The rules are read when the packet enters the base chain, those of regular chains too; the sets stay theirs.
+        let Some(table) = now() else { continue };
         let Some(chain) = table.chains.get(name) else { continue };
-        for rule in &chain.rules {
-            let now = || at(step.replace(step.get() + 1)).get(&family);
-            if !holds(rule, packet, table, &now) {
-                continue;
-            }
-            match &rule.verdict {
-                Verdict::Accept => break,
-                Verdict::Lose(share) => met.chances.push(*share),
-                // It goes on behind this chain, marked.
-                Verdict::Queue(_) if !met.queues.is_empty() => break,
-                Verdict::Queue(queue) => {
-                    met.queues.push(*queue);
-                    break;
-                }
-                Verdict::Class(class) => met.class = Some(*class),
-                Verdict::ClassIn(map) => {
-                    let map = now().and_then(|table| table.maps.get(map)).unwrap_or_else(|| &table.maps[map]);
-                    met.class = map.elements.get(&packet.party).copied().or(met.class);
-                }
-                verdict => {
-                    met.verdict = verdict.clone();
-                    return;
-                }
+        for jump in &chain.rules {
+            let Verdict::Jump(to) = &jump.verdict else { panic!("a base chain does nothing itself: {jump}") };
+            match through(&table.chains[to], table, &now, packet, met) {
+                Left::ByReturn => {}
+                Left::ForUserSpace => break,
+                Left::Refused => return,
             }
         }
     }
+}
+
+/// How a packet leaves a regular chain.
+enum Left {
+    ByReturn,
+    /// It goes on behind the base chain, marked.
+    ForUserSpace,
+    Refused,
+}
+
+fn through<'a>(
+    chain: &Chain,
+    table: &'a Table,
+    now: &dyn Fn() -> Option<&'a Table>,
+    packet: Packet,
+    met: &mut Met,
+) -> Left {
+    for rule in chain.rules.iter().filter(|rule| holds(rule, packet, table, now)) {
+        match &rule.verdict {
+            Verdict::Return => return Left::ByReturn,
+            Verdict::Lose(share) => met.chances.push(*share),
+            Verdict::Queue(queue) => {
+                met.queues.push(*queue);
+                return Left::ForUserSpace;
+            }
+            Verdict::Class(class) => met.class = Some(*class),
+            Verdict::ClassIn(map) => {
+                let map = now().and_then(|table| table.maps.get(map)).unwrap_or_else(|| &table.maps[map]);
+                met.class = map.elements.get(&packet.party).copied().or(met.class);
+            }
+            verdict => {
+                met.verdict = Some(verdict.clone());
+                return Left::Refused;
+            }
+        }
+    }
+    Left::ByReturn
 }
 
 fn holds<'a>(rule: &Rule, packet: Packet, table: &'a Table, now: &dyn Fn() -> Option<&'a Table>) -> bool {
@@ -186,7 +198,7 @@ fn holds<'a>(rule: &Rule, packet: Packet, table: &'a Table, now: &dyn Fn() -> Op
             Match::NeighbourDiscovery => packet.discovery,
             Match::Multicast => packet.hook == TableFamily::Netdev && packet.party.is_multicast(),
             // None of these is run here, nor one that the shaper has seen to.
-            Match::Broadcast | Match::Shaped => false,
+            Match::Broadcast | Match::Marked(_) => false,
             Match::Proto(proto) => packet.proto == *proto,
             Match::Port(proto, End::Source, port) => packet.proto == *proto && packet.ports[0] == *port,
             Match::Port(proto, End::Destination, port) => packet.proto == *proto && packet.ports[1] == *port,
@@ -234,9 +246,15 @@ fn act(table: &mut Table, act: &Act) {
             let map = table.maps.get_mut(&name).unwrap();
             assert!(classes.into_iter().all(|(address, class)| map.elements.insert(address, class).is_none()));
         }
-        Act::AddChain(name, hook) => assert!(table.chains.insert(name, Chain { hook, rules: vec![] }).is_none()),
-        Act::DeleteChain(name) => _ = table.chains.remove(&name).unwrap(),
+        Act::AddChain(name, base) => assert!(table.chains.insert(name, Chain { base, rules: vec![] }).is_none()),
+        Act::FlushChain(name) => table.chains.get_mut(&name).unwrap().rules.clear(),
+        Act::DeleteChain(name) => {
+            table.chains.remove(&name).unwrap();
+            let leads = |rule: &Rule| matches!(&rule.verdict, Verdict::Jump(to) if *to == name);
+            assert!(!table.chains.values().any(|chain| chain.rules.iter().any(leads)), "{name} is in use");
+        }
         Act::AddRule(chain, rule) => {
+            assert!(!matches!(&rule.verdict, Verdict::Jump(to) if !table.chains.contains_key(to)));
             assert!(rule.sets().all(|set| table.sets.contains_key(set)));
             assert!(!matches!(&rule.verdict, Verdict::ClassIn(map) if !table.maps.contains_key(map)));
             table.chains.get_mut(&chain).unwrap().rules.push(rule);
@@ -293,10 +311,17 @@ pub(crate) fn ruleset() -> impl Strategy<Value = Ruleset> {
     let devices = subsequence(DEVICES.to_vec(), 0..=2);
     let classes = btree_map(select(addresses()), 1_u16..4, 1..4);
     let classed = btree_map((filter(), select(vec![Side::One, Side::Other])), classes, 0..3);
-    (treated, classed, world, some(), devices).prop_map(|(treated, classed, world, nodes, devices)| {
-        if world.is_empty() {
-            return Ruleset { treated, classed, ..Ruleset::default() };
+    let hooks = vec![Hook::ArrivalShaped, Hook::Arrival, Hook::Sorting, Hook::LeavingShaped, Hook::Departure];
+    let standing = prop_oneof![Just(Vec::new()), subsequence(hooks, 0..=5)];
+    (treated, classed, world, some(), devices, standing).prop_map(|(treated, classed, world, some, known, standing)| {
+        let standing = standing.into_iter().collect();
+        let mut ruleset = Ruleset { treated, classed, world, standing, ..Ruleset::default() };
+        if !ruleset.world.is_empty() {
+            ruleset.nodes = some;
         }
-        Ruleset { treated, classed, world, nodes, devices: devices.into_iter().map(String::from).collect() }
+        if ruleset.asks_for_devices() {
+            ruleset.devices = known.into_iter().map(String::from).collect();
+        }
+        ruleset
     })
 }

@@ -1,12 +1,14 @@
-//! From a ruleset to nftables tables: one chain for each treatment, sets for its addresses.
+//! From a ruleset to nftables tables: one chain for each treatment, sets for its addresses, and base chains that lead
+//! there.
 //!
 //! The receiver refuses, on arrival and before connection tracking, so that the sender sees silence and established
 //! connections stop too. Sources are unicast addresses, so multicast and broadcast of a cut node are refused with the
 //! rest. Towards the world there is no receiver of ours: there the sender drops, below its IP layer.
 //!
-//! What is to be impaired meets, after all that refuses, a loss by chance or a queue of the user-space shaper; and where
-//! the sender's tree of classes does the work, a map from addresses to classes on leaving. The shaper's own packets are
-//! marked, so that none meets it twice.
+//! What is to be impaired meets a queue of the user-space shaper, before all that refuses: what it lets go is delivered
+//! or refused by what is in force then, as if it came from a netem at the sender. Or it meets, after all that refuses, a
+//! loss by chance; and where the sender's tree of classes does the work, a map from addresses to classes on leaving. The
+//! shaper's own packets are marked, so that none meets it twice in one direction.
 //!
 //! Neighbour discovery is always let through: without it a healed link would lag, and the sender of a cut one would see
 //! an error instead of silence. IPv4 packets do not pay for it. (ARP meets no rule at all.)
@@ -14,9 +16,14 @@
 //! A set's size in the kernel is fixed when the set is made. So few addresses and many lie in differently named sets,
 //! with differently named chains: that is one refusal taking another's place, which `diff` does without a gap.
 
+mod draft;
+
 use super::ruleset::{Addresses, Lane, Leaving, Ruleset, Side, Treatment};
-use super::table::{Chain, ClassMap, End, Hook, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict};
+use super::table::{
+    ARRIVED, ClassMap, End, Hook, LEFT, Match, Queue, Role, Rule, Set, Table, TableFamily, Tables, Verdict,
+};
 use crate::fault::{Family, Filter, Proto};
+use draft::Draft;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
@@ -27,23 +34,25 @@ impl Ruleset {
     /// The tables that say so. No table is empty.
     #[must_use]
     pub fn tables(&self) -> Tables {
-        let mut inet = self.arrival();
+        let (mut inet, mut netdev) = (Draft::default(), Draft::default());
+        self.arrival(&mut inet);
         self.sorting(&mut inet);
         self.leaving(&mut inet);
-        let tables = [(TableFamily::Inet, inet), (TableFamily::Netdev, self.departure())];
-        tables.into_iter().filter(|(_, table)| !table.chains.is_empty()).collect()
+        self.departure(&mut netdev);
+        let drafts = [(TableFamily::Inet, inet), (TableFamily::Netdev, netdev)];
+        let finished = drafts.map(|(family, draft)| (family, draft.finish(family, &self.standing, &self.devices)));
+        finished.into_iter().filter(|(_, table)| !table.chains.is_empty()).collect()
     }
 
-    fn arrival(&self) -> Table {
-        let mut table = Table::default();
+    fn arrival(&self, draft: &mut Draft) {
         for ((filter, treatment), addresses) in &self.treated {
             let kind = format!("{treatment}{}", size_class(addresses));
             let sources = |family| Match::In(End::Source, set_name(&kind, family, *filter));
             let rules = rules(*filter, treatment.answers(), sources, |proto| treatment.verdict(proto));
             if !rules.is_empty() {
                 let rules = treatment.exempt().into_iter().chain(rules).collect();
-                table.chains.insert(name(&kind, *filter), Chain { hook: treatment.hook(), rules });
-                add_sets(&mut table, &kind, *filter, Role::Refused, addresses);
+                draft.add(treatment.hook(), treatment.rank(), name(&kind, *filter), rules);
+                add_sets(&mut draft.table, &kind, *filter, Role::Refused, addresses);
             }
         }
         let nodes = self.known();
@@ -52,18 +61,18 @@ impl Ruleset {
             let rules = rules(*filter, treatment.answers(), strangers, |proto| treatment.verdict(proto));
             if !rules.is_empty() {
                 let exempt = treatment.exempt();
-                let own = exempt.is_empty().then(|| accept(None, Match::Loopback));
+                let own = exempt.is_empty().then(|| pass(None, Match::Loopback));
                 let rules = own.into_iter().chain(exempt).chain(rules).collect();
                 let kind = format!("world_{treatment}{}", size_class(&self.nodes));
-                table.chains.insert(name(&kind, *filter), Chain { hook: treatment.hook(), rules });
-                add_sets(&mut table, &nodes, Filter::ANY, Role::Known, &self.nodes);
+                draft.add(treatment.hook(), treatment.rank(), name(&kind, *filter), rules);
+                add_sets(&mut draft.table, &nodes, Filter::ANY, Role::Known, &self.nodes);
             }
         }
-        table
     }
 
-    /// Packets to nodes and to the world find their class.
-    fn sorting(&self, table: &mut Table) {
+    /// Packets to nodes and to the world find their class. Of several filters that select a packet, the one that asks most
+    /// sorts it last, and so for good.
+    fn sorting(&self, draft: &mut Draft) {
         for ((filter, side), classes) in &self.classed {
             let kind = side.kind();
             let mut rules = discovery(*filter);
@@ -74,30 +83,30 @@ impl Ruleset {
                 rules.extend(selecting(*filter, false).into_iter().map(class));
                 let elements = classes.iter().filter(|(address, _)| address.is_ipv4() == (family == Family::Ipv4));
                 let elements = elements.map(|(address, class)| (*address, *class)).collect();
-                table.maps.insert(map, ClassMap { family, elements });
+                draft.table.maps.insert(map, ClassMap { family, elements });
             }
-            table.chains.insert(name(kind, *filter), Chain { hook: filter.sorting(), rules });
+            draft.add(Hook::Sorting, filter.asks(), name(kind, *filter), rules);
         }
         for (filter, leaving) in &self.world.to_world {
             if let Leaving::Class(class) = leaving {
                 let verdict = || Verdict::Class(*class);
-                self.outward(table, *filter, &format!("world_{CLASSED}_{class}"), filter.sorting(), &[], verdict);
+                self.outward(draft, *filter, &format!("world_{CLASSED}_{class}"), Hook::Sorting, &[], verdict);
             }
         }
     }
 
     /// Packets to the world go to the user-space shaper.
-    fn leaving(&self, table: &mut Table) {
-        let exempt = [accept(None, Match::ToLoopback), accept(None, Match::Shaped)];
+    fn leaving(&self, draft: &mut Draft) {
+        let exempt = [pass(None, Match::ToLoopback), pass(None, Match::Marked(LEFT))];
         for (filter, _) in self.world.to_world.iter().filter(|(_, leaving)| *leaving == Leaving::Queue) {
             let verdict = || Verdict::Queue(Queue::Leaving);
-            self.outward(table, *filter, "world_leaving", Hook::LeavingShaped, &exempt, verdict);
+            self.outward(draft, *filter, "world_leaving", Hook::LeavingShaped, &exempt, verdict);
         }
     }
 
     fn outward(
         &self,
-        table: &mut Table,
+        draft: &mut Draft,
         filter: Filter,
         kind: &str,
         hook: Hook,
@@ -113,12 +122,11 @@ impl Ruleset {
         // The Ethernet header, which tells a broadcast, is not there yet.
         let exempt = exempt.iter().cloned().chain(to_many(filter, false));
         let rules = exempt.chain(rules).collect();
-        table.chains.insert(name(&format!("{kind}{}", size_class(&self.nodes)), filter), Chain { hook, rules });
-        add_sets(table, &nodes, Filter::ANY, Role::Known, &self.nodes);
+        draft.add(hook, filter.asks(), name(&format!("{kind}{}", size_class(&self.nodes)), filter), rules);
+        add_sets(&mut draft.table, &nodes, Filter::ANY, Role::Known, &self.nodes);
     }
 
-    fn departure(&self) -> Table {
-        let mut table = Table::default();
+    fn departure(&self, draft: &mut Draft) {
         let class = size_class(&self.nodes);
         let nodes = self.known();
         for (filter, leaving) in &self.world.to_world {
@@ -133,14 +141,9 @@ impl Ruleset {
                 continue;
             }
             rules.splice(0..0, to_many(*filter, true));
-            let kind = name(&format!("world_{treatment}{class}"), *filter);
-            for device in &self.devices {
-                let chain = Chain { hook: Hook::Departure(device.clone()), rules: rules.clone() };
-                table.chains.insert(format!("{kind}_by_{}", Spelled(device)), chain);
-            }
-            add_sets(&mut table, &nodes, Filter::ANY, Role::Known, &self.nodes);
+            draft.add(Hook::Departure, treatment.rank(), name(&format!("world_{treatment}{class}"), *filter), rules);
+            add_sets(&mut draft.table, &nodes, Filter::ANY, Role::Known, &self.nodes);
         }
-        table
     }
 
     /// The name of the sets of all nodes' addresses.
@@ -193,12 +196,13 @@ impl Side {
 }
 
 impl Treatment {
-    fn hook(self) -> Hook {
+    /// A drop wins over a reject, and both over what loses some.
+    fn rank(self) -> u8 {
         match self {
-            Self::Drop => Hook::Arrival,
-            Self::Reject => Hook::ArrivalLater,
-            Self::Lose(_) => Hook::ArrivalLossy,
-            Self::Queue(_) => Hook::ArrivalShaped,
+            Self::Drop => 0,
+            Self::Reject => 1,
+            Self::Lose(_) => 2,
+            Self::Queue(_) => 3,
         }
     }
 
@@ -221,7 +225,7 @@ impl Treatment {
     /// What the shaper has seen to, and what it sends itself, by loopback, is not handed to it again.
     fn exempt(self) -> Vec<Rule> {
         match self {
-            Self::Queue(_) => vec![accept(None, Match::Loopback), accept(None, Match::Shaped)],
+            Self::Queue(_) => vec![pass(None, Match::Loopback), pass(None, Match::Marked(ARRIVED))],
             _ => Vec::new(),
         }
     }
@@ -293,7 +297,7 @@ fn discovery(filter: Filter) -> Vec<Rule> {
     let selects = filter.families().contains(&Family::Ipv6)
         && filter.port.is_none()
         && matches!(filter.proto, None | Some(Proto::Icmp));
-    if selects { vec![accept(Some(Family::Ipv6), Match::NeighbourDiscovery)] } else { Vec::new() }
+    if selects { vec![pass(Some(Family::Ipv6), Match::NeighbourDiscovery)] } else { Vec::new() }
 }
 
 /// What a packet must satisfy, one entry for each rule that it takes, and the protocol that is certain then.
@@ -313,20 +317,15 @@ fn selecting(filter: Filter, apart: bool) -> Vec<(Option<Proto>, Vec<Match>)> {
 
 /// What goes to many goes to nodes too, so it is no matter of the world alone: let through.
 fn to_many(filter: Filter, ethernet: bool) -> Vec<Rule> {
-    let multicast = filter.families().into_iter().map(|family| accept(Some(family), Match::Multicast));
-    multicast.chain(ethernet.then(|| accept(None, Match::Broadcast))).collect()
+    let multicast = filter.families().into_iter().map(|family| pass(Some(family), Match::Multicast));
+    multicast.chain(ethernet.then(|| pass(None, Match::Broadcast))).collect()
 }
 
-fn accept(family: Option<Family>, one: Match) -> Rule {
-    Rule { family, matches: vec![one], verdict: Verdict::Accept }
+fn pass(family: Option<Family>, one: Match) -> Rule {
+    Rule { family, matches: vec![one], verdict: Verdict::Return }
 }
 
 impl Filter {
-    /// Of several filters that select a packet, the one that asks most sorts it last, and so for good.
-    fn sorting(self) -> Hook {
-        Hook::Sorting(self.asks())
-    }
-
     /// How much it asks of a packet.
     pub(crate) fn asks(self) -> u8 {
         [self.proto.is_some(), self.port.is_some(), self.family.is_some()].into_iter().map(u8::from).sum()

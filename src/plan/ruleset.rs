@@ -1,5 +1,6 @@
 //! What one node's namespace must hold, and how it reads in nft's own syntax.
 
+use super::table::Hook;
 use crate::fault::Filter;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,11 @@ impl Addresses {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()
+    }
+
+    /// All of them, IPv4 first.
+    pub fn iter(&self) -> impl Iterator<Item = IpAddr> {
+        self.v4.iter().copied().map(IpAddr::V4).chain(self.v6.iter().copied().map(IpAddr::V6))
     }
 
     /// Whether this address is among them.
@@ -65,6 +71,17 @@ pub enum Treatment {
     Lose(Billionths),
     /// The user-space shaper decides.
     Queue(Lane),
+}
+
+impl Treatment {
+    /// Where it happens.
+    #[must_use]
+    pub fn hook(self) -> Hook {
+        match self {
+            Self::Drop | Self::Reject | Self::Lose(_) => Hook::Arrival,
+            Self::Queue(_) => Hook::ArrivalShaped,
+        }
+    }
 }
 
 /// A probability as the kernel holds it: so many in 1,000,000,000.
@@ -112,6 +129,18 @@ pub enum Leaving {
     Queue,
 }
 
+impl Leaving {
+    /// Where it happens.
+    #[must_use]
+    pub fn hook(self) -> Hook {
+        match self {
+            Self::Drop | Self::Lose(_) => Hook::Departure,
+            Self::Class(_) => Hook::Sorting,
+            Self::Queue => Hook::LeavingShaped,
+        }
+    }
+}
+
 /// Which of two maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -151,11 +180,11 @@ pub struct WorldCut {
 /// Refused sources lie in sets, so that the ruleset grows with the cut and a look-up stays constant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ruleset {
-    /// Whose packets are treated on arrival, by filter and treatment. One of nobody is a chain that stands idle.
+    /// Whose packets are treated on arrival, by filter and treatment.
     #[serde(with = "as_list")]
     pub treated: BTreeMap<(Filter, Treatment), Addresses>,
     /// Through which class packets to these addresses leave, by filter. Of several filters that select a packet the
-    /// one that asks most decides. One of nobody is a chain that stands idle.
+    /// one that asks most decides.
     ///
     /// There are two maps for each: an address that changes its class is put into the other one, and stands in both for a
     /// moment. (Where it changed it within one map, a look-up under way might find neither, before Linux 6.17.)
@@ -166,8 +195,12 @@ pub struct Ruleset {
     /// Every address of every node, this one's own included: what is not the world. Filled only where `world` is not
     /// empty, so that a new node changes no ruleset that does not need it.
     pub nodes: Addresses,
-    /// The node's devices, by which packets leave. Filled as `nodes` is.
+    /// The node's devices, by which packets leave. Filled only where something [asks for them](Self::asks_for_devices).
     pub devices: BTreeSet<String>,
+    /// Where packets enter base chains even if these do nothing: as long as one stands, the user-space shaper's packets
+    /// are safe.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub standing: BTreeSet<Hook>,
 }
 
 /// JSON has no maps with composite keys: a list of pairs instead.
@@ -198,6 +231,19 @@ impl WorldCut {
 }
 
 impl Ruleset {
+    /// At which hooks something happens.
+    pub fn hooks(&self) -> impl Iterator<Item = Hook> {
+        let treated = self.treated.keys().chain(&self.world.from_world).map(|(_, treatment)| treatment.hook());
+        let sorted = self.classed.keys().map(|_| Hook::Sorting);
+        treated.chain(sorted).chain(self.world.to_world.iter().map(|(_, leaving)| leaving.hook()))
+    }
+
+    /// Whether it depends on which devices there are.
+    #[must_use]
+    pub fn asks_for_devices(&self) -> bool {
+        !self.world.is_empty() || self.standing.contains(&Hook::Departure)
+    }
+
     /// Whether nothing happens to any packet.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -33,6 +33,21 @@ impl Shaped {
         self.arriving.is_empty() && self.leaving.is_none()
     }
 
+    /// What is done while this ends and the next one begins: what the next one does; but of links that it does not shape
+    /// any more, or whose bandwidth somebody else has then, what this does.
+    #[must_use]
+    pub fn until(&self, next: &Self) -> Self {
+        let ends = |old: &&ShapedLink| {
+            let then = next.links().find(|new| new.name == old.name);
+            then.is_none_or(|new| old.has_rate() && !new.has_rate())
+        };
+        let mut arriving: Vec<ShapedLink> = self.arriving.iter().filter(ends).cloned().collect();
+        let ending: Vec<String> = arriving.iter().map(|link| link.name.clone()).collect();
+        arriving.extend(next.arriving.iter().filter(|new| !ending.contains(&new.name)).cloned());
+        let leaving = self.leaving.as_ref().filter(ends).or(next.leaving.as_ref());
+        Self { arriving, leaving: leaving.cloned() }
+    }
+
     /// Every link that is shaped.
     pub fn links(&self) -> impl Iterator<Item = &ShapedLink> {
         self.arriving.iter().chain(&self.leaving)
@@ -40,6 +55,12 @@ impl Shaped {
 }
 
 impl ShapedLink {
+    /// Whether some of its packets meet a bandwidth.
+    #[must_use]
+    pub fn has_rate(&self) -> bool {
+        self.effects.iter().any(|(_, impairment)| impairment.rate_bits.is_some())
+    }
+
     /// What meets a packet that these of the link's filters select, by their places: all of it, one after the other.
     #[must_use]
     pub fn effect(&self, selects: impl Fn(Filter) -> bool) -> Impairment {

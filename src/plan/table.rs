@@ -5,6 +5,7 @@
 
 use super::ruleset::{Billionths, ClassId};
 use crate::fault::{Family, Proto};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -20,8 +21,11 @@ pub fn handle(class: ClassId) -> u32 {
     u32::from(MAJOR) << 16 | u32::from(class)
 }
 
-/// What the user-space shaper has seen to: its packets are not handed to it again.
-pub const SHAPED: u32 = 0xb10c;
+/// Marks of what the user-space shaper has seen to on arrival, and on leaving: it is not handed to it again there. A node
+/// that forwards is both, one after the other.
+pub const ARRIVED: u32 = 0xb10c_0001;
+/// See [`ARRIVED`].
+pub const LEFT: u32 = 0xb10c_0002;
 
 /// The queues of the user-space shaper, in each namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +49,15 @@ impl Queue {
             Self::Whole => 47_360,
             Self::Single => 47_361,
             Self::Leaving => 47_362,
+        }
+    }
+
+    /// The mark of what has been there.
+    #[must_use]
+    pub const fn mark(self) -> u32 {
+        match self {
+            Self::Whole | Self::Single => ARRIVED,
+            Self::Leaving => LEFT,
         }
     }
 }
@@ -104,33 +117,53 @@ pub enum Role {
     Known,
 }
 
-/// A base chain. Its rules never change: another refusal is another chain, so that standing refusals are never touched
-/// and no rule needs to be found again in the kernel.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A chain. A treatment is a regular one, whose rules never change: another treatment is another chain, so that standing
+/// ones are never touched. Packets enter by base chains, whose rules jump to regular chains and do nothing else; these
+/// rules change, all of a chain's at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain {
-    /// Where packets enter it.
-    pub hook: Hook,
+    /// Where packets enter it; none where others jump to it.
+    pub base: Option<Base>,
     /// In order.
     pub rules: Vec<Rule>,
 }
 
-/// Where packets enter a chain. A packet that one chain accepts still goes through all others.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Where packets enter a chain. There is one such chain for each hook: the kernel takes some thousand at a place, and
+/// when one goes it drops all packets of the namespace that it holds for user space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// On which part of their way.
+    pub hook: Hook,
+    /// Only those that leave by this device; for [`Hook::Departure`].
+    pub device: Option<String>,
+}
+
+/// A place on a packet's way, in the order in which it comes by those of one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Hook {
-    /// On arrival, before connection tracking; what drops.
-    Arrival,
-    /// The same, right after everything that drops: a drop wins over a reject.
-    ArrivalLater,
-    /// The same, after everything that refuses: what loses some.
-    ArrivalLossy,
-    /// The same, last: what goes to the user-space shaper.
+    /// On arrival, before all others: what goes to the user-space shaper. So what that has held meets the refusals that
+    /// stand when it is let go.
     ArrivalShaped,
-    /// On leaving, whatever the device: what is sorted into classes. Of several the one with the highest number decides.
-    Sorting(u8),
+    /// On arrival, before connection tracking: what drops, what rejects, what loses some, in this order.
+    Arrival,
+    /// On leaving, whatever the device: what is sorted into classes.
+    Sorting,
     /// On leaving, last: what goes to the user-space shaper.
     LeavingShaped,
-    /// On leaving by this device, below the IP layer: the program sees silence, whereas in `output` it would see `EPERM`.
-    Departure(String),
+    /// On leaving by a device, below the IP layer: the program sees silence, whereas in `output` it would see `EPERM`.
+    Departure,
+}
+
+impl Hook {
+    /// In which table.
+    #[must_use]
+    pub const fn family(self) -> TableFamily {
+        match self {
+            Self::Departure => TableFamily::Netdev,
+            _ => TableFamily::Inet,
+        }
+    }
 }
 
 /// A rule: what all matches hold for meets the verdict.
@@ -160,8 +193,8 @@ pub enum Match {
     Loopback,
     /// It leaves by the loopback interface.
     ToLoopback,
-    /// The user-space shaper has seen to it.
-    Shaped,
+    /// It bears this mark.
+    Marked(u32),
     /// It belongs to IPv6 neighbour discovery (router and neighbour messages, redirects).
     NeighbourDiscovery,
     /// It goes to a multicast address, or, in IPv4, to 255.255.255.255.
@@ -182,7 +215,9 @@ pub enum Match {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// This chain is done with it.
-    Accept,
+    Return,
+    /// It goes through this chain, then on.
+    Jump(String),
     /// It vanishes.
     Drop,
     /// A TCP reset answers it.
@@ -229,7 +264,8 @@ impl fmt::Display for Table {
         }
         for (position, (name, chain)) in self.chains.iter().enumerate() {
             let gap = if position == 0 { "" } else { "\n" };
-            writeln!(f, "{gap}    chain {name} {{\n        {}", chain.hook)?;
+            writeln!(f, "{gap}    chain {name} {{")?;
+            chain.base.iter().try_for_each(|base| writeln!(f, "        {base}"))?;
             chain.rules.iter().try_for_each(|rule| writeln!(f, "        {rule}"))?;
             writeln!(f, "    }}")?;
         }
@@ -270,20 +306,19 @@ impl<'a, T: IntoIterator<Item = (&'a IpAddr, &'a ClassId)> + Copy> fmt::Display 
     }
 }
 
-impl fmt::Display for Hook {
+impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Arrival => f.write_str("type filter hook prerouting priority raw; policy accept;"),
-            Self::ArrivalLater => f.write_str("type filter hook prerouting priority raw + 1; policy accept;"),
-            Self::ArrivalLossy => f.write_str("type filter hook prerouting priority raw + 2; policy accept;"),
-            Self::ArrivalShaped => f.write_str("type filter hook prerouting priority raw + 3; policy accept;"),
-            Self::Sorting(0) => f.write_str("type filter hook postrouting priority filter; policy accept;"),
-            Self::Sorting(rank) => write!(f, "type filter hook postrouting priority filter + {rank}; policy accept;"),
-            Self::LeavingShaped => f.write_str("type filter hook postrouting priority 300; policy accept;"),
-            Self::Departure(device) => {
-                write!(f, "type filter hook egress device \"{device}\" priority filter; policy accept;")
+        let place = match self.hook {
+            Hook::ArrivalShaped => "prerouting priority raw - 1",
+            Hook::Arrival => "prerouting priority raw",
+            Hook::Sorting => "postrouting priority filter",
+            Hook::LeavingShaped => "postrouting priority 300",
+            Hook::Departure => {
+                let device = self.device.as_deref().unwrap_or_default();
+                return write!(f, "type filter hook egress device \"{device}\" priority filter; policy accept;");
             }
-        }
+        };
+        write!(f, "type filter hook {place}; policy accept;")
     }
 }
 
@@ -319,7 +354,7 @@ impl Rule {
         match one {
             Match::Loopback => f.write_str("iif \"lo\""),
             Match::ToLoopback => f.write_str("oif \"lo\""),
-            Match::Shaped => write!(f, "meta mark {SHAPED:#010x}"),
+            Match::Marked(mark) => write!(f, "meta mark {mark:#010x}"),
             Match::NeighbourDiscovery => f.write_str("icmpv6 type 133-137"),
             Match::Multicast => write!(f, "{ip} daddr {}", if v6 { "ff00::/8" } else { "224.0.0.0/3" }),
             Match::Broadcast => f.write_str("ether daddr ff:ff:ff:ff:ff:ff"),
@@ -352,7 +387,8 @@ fn protocol_name(proto: Proto, v6: bool) -> &'static str {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accept => f.write_str("accept"),
+            Self::Return => f.write_str("return"),
+            Self::Jump(chain) => write!(f, "jump {chain}"),
             Self::Drop => f.write_str("drop"),
             Self::ResetTcp => f.write_str("reject with tcp reset"),
             Self::PortUnreachable => f.write_str("reject with icmpx port-unreachable"),

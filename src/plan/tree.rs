@@ -1,9 +1,10 @@
 //! What each device of a node holds to shape what it sends: a root HTB, a class for each distinct impairment, and below
 //! it a netem or a plain queue.
 //!
-//! Pure. A class is never changed: a link whose impairment changes is sorted into another class, in one step of the map
-//! that sorts, and the former class is removed when it has run empty. So nothing that was under way is lost, and no
-//! packet passes unimpaired.
+//! Pure. Where nothing but a link's bandwidth changes, its class changes in place: what waits there is carried at the new
+//! rate, and no more than that at once. A link whose impairment changes otherwise is sorted into another class, in one
+//! step of the map that sorts, and the former class is removed when it has run empty. So nothing that was under way is
+//! lost, and no packet passes unimpaired.
 
 use super::ClassId;
 use super::table::MAJOR;
@@ -133,13 +134,19 @@ impl fmt::Display for Tree {
     }
 }
 
-/// Numbers for classes: the same impairment keeps its number for as long as some link of the node has it, and a number
-/// comes back only when all others have been used, long after its class has run empty.
+/// Numbers for classes: the same impairment keeps its number for as long as some link of the node has it, at whatever
+/// bandwidth, and over a time in which other means impair that link: what waits in its class then goes before what comes
+/// later, and not beside it. For another impairment a number comes back only when all others have been used, long after its class has run empty.
 #[derive(Clone, Debug, Default)]
 pub struct ClassIds {
     taken: Vec<(Key, ClassId)>,
+    /// Those whose links are impaired by other means.
+    left: Vec<(Key, ClassId)>,
     last: ClassId,
 }
+
+/// So many of those are remembered.
+const REMEMBERED: usize = 64;
 
 /// What shares a class. A bandwidth is each link's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,23 +157,54 @@ pub struct Key {
     pub link: Option<usize>,
 }
 
+impl Key {
+    /// Whether they differ in the bandwidth that both have, and in nothing else.
+    fn is_at_another_rate(&self, other: &Self) -> bool {
+        let (own, others) = (&self.impairment, &other.impairment);
+        own.rate_bits.is_some()
+            && others.rate_bits.is_some()
+            && self.link == other.link
+            && own.without_rate() == others.without_rate()
+    }
+}
+
 /// Of a class's number 16 bits are there; the root's own is 0, and the kernel keeps the highest.
 const HIGHEST: ClassId = 0xfff0;
 
 impl ClassIds {
-    /// The numbers of these, those of others being free from now on.
-    pub fn of(&mut self, keys: Vec<Key>) -> Vec<ClassId> {
-        self.taken.retain(|(key, _)| keys.contains(key));
-        keys.into_iter().map(|key| self.one(key)).collect()
+    /// The numbers of these, each with the number that it had before, if any; those of others are free from now on, but
+    /// for those of links that `is_elsewhere` says are impaired by other means for a while.
+    pub fn of(&mut self, keys: Vec<(Key, Option<ClassId>)>, is_elsewhere: impl Fn(usize) -> bool) -> Vec<ClassId> {
+        let wanted = |key: &Key| keys.iter().any(|(wanted, _)| wanted == key);
+        for (key, former) in &keys {
+            let known = self.taken.iter().any(|(taken, _)| taken == key);
+            let mut taken = self.taken.iter_mut().filter(|_| !known);
+            if let Some((changed, _)) = taken.find(|(taken, id)| Some(*id) == *former && key.is_at_another_rate(taken))
+                && !wanted(changed)
+            {
+                *changed = key.clone();
+            }
+        }
+        let (taken, left): (Vec<_>, Vec<_>) = self.taken.drain(..).partition(|(key, _)| wanted(key));
+        self.taken = taken;
+        self.left.extend(left);
+        self.left.retain(|(key, _)| key.link.is_some_and(&is_elsewhere));
+        self.left.drain(..self.left.len().saturating_sub(REMEMBERED));
+        keys.into_iter().map(|(key, _)| self.one(key)).collect()
     }
 
     fn one(&mut self, key: Key) -> ClassId {
         if let Some((_, id)) = self.taken.iter().find(|(taken, _)| *taken == key) {
             return *id;
         }
+        if let Some(place) = self.left.iter().position(|(left, _)| *left == key) {
+            let (key, id) = self.left.remove(place);
+            self.taken.push((key, id));
+            return id;
+        }
         loop {
             self.last = if self.last >= HIGHEST { 1 } else { self.last + 1 };
-            if !self.taken.iter().any(|(_, id)| *id == self.last) {
+            if !self.taken.iter().chain(&self.left).any(|(_, id)| *id == self.last) {
                 break;
             }
         }

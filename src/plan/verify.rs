@@ -14,9 +14,19 @@ const INTERVAL_US: u64 = 500;
 /// A packet of ours with its headers of UDP, IP and Ethernet.
 const BYTES: u16 = 32;
 const HEADERS: u64 = 42;
-/// A measured bandwidth is that of packets sent in one burst.
-const BURST_PACKETS: u32 = 100;
+/// A bandwidth is measured by packets sent in one burst: so long ones, at least so many, and as many as it carries
+/// within this time, microseconds, but no more than are sent in a moment.
 const BURST_BYTES: u16 = 1_400;
+const BURST_PACKETS: u32 = 100;
+const BURST_US: u64 = 100_000;
+const BURST_PACKETS_MAX: u32 = 10_000;
+/// What a link has saved up, it carries at once: only arrivals after this part of the burst are measured.
+const BURST_BEGINS: f64 = 0.25;
+/// Nobody waits longer than this for a measurement, microseconds: a narrow link is measured with fewer packets …
+const LONGEST_US: u64 = 20_000_000;
+/// … but not with fewer than these: of a burst, which begins with what was saved up, and of others.
+const BURST_PACKETS_MIN: u32 = 12;
+const PACKETS_MIN: u32 = 10;
 /// So many standard deviations a share is off in one of ten thousand cases.
 const DEVIATIONS: f64 = 3.9;
 /// A machine may be so late, microseconds, and by this part of what was asked for.
@@ -28,6 +38,8 @@ const EARLY_US: f64 = 100.0;
 const STRAY: f64 = 0.005;
 /// A bandwidth that was measured may be off by this part, in one burst.
 const RATE_PART: f64 = 0.25;
+/// A burst whose packets wait less than this, microseconds, does not fill the link: then the link is not what is slow.
+const WAITS_US: u64 = 5_000;
 
 /// What a link did beside what was asked of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,27 +57,52 @@ pub struct Verified {
 impl Verified {
     /// A link that no probe can say anything about.
     #[must_use]
-    pub fn not_measured(link: String, why: &str) -> Self {
-        Self { link, asked: String::new(), measured: format!("not measured: {why}"), wrong: Vec::new() }
+    pub fn not_measured(link: String, asked: &Impairment, why: &str) -> Self {
+        Self { link, asked: asked.to_string(), measured: format!("not measured: {why}"), wrong: Vec::new() }
     }
 }
 
 /// What to send to see whether a link does this.
-#[must_use]
-pub fn stream(asked: &Impairment, wait_ms: u64) -> Stream {
+///
+/// # Errors
+/// Why that cannot be seen: it would take too long.
+pub fn stream(asked: &Impairment, wait_ms: u64) -> Result<Stream, String> {
     match asked.rate_bits {
-        // A third of the bandwidth leaves the queue empty.
         Some(rate) if asked.without_rate().is_none() => {
-            let bits = u64::from(BURST_PACKETS) * (u64::from(BURST_BYTES) + HEADERS) * 8;
-            let lasts_ms = bits.saturating_mul(1_000) / rate.max(1);
-            Stream { count: BURST_PACKETS, interval_us: 0, bytes: BURST_BYTES, wait_ms: wait_ms + lasts_ms.min(30_000) }
+            let each_us = carried_us(BURST_BYTES, rate);
+            let affordable = few(LONGEST_US / each_us);
+            if affordable < BURST_PACKETS_MIN {
+                return Err(too_narrow(each_us, BURST_PACKETS_MIN));
+            }
+            let filling = few(BURST_US.div_ceil(each_us)).clamp(BURST_PACKETS, BURST_PACKETS_MAX);
+            let count = filling.min(affordable);
+            let lasts_ms = u64::from(count) * each_us / 1_000;
+            Ok(Stream { count, interval_us: 0, bytes: BURST_BYTES, wait_ms: wait_ms + lasts_ms })
         }
         Some(rate) => {
-            let interval_us = (3 * (u64::from(BYTES) + HEADERS) * 8 * 1_000_000 / rate.max(1)).max(INTERVAL_US);
-            Stream { count: PACKETS, interval_us: interval_us.min(50_000), bytes: BYTES, wait_ms }
+            // A third of the bandwidth leaves the queue empty.
+            let interval_us = (3 * carried_us(BYTES, rate)).max(INTERVAL_US);
+            let affordable = few(LONGEST_US / interval_us);
+            if affordable < PACKETS_MIN {
+                return Err(too_narrow(interval_us, PACKETS_MIN));
+            }
+            Ok(Stream { count: PACKETS.min(affordable), interval_us, bytes: BYTES, wait_ms })
         }
-        None => Stream { count: PACKETS, interval_us: INTERVAL_US, bytes: BYTES, wait_ms },
+        None => Ok(Stream { count: PACKETS, interval_us: INTERVAL_US, bytes: BYTES, wait_ms }),
     }
+}
+
+/// How long a packet of so many bytes, with its headers, takes through a bandwidth, microseconds.
+fn carried_us(bytes: u16, rate_bits: u64) -> u64 {
+    ((u64::from(bytes) + HEADERS) * 8 * 1_000_000 / rate_bits.max(1)).max(1)
+}
+
+fn few(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn too_narrow(each_us: u64, count: u32) -> String {
+    format!("so narrow a link takes {} s for {count} packets", each_us * u64::from(count) / 1_000_000)
 }
 
 /// Compares.
@@ -73,8 +110,13 @@ pub fn stream(asked: &Impairment, wait_ms: u64) -> Stream {
 pub fn verify(link: String, asked: &Impairment, stream: Stream, arrivals: &[Arrival]) -> Verified {
     let seen = Seen::of(stream, arrivals);
     let mut wrong = Vec::new();
-    if asked.rate_bits.is_some() && stream.interval_us == 0 {
-        wrong.extend(seen.rate_is(asked));
+    let mut measured = seen.to_string();
+    if let Some(rate) = asked.rate_bits.filter(|_| stream.interval_us == 0) {
+        if seen.is_not_filled(rate) {
+            return Verified::not_measured(link, asked, &format!("a burst comes with {} kbit/s only", seen.kbits()));
+        }
+        measured = format!("{measured}, {} kbit/s", seen.kbits());
+        wrong.extend(seen.rate_is(rate));
     } else {
         // A damaged packet does not pass its checksum.
         let lost = 1.0 - (1.0 - asked.loss_rate()) * (1.0 - asked.corrupt.p);
@@ -84,9 +126,10 @@ pub fn verify(link: String, asked: &Impairment, stream: Stream, arrivals: &[Arri
         let arrived = f64::from(stream.count) * (1.0 - seen.lost);
         let memory = if asked.duplicate.correlation > 0.0 { 4.0 } else { 1.0 };
         wrong.extend(share_is("duplicates", asked.duplicate.p, seen.twice, arrived, memory));
-        wrong.extend(seen.delay_is(asked));
+        let carried_us = asked.rate_bits.map_or(0, |rate| carried_us(stream.bytes, rate));
+        wrong.extend(seen.delay_is(asked, carried_us as f64));
     }
-    Verified { link, asked: asked.to_string(), measured: seen.to_string(), wrong }
+    Verified { link, asked: asked.to_string(), measured, wrong }
 }
 
 struct Seen {
@@ -97,7 +140,7 @@ struct Seen {
     twice: f64,
     /// How long they took, sorted, microseconds.
     took_us: Vec<u64>,
-    /// Bits per second of IP packets, from the first arrival to the last.
+    /// Bits per second of IP packets, from the first arrival that is measured to the last.
     rate_bits: f64,
 }
 
@@ -113,9 +156,10 @@ impl Seen {
         let came = times.iter().filter(|count| **count > 0).count();
         let mut took_us: Vec<u64> = arrivals.iter().map(|arrival| arrival.took_us).collect();
         took_us.sort_unstable();
-        let last = arrivals.last().map_or(0, |arrival| arrival.at_us);
-        let first = arrivals.first().map_or(0, |arrival| arrival.at_us);
-        let bits = arrivals.len().saturating_sub(1) as f64 * (f64::from(stream.bytes) + 28.0) * 8.0;
+        let steady = arrivals.get((arrivals.len() as f64 * BURST_BEGINS) as usize..).unwrap_or_default();
+        let last = steady.last().map_or(0, |arrival| arrival.at_us);
+        let first = steady.first().map_or(0, |arrival| arrival.at_us);
+        let bits = steady.len().saturating_sub(1) as f64 * (f64::from(stream.bytes) + 28.0) * 8.0;
         Self {
             sent: stream.count,
             lost: share(times.len() - came, times.len()),
@@ -129,7 +173,8 @@ impl Seen {
         self.took_us.get(self.took_us.len() / 2).copied()
     }
 
-    fn delay_is(&self, asked: &Impairment) -> Option<String> {
+    /// `carried_us`: what a packet takes through the bandwidth, unless that has saved something up.
+    fn delay_is(&self, asked: &Impairment, carried_us: f64) -> Option<String> {
         let median = self.median_us()? as f64;
         // Who overtakes is not delayed; several jitters have no simple middle.
         let middle: f64 = asked.jitter.iter().map(|jitter| jitter.distribution.quantile(0.5) * jitter.us as f64).sum();
@@ -139,17 +184,26 @@ impl Seen {
         let overtaking = if asked.reorder.p > 0.0 { asked.reorder.p.mul_add(delay, 0.0) } else { 0.0 };
         let correlated = if asked.jitter.iter().any(|jitter| jitter.correlation > 0.0) { spread } else { 0.0 };
         let least = (delay + middle - sampled - overtaking - correlated).max(0.0) - EARLY_US;
-        let most = delay + middle + sampled + correlated + LATE_US + delay * LATE_PART;
+        let most = delay + carried_us + middle + sampled + correlated + LATE_US + delay * LATE_PART;
         let is_reordered_away = asked.reorder.p >= 0.4;
         let is_right = is_reordered_away || (least <= median && median <= most);
         (!is_right).then(|| format!("asked for a delay of {} ms, half took {} ms", delay / 1e3, median / 1e3))
     }
 
-    fn rate_is(&self, asked: &Impairment) -> Option<String> {
-        let rate = asked.rate_bits? as f64;
+    fn rate_is(&self, rate_bits: u64) -> Option<String> {
+        let rate = rate_bits as f64;
         let is_right = (self.rate_bits / rate - 1.0).abs() <= RATE_PART;
-        (!is_right)
-            .then(|| format!("asked for {} kbit/s, measured {} kbit/s", rate / 1e3, (self.rate_bits / 1e3).round()))
+        (!is_right).then(|| format!("asked for {} kbit/s, measured {} kbit/s", rate / 1e3, self.kbits()))
+    }
+
+    /// Whether the sender was slower than the link, which therefore may do as it was asked.
+    fn is_not_filled(&self, rate_bits: u64) -> bool {
+        let is_slow = self.rate_bits < rate_bits as f64 * (1.0 - RATE_PART);
+        is_slow && self.median_us().is_some_and(|median| median < WAITS_US)
+    }
+
+    fn kbits(&self) -> f64 {
+        (self.rate_bits / 1e3).round()
     }
 }
 
@@ -187,7 +241,7 @@ mod tests {
     }
 
     fn wrong(asked: &Impairment, delay_us: u64, every: u32) -> Vec<String> {
-        let stream = stream(asked, 1_000);
+        let stream = stream(asked, 1_000).unwrap();
         verify("n1 → n2".into(), asked, stream, &arrivals(stream, delay_us, every)).wrong
     }
 
@@ -214,19 +268,60 @@ mod tests {
         assert!(!wrong(&jittery, 5_000, 0).is_empty());
     }
 
+    fn rate(bits: u64) -> Impairment {
+        Impairment { rate_bits: Some(bits), ..Impairment::NONE }
+    }
+
+    /// What is said of a burst through a bandwidth that carries this, after some packets that it has saved up for, where
+    /// the sender needs so many microseconds for each.
+    fn burst(asked: u64, carries: u64, saved: u32, sending_us: f64) -> Verified {
+        let stream = stream(&rate(asked), 1_000).unwrap();
+        let each_us = f64::from(BURST_BYTES + 28) * 8e6 / carries as f64;
+        let arrivals = (0..stream.count).scan(0.0_f64, |free_us, number| {
+            let sent_us = f64::from(number) * sending_us;
+            let at_us = if number < saved { sent_us } else { free_us.max(sent_us) + each_us };
+            *free_us = at_us;
+            Some(Arrival { number, took_us: (at_us - sent_us) as u64, at_us: at_us as u64 })
+        });
+        verify("n1 → n2".into(), &rate(asked), stream, &arrivals.collect::<Vec<_>>())
+    }
+
     #[test]
-    fn a_bandwidth_is_that_of_a_burst() {
-        let asked = Impairment { rate_bits: Some(1_000_000), ..Impairment::NONE };
-        let stream = stream(&asked, 1_000);
-        let at = |per_packet_us: u64| {
-            let arrivals: Vec<_> = (0..stream.count)
-                .map(|number| Arrival { number, took_us: 1, at_us: u64::from(number) * per_packet_us })
-                .collect();
-            verify("n1 → n2".into(), &asked, stream, &arrivals).wrong
-        };
-        // 1,428 bytes of IP take 11.4 ms.
-        assert!(at(11_424).is_empty());
-        assert_eq!(at(100).len(), 1);
-        assert_eq!(at(50_000).len(), 1);
+    fn a_bandwidth_is_that_of_a_burst_after_what_was_saved_up() {
+        for asked in [8_000, 64_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000] {
+            // Five milliseconds, or two packets.
+            let saved = (asked / 200 / 11_424).max(2) as u32;
+            let said = |carries| burst(asked, carries, saved, 5.0);
+            assert_eq!(said(asked).wrong, [""; 0], "{asked}");
+            assert_eq!(said(asked * 2).wrong.len(), 1, "{asked}");
+            assert_eq!(said(asked / 2).wrong.len(), 1, "{asked}");
+        }
+        let said = burst(1_000_000, 500_000, 2, 5.0);
+        assert_eq!(said.wrong, ["asked for 1000 kbit/s, measured 500 kbit/s"]);
+    }
+
+    #[test]
+    fn a_link_that_a_probe_cannot_fill_or_wait_for_is_not_measured() {
+        // The sender gives 1.1 Gbit/s and hardly a packet waits.
+        let said = burst(10_000_000_000, 10_000_000_000, 100, 10.0);
+        assert_eq!(
+            (said.measured.as_str(), said.wrong.len()),
+            ("not measured: a burst comes with 1142400 kbit/s only", 0)
+        );
+        assert_eq!(stream(&rate(1_000), 1_000).unwrap_err(), "so narrow a link takes 138 s for 12 packets");
+        let both = Impairment { delay_us: 1_000, ..rate(100) };
+        assert_eq!(stream(&both, 1_000).unwrap_err(), "so narrow a link takes 177 s for 10 packets");
+    }
+
+    #[test]
+    fn packets_through_a_narrow_link_that_delays_too_do_not_queue_up_and_take_what_they_take() {
+        let asked = Impairment { delay_us: 20_000, ..rate(8_000) };
+        let stream = stream(&asked, 1_000).unwrap();
+        assert!(stream.interval_us > 200_000 && (PACKETS_MIN..PACKETS).contains(&stream.count), "{stream:?}");
+        assert!(u64::from(stream.count) * stream.interval_us <= LONGEST_US);
+        // With what was saved up, and without.
+        assert_eq!(wrong(&asked, 20_100, 0), [""; 0]);
+        assert_eq!(wrong(&asked, 20_100 + 60_000, 0), [""; 0]);
+        assert_eq!(wrong(&asked, 150_000, 0).len(), 1);
     }
 }

@@ -92,24 +92,32 @@ impl Link {
         Self { seed, stream, shaped, departures_ns, classes: BTreeMap::new(), selected: Vec::new() }
     }
 
-    /// From now on it does this; packets are counted on. Under another seed it begins anew.
+    /// From now on it does this; packets are counted on. Under another seed it begins anew. What waits for a bandwidth
+    /// that is another one now does not keep others waiting: it goes in its own time.
     pub(super) fn change(&mut self, seed: u64, shaped: ShapedLink) {
         if seed != self.seed {
             *self = Self::new(seed, shaped);
             return;
         }
         let former = std::mem::replace(&mut self.shaped, shaped);
-        let departure = |filter| {
-            let known = former.effects.iter().zip(&self.departures_ns).find(|((known, _), _)| *known == filter);
+        let departure = |(filter, impairment): &(Filter, Impairment)| {
+            let stands =
+                |(known, before): &(Filter, Impairment)| known == filter && before.rate_bits == impairment.rate_bits;
+            let known = former.effects.iter().zip(&self.departures_ns).find(|(effect, _)| stands(effect));
             known.map_or(0, |(_, departure)| *departure)
         };
-        self.departures_ns = self.shaped.effects.iter().map(|(filter, _)| departure(*filter)).collect();
+        self.departures_ns = self.shaped.effects.iter().map(departure).collect();
         // A filter that is gone may never come back: its classes are forgotten.
         let stands = |filter: &Filter| self.shaped.effects.iter().any(|(standing, _)| standing == filter);
         self.classes.retain(|filters, _| filters.iter().all(stands));
         for (filters, class) in &mut self.classes {
             class.change(effect(&self.shaped, filters));
         }
+    }
+
+    /// It does nothing for a while: no bandwidth is waited for any more.
+    pub(super) fn rest(&mut self) {
+        self.departures_ns.fill(0);
     }
 
     /// What becomes of the next packet, which is so long on the wire and arrives now; nothing: it is lost.
@@ -417,6 +425,30 @@ mod tests {
         let due: Vec<_> =
             (0..7).filter_map(|_| link.decide(&packet, 25_000, 1_000 * MS)).map(|fate| fate.due_ns / MS).collect();
         assert_eq!(due, [1_005, 1_005, 1_005, 1_005, 1_005, 1_006, 1_007]);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_bandwidth_that_is_another_one_now_and_everybody_for_one_that_stands() {
+        let rate = |bits, loss| any(Impairment { rate_bits: Some(bits), loss, ..Impairment::NONE });
+        let packet = header(UDP, 1);
+        let full = || {
+            let mut link = Link::new(1, rate(64_000, 0.0));
+            while link.decide(&packet, 1_000, 0).is_some() {}
+            link
+        };
+        let due = |mut link: Link| link.decide(&packet, 1_000, MS).map(|fate| fate.due_ns / MS);
+        assert_eq!(due(full()), None);
+        let changed = |shaped| {
+            let mut link = full();
+            link.change(1, shaped);
+            link
+        };
+        assert_eq!(due(changed(rate(100_000_000, 0.0))), Some(1));
+        assert_eq!(due(changed(rate(64_000, 0.0))), None);
+        assert_eq!(due(changed(rate(64_000, 1e-9))), None);
+        let mut healed = full();
+        healed.rest();
+        assert_eq!(due(healed), Some(125));
     }
 
     #[test]

@@ -83,7 +83,8 @@ impl Handle {
         self.ask(&Request::Attach { node: node.to_owned(), sockets: fds.len() }, fds).await
     }
 
-    /// Returns when the node's packets meet this. What is held already stays held as long as it was to be.
+    /// Returns when the node's packets meet this. What has come already meets what was asked before, and stays held as
+    /// long as it was to be.
     ///
     /// Each link's packets are decided by the seed's stream of the link's name. Under the same seed, packets are counted
     /// on, whatever was there before.
@@ -104,6 +105,12 @@ impl Handle {
             Ok(error) => error.clone().unwrap_or_else(gone),
             Err(_) => gone(),
         }
+    }
+
+    /// Whether it is gone by now.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.borrow().is_some()
     }
 
     async fn ask(&self, request: &Request, fds: Vec<OwnedFd>) -> Result<()> {

@@ -22,6 +22,8 @@ mod chain;
 mod decide;
 mod handle;
 #[cfg(test)]
+mod held;
+#[cfg(test)]
 mod measure;
 mod node;
 mod packet;

@@ -6,7 +6,7 @@ use super::sockets::Sockets;
 use crate::kernel::queue::{Buffers, Kind, Packet, Queue, Verdicts};
 use crate::plan::{Shaped, ShapedLink};
 use rustix::io::Errno;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 /// So many packets of a node are held at most; more are lost. As many as the kernel holds in one queue.
@@ -75,6 +75,7 @@ pub(super) struct Copy {
     bytes: Vec<u8>,
     destination: IpAddr,
     device: u32,
+    mark: u32,
 }
 
 impl Node {
@@ -100,6 +101,7 @@ impl Node {
 
     /// From now on its packets meet this. What is held stays held.
     pub(super) fn shape(&mut self, seed: u64, shaped: &Shaped, links: &mut Links) {
+        let former = self.shaped();
         self.arriving.clear();
         self.from_others = None;
         self.mtus.clear();
@@ -115,6 +117,15 @@ impl Node {
             }
         }
         self.leaving = shaped.leaving.as_ref().map(|link| links.shape(seed, link));
+        let stands = self.shaped();
+        for link in former.difference(&stands) {
+            links.links[*link].rest();
+        }
+    }
+
+    /// The links that something is done to.
+    fn shaped(&self) -> BTreeSet<LinkId> {
+        self.arriving.values().copied().chain(self.from_others).chain(self.leaving).collect()
     }
 
     /// Reads what a queue tells; the packets are in the buffers then.
@@ -172,7 +183,8 @@ impl Node {
         }
         self.verdicts(Kind::Leaving).drop(Kind::Leaving, packet.id);
         let bytes = flipped(header, packet, fate).unwrap_or_else(|| packet.bytes.to_vec());
-        [Some(copy(header, packet, bytes)), fate.copy.then(|| copy(header, packet, packet.bytes.to_vec()))]
+        let copy = |bytes| copy(Kind::Leaving, header, packet, bytes);
+        [Some(copy(bytes)), fate.copy.then(|| copy(packet.bytes.to_vec()))]
     }
 
     /// What a bandwidth counts.
@@ -196,7 +208,7 @@ impl Node {
             Act::Accept(kind, id) => self.verdicts(kind).accept(kind, id),
             Act::Replace(kind, id, bytes) => self.verdicts(kind).replace(kind, id, &bytes),
             // A full device and a route that is gone lose packets; nobody could be told.
-            Act::Send(copy) => _ = self.sockets.raw.send(&copy.bytes, copy.destination, copy.device),
+            Act::Send(copy) => _ = self.sockets.raw.send(&copy.bytes, copy.destination, copy.device, copy.mark),
         }
         if self.verdicts.iter().any(Verdicts::are_many) {
             // If that fails, the next will, too.
@@ -234,7 +246,7 @@ impl Node {
 fn arrives(kind: Kind, header: &Header, packet: &Packet<'_>, fate: Fate) -> [Option<Act>; 2] {
     // What goes to many would go to them again, from here.
     let again = fate.copy && is_told(kind, packet) && header.is_for_one();
-    [Some(goes_on(kind, header, packet, fate)), again.then(|| copy(header, packet, packet.bytes.to_vec()))]
+    [Some(goes_on(kind, header, packet, fate)), again.then(|| copy(kind, header, packet, packet.bytes.to_vec()))]
 }
 
 /// A packet that the kernel holds goes on, with a flipped bit where that was decided.
@@ -260,6 +272,7 @@ fn flipped(header: &Header, packet: &Packet<'_>, fate: Fate) -> Option<Vec<u8>> 
     Some(bytes)
 }
 
-fn copy(header: &Header, packet: &Packet<'_>, bytes: Vec<u8>) -> Act {
-    Act::Send(Box::new(Copy { bytes, destination: header.destination, device: packet.device }))
+fn copy(kind: Kind, header: &Header, packet: &Packet<'_>, bytes: Vec<u8>) -> Act {
+    let (destination, device, mark) = (header.destination, packet.device, kind.mark());
+    Act::Send(Box::new(Copy { bytes, destination, device, mark }))
 }

@@ -20,6 +20,9 @@ use std::collections::HashMap;
 /// So many descriptors are attended to in one turn.
 const EVENTS: usize = 64;
 
+/// So often a queue is read before a change: as often as the fullest one needs.
+const READS_MAX: usize = 4_096;
+
 const CONTROL: u64 = 0;
 const TIMER: u64 = 1;
 
@@ -118,14 +121,28 @@ impl Shaper {
             Request::Attach { node, sockets } => self.attach(node, sockets),
             Request::Shape { node, seed, shaped } => {
                 let unknown = || Error::machine(format!("the shaper knows no node {node}"));
-                let id = self.names.get(&node).ok_or_else(unknown)?;
-                let node = self.nodes.get_mut(id).ok_or_else(unknown)?;
+                let id = *self.names.get(&node).ok_or_else(unknown)?;
+                self.decide_what_has_come(id);
+                let node = self.nodes.get_mut(&id).ok_or_else(unknown)?;
                 node.shape(seed, &shaped, &mut self.links);
                 Ok(())
             }
             Request::Detach { node } => {
                 self.detach(&node);
                 Ok(())
+            }
+        }
+    }
+
+    /// What has come by now meets what was asked until now.
+    fn decide_what_has_come(&mut self, id: NodeId) {
+        for kind in Kind::ALL {
+            // A flood does not end.
+            for _ in 0..READS_MAX {
+                self.read(id, kind);
+                if !self.buffers[kind as usize].are_full() {
+                    break;
+                }
             }
         }
     }

@@ -30,7 +30,7 @@ pub(super) struct Bench {
     tasks: LocalSet,
     handle: Option<Handle>,
     shaper: Option<JoinHandle<rustix::io::Result<()>>>,
-    nft: Vec<Nft>,
+    pub(super) nft: Vec<Nft>,
 }
 
 impl Bench {
@@ -52,19 +52,24 @@ impl Bench {
     }
 
     fn new(node: usize, rules: impl FnOnce(&mut Nft)) -> Option<Self> {
-        let cluster = Cluster::new(2)?;
+        let mut bench = Self::of(2)?;
+        bench.take_in("n", node, rules);
+        Some(bench)
+    }
+
+    /// So many nodes, of which the shaper has none yet.
+    pub(super) fn of(size: usize) -> Option<Self> {
+        let cluster = Cluster::new(size)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
         let thread = std::thread::Builder::new().name("shaper".to_owned());
         let shaper = thread.spawn(move || super::serve::serve(theirs.into())).unwrap();
         let tasks = LocalSet::new();
         let handle = tasks.block_on(&runtime, async { Handle::connect(ours, None) }).unwrap();
-        let mut bench = Self { cluster, runtime, tasks, handle: Some(handle), shaper: Some(shaper), nft: Vec::new() };
-        bench.take_in("n", node, rules);
-        Some(bench)
+        Some(Self { cluster, runtime, tasks, handle: Some(handle), shaper: Some(shaper), nft: Vec::new() })
     }
 
-    fn take_in(&mut self, name: &str, node: usize, rules: impl FnOnce(&mut Nft)) {
+    pub(super) fn take_in(&mut self, name: &str, node: usize, rules: impl FnOnce(&mut Nft)) {
         let open = || (Nft::open().unwrap(), Sockets::open().unwrap());
         let (mut nft, sockets) = self.cluster.nodes[node].inside(open);
         rules(&mut nft);
@@ -72,11 +77,11 @@ impl Bench {
         self.block(self.handle().attach(name, sockets)).unwrap();
     }
 
-    fn block<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(super) fn block<T>(&self, future: impl Future<Output = T>) -> T {
         self.tasks.block_on(&self.runtime, future)
     }
 
-    fn handle(&self) -> &Handle {
+    pub(super) fn handle(&self) -> &Handle {
         self.handle.as_ref().unwrap()
     }
 
@@ -132,7 +137,7 @@ pub(super) fn delay(ms: u64) -> Impairment {
 }
 
 /// How long one packet takes.
-fn takes((source, target): &(UdpSocket, UdpSocket)) -> Duration {
+pub(super) fn takes((source, target): &(UdpSocket, UdpSocket)) -> Duration {
     let start = Instant::now();
     source.send(b"probe").unwrap();
     assert_eq!(target.recv(&mut [0; 8]).unwrap(), 5);
@@ -140,7 +145,7 @@ fn takes((source, target): &(UdpSocket, UdpSocket)) -> Duration {
 }
 
 /// Everything that comes until the socket is quiet.
-fn all(target: &UdpSocket, quiet: Duration) -> Vec<Vec<u8>> {
+pub(super) fn all(target: &UdpSocket, quiet: Duration) -> Vec<Vec<u8>> {
     target.set_read_timeout(Some(quiet)).unwrap();
     std::iter::from_fn(|| {
         let mut buffer = vec![0; 65_536];
@@ -357,6 +362,24 @@ fn a_change_loses_nothing_and_what_is_held_keeps_its_time() {
     // It is detached: what is not there any more cannot be shaped.
     assert!(bench.block(bench.handle().shape("n", 1, &Shaped::default())).is_err());
     assert!(takes(&(source, target)) < 50 * MS);
+}
+
+#[test]
+fn what_waits_for_a_bandwidth_keeps_nobody_waiting_when_that_is_another_one() {
+    let Some(bench) = Bench::arriving(Kind::Whole) else { return };
+    let (busy, pair) = (bench.pair(v4), bench.pair(v4));
+    let rate = |bits| Impairment { rate_bits: Some(bits), ..Impairment::NONE };
+    let fill = || {
+        bench.shape_arriving(rate(64_000));
+        (0..400).for_each(|_| _ = busy.0.send(&[0; 1_000]).unwrap());
+    };
+    fill();
+    bench.shape_arriving(rate(100_000_000));
+    assert!(takes(&pair) < Duration::from_secs(1));
+    fill();
+    bench.shape(&Shaped::default());
+    bench.shape_arriving(rate(64_000));
+    assert!(takes(&pair) < Duration::from_secs(1));
 }
 
 #[test]

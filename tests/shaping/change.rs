@@ -86,12 +86,16 @@ fn netem_changes_what_it_does_without_a_gap() {
 
 /// Runs this in user space while packets are sent from n1 to the others, and looks whether all arrive.
 fn all_arrive(script: &str) {
+    all_arrive_with(&["--shaper", "userspace"], script);
+}
+
+fn all_arrive_with(args: &[&str], script: &str) {
     let script = format!(
         r#"exec("n1", "touch go"); sleep("200ms"); {script} sleep("200ms"); exec("n1", "touch stop"); sleep("500ms");
         for node in ["n2", "n3"] {{ note(`${{node}}: ${{logs(node)}}`); }}"#
     );
     let place = Place::with(&script, &cluster("0.001", 100_000));
-    place.run(&["--runtime", "netns", "--shaper", "userspace"]).with(0);
+    place.run(&[&["--runtime", "netns"], args].concat()).with(0);
     whole(&place, "n2");
     whole(&place, "n3");
 }
@@ -108,4 +112,58 @@ fn what_is_held_when_a_cut_of_another_link_heals_still_arrives() {
     if namespaces(User::Ours) {
         all_arrive(r#"slow(link("n1", "n2"), "100ms"); let cut = block("n3", "n2"); sleep("300ms"); cut.heal();"#);
     }
+}
+
+#[test]
+fn what_is_held_when_one_link_heals_after_the_other_still_arrives() {
+    if namespaces(User::Ours) {
+        all_arrive(
+            r#"let way = slow(link("n1", "n2"), "300ms"); let other = slow(link("n1", "n3"), "300ms");
+            sleep("400ms"); way.heal(); other.heal(); sleep("300ms");"#,
+        );
+    }
+}
+
+#[test]
+fn what_is_held_while_the_receivers_links_with_the_world_change_still_arrives() {
+    let script = r#"
+        slow(link("n1", "n2"), "200ms");
+        sleep("300ms");
+        for turn in 0..3 {
+            let lossy = flaky(between("n2", "world"), 0.5);
+            let narrow = throttle(link("n2", "world"), "10mbit");
+            lossy.heal();
+            narrow.heal();
+            let cut = block("n2", "world");
+            cut.heal();
+            sleep("100ms");
+        }
+        sleep("200ms");
+    "#;
+    if namespaces(User::Ours) {
+        all_arrive(script);
+        // By whatever the kernel offers: losses at egress, classes.
+        all_arrive_with(&[], script);
+    }
+}
+
+#[test]
+fn what_is_held_when_a_partition_begins_does_not_cross_it() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let script = r#"
+        slow(link("n1", "n2"), "1s");
+        exec("n1", "touch go");
+        wait_log("n1", "sent", "20s");
+        let cut = partition([["n1"], ["n2"]]);
+        sleep("1500ms");
+        note(`n2: ${logs("n2")}`);
+        cut.heal();
+        assert(reachable("n1", "n2"));
+    "#;
+    let place = Place::with(script, &cluster("0.001", 100));
+    place.run(&["--runtime", "netns", "--shaper", "userspace"]).with(0);
+    let crossed = heard(&place, "n2");
+    assert!(crossed.is_empty(), "{crossed:?}");
 }

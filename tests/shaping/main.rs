@@ -5,8 +5,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bandwidth;
 mod change;
 mod death;
+mod moves;
 mod refuse;
 mod seed;
 mod stream;

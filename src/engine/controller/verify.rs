@@ -74,14 +74,16 @@ impl Controller {
                 if some.is_empty() {
                     return Ok(verified);
                 }
-                let measured =
-                    some.into_iter().map(|(link, wait_ms)| {
-                        let stream = verify::stream(&link.asked, wait_ms);
-                        let arrivals = runtime.measure(link.source, link.target, stream);
-                        async move {
-                            Ok::<_, crate::Error>(verify::verify(link.name, &link.asked, stream, &arrivals.await?))
-                        }
-                    });
+                let measured = some.into_iter().map(|(link, wait_ms)| {
+                    let stream = verify::stream(&link.asked, wait_ms);
+                    let arrivals = stream.map(|stream| (stream, runtime.measure(link.source, link.target, stream)));
+                    async move {
+                        Ok::<_, crate::Error>(match arrivals {
+                            Ok((stream, arrivals)) => verify::verify(link.name, &link.asked, stream, &arrivals.await?),
+                            Err(why) => Verified::not_measured(link.name, &link.asked, &why),
+                        })
+                    }
+                });
                 for outcome in futures_util::future::join_all(measured).await {
                     verified.push(outcome?);
                 }
@@ -109,9 +111,10 @@ impl Controller {
             };
             let name = format!("{source} → {target}");
             if matrix.effect(at_source, at_target, PROBE).cut != Cut::Open {
-                unmeasured.push(Verified::not_measured(name, "it is cut"));
+                unmeasured.push(Verified::not_measured(name, &Impairment::NONE, "it is cut"));
             } else if asked.is_none() {
-                unmeasured.push(Verified::not_measured(name, "no UDP on IPv4 without a port of its own meets it"));
+                let why = "no UDP on IPv4 without a port of its own meets it";
+                unmeasured.push(Verified::not_measured(name, &asked, why));
             } else {
                 found.push(Link { name, source: from, target: to, asked });
             }

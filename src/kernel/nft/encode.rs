@@ -4,7 +4,7 @@ use super::expression::{ITEM, rule_expressions};
 use super::{QueueBy, family_number};
 use crate::fault::Family;
 use crate::kernel::message::{ATTRIBUTE_ROOM, Messages, Writer};
-use crate::plan::table::{Hook, Rule, TABLE, TableFamily, handle};
+use crate::plan::table::{Base, Hook, Rule, TABLE, TableFamily, handle};
 use crate::plan::{Act, Change, ClassId};
 use std::net::IpAddr;
 
@@ -82,7 +82,12 @@ fn encode(messages: &mut Messages, change: &Change, id: u32, by: QueueBy) {
             m.text(SET_TABLE, TABLE);
             m.text(SET_NAME, set);
         }),
-        Act::AddChain(chain, hook) => add_chain(messages, table, chain, hook),
+        Act::AddChain(chain, base) => add_chain(messages, table, chain, base.as_ref()),
+        // Without a number, a chain's rules are all meant.
+        Act::FlushChain(chain) => delete(messages, table, libc::NFT_MSG_DELRULE, |m| {
+            m.text(RULE_TABLE, TABLE);
+            m.text(RULE_CHAIN, chain);
+        }),
         Act::DeleteChain(chain) => delete(messages, table, libc::NFT_MSG_DELCHAIN, |m| {
             m.text(CHAIN_TABLE, TABLE);
             m.text(CHAIN_NAME, chain);
@@ -182,31 +187,36 @@ fn add_mapped(messages: &mut Messages, table: TableFamily, map: &str, classes: &
     }
 }
 
-/// `add chain inet blockade dropped { type filter hook prerouting priority raw; policy accept; }`
-fn add_chain(messages: &mut Messages, table: TableFamily, chain: &str, hook: &Hook) {
-    let (number, priority) = match hook {
-        Hook::Arrival => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW),
-        Hook::ArrivalLater => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW + 1),
-        Hook::ArrivalLossy => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW + 2),
-        Hook::ArrivalShaped => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW + 3),
-        Hook::Sorting(rank) => (libc::NF_INET_POST_ROUTING, libc::NF_IP_PRI_FILTER + i32::from(*rank)),
-        Hook::LeavingShaped => (libc::NF_INET_POST_ROUTING, LAST),
-        Hook::Departure(_) => (libc::NF_NETDEV_EGRESS, libc::NF_IP_PRI_FILTER),
-    };
+/// `add chain inet blockade dropped`,
+/// `add chain inet blockade arriving { type filter hook prerouting priority raw; policy accept; }`
+fn add_chain(messages: &mut Messages, table: TableFamily, chain: &str, base: Option<&Base>) {
     messages.push(kind(libc::NFT_MSG_NEWCHAIN), libc::NLM_F_CREATE | libc::NLM_F_EXCL, |m| {
         header(m, table);
         m.text(CHAIN_TABLE, TABLE);
         m.text(CHAIN_NAME, chain);
-        m.nest(CHAIN_HOOK, |m| {
-            m.be32(HOOK_NUMBER, number as u32);
-            m.be32(HOOK_PRIORITY, priority as u32);
-            if let Hook::Departure(device) = hook {
-                m.text(HOOK_DEVICE, device);
-            }
-        });
-        m.be32(CHAIN_POLICY, libc::NF_ACCEPT as u32);
-        m.text(CHAIN_TYPE, "filter");
+        if let Some(base) = base {
+            add_hook(m, base);
+        }
     });
+}
+
+fn add_hook(m: &mut Writer<'_>, base: &Base) {
+    let (number, priority) = match base.hook {
+        Hook::ArrivalShaped => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW - 1),
+        Hook::Arrival => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW),
+        Hook::Sorting => (libc::NF_INET_POST_ROUTING, libc::NF_IP_PRI_FILTER),
+        Hook::LeavingShaped => (libc::NF_INET_POST_ROUTING, LAST),
+        Hook::Departure => (libc::NF_NETDEV_EGRESS, libc::NF_IP_PRI_FILTER),
+    };
+    m.nest(CHAIN_HOOK, |m| {
+        m.be32(HOOK_NUMBER, number as u32);
+        m.be32(HOOK_PRIORITY, priority as u32);
+        if let Some(device) = &base.device {
+            m.text(HOOK_DEVICE, device);
+        }
+    });
+    m.be32(CHAIN_POLICY, libc::NF_ACCEPT as u32);
+    m.text(CHAIN_TYPE, "filter");
 }
 
 /// `add rule inet blockade dropped ip saddr @dropped4 drop`

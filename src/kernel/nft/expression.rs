@@ -4,7 +4,7 @@ use super::QueueBy;
 use crate::fault::{Family, Proto};
 use crate::kernel::message::Writer;
 use crate::plan::Billionths;
-use crate::plan::table::{End, Match, Rule, SHAPED, TableFamily, Verdict, handle};
+use crate::plan::table::{End, Match, Rule, TableFamily, Verdict, handle};
 
 /// An item of a list.
 pub(super) const ITEM: u16 = 1;
@@ -15,6 +15,7 @@ const EXPRESSION_DATA: u16 = 2;
 const DATA_VALUE: u16 = 1;
 const DATA_VERDICT: u16 = 2;
 const VERDICT_CODE: u16 = 1;
+const VERDICT_CHAIN: u16 = 2;
 const META_REGISTER: u16 = 1;
 const META_KEY: u16 = 2;
 const META_SOURCE: u16 = 3;
@@ -102,7 +103,7 @@ fn match_expressions(m: &mut Writer<'_>, family: Option<Family>, one: &Match) {
     match one {
         Match::Loopback => loopback(m, libc::NFT_META_IIF),
         Match::ToLoopback => loopback(m, libc::NFT_META_OIF),
-        Match::Shaped => meta_is(m, libc::NFT_META_MARK, &SHAPED.to_ne_bytes()),
+        Match::Marked(mark) => meta_is(m, libc::NFT_META_MARK, &mark.to_ne_bytes()),
         Match::NeighbourDiscovery => neighbour_discovery(m),
         Match::Multicast => multicast(m, family),
         Match::Broadcast => broadcast(m),
@@ -194,10 +195,11 @@ fn address_offset(family: Family, end: End) -> u32 {
     }
 }
 
-/// `accept`, `drop`, `reject with tcp reset`, `reject with icmpx port-unreachable`
+/// `return`, `jump dropped`, `drop`, `reject with tcp reset`, `reject with icmpx port-unreachable`
 fn verdict(m: &mut Writer<'_>, family: Option<Family>, verdict: &Verdict, by: QueueBy) {
     match verdict {
-        Verdict::Accept => immediate(m, libc::NF_ACCEPT),
+        Verdict::Return => immediate(m, libc::NFT_RETURN),
+        Verdict::Jump(chain) => jump(m, chain),
         Verdict::Drop => immediate(m, libc::NF_DROP),
         Verdict::ResetTcp => expression(m, "reject", |m| m.be32(REJECT_TYPE, REJECT_TCP_RESET)),
         Verdict::PortUnreachable => expression(m, "reject", |m| {
@@ -276,6 +278,19 @@ fn queue_target(m: &mut Writer<'_>, number: u16) {
         m.text(TARGET_NAME, "NFQUEUE");
         m.be32(TARGET_REVISION, NFQUEUE_REVISION);
         m.bytes(TARGET_INFO, &info);
+    });
+}
+
+/// `jump dropped`
+fn jump(m: &mut Writer<'_>, chain: &str) {
+    expression(m, "immediate", |m| {
+        m.be32(IMMEDIATE_REGISTER, VERDICT_REGISTER);
+        m.nest(IMMEDIATE_DATA, |m| {
+            m.nest(DATA_VERDICT, |m| {
+                m.be32(VERDICT_CODE, libc::NFT_JUMP as u32);
+                m.text(VERDICT_CHAIN, chain);
+            });
+        });
     });
 }
 

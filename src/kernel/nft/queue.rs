@@ -87,7 +87,7 @@ mod chains {
     use super::super::expression::{immediate, loopback, meta_is, neighbour_discovery};
     use super::*;
     use crate::kernel::queue::Kind;
-    use crate::plan::table::SHAPED;
+    use crate::plan::table::LEFT;
 
     impl Nft {
         /// All that comes by another device than loopback goes to this queue.
@@ -95,9 +95,9 @@ mod chains {
             self.make_chain("arriving", libc::NF_INET_PRE_ROUTING, kind, |m| loopback(m, libc::NFT_META_IIF));
         }
 
-        /// All that leaves and is not marked as the shaper's goes to the queue of what leaves.
+        /// All that leaves and is not marked as the shaper's own goes to the queue of what leaves.
         pub(crate) fn queue_leaving(&mut self) {
-            let marked = |m: &mut Writer<'_>| meta_is(m, libc::NFT_META_MARK, &SHAPED.to_ne_bytes());
+            let marked = |m: &mut Writer<'_>| meta_is(m, libc::NFT_META_MARK, &LEFT.to_ne_bytes());
             self.make_chain("leaving", libc::NF_INET_POST_ROUTING, Kind::Leaving, marked);
         }
 

@@ -17,8 +17,8 @@ use std::net::IpAddr;
 const NFGENMSG: usize = 4;
 
 impl Nft {
-    /// Whether the namespace holds this ruleset: its tables, chains and elements, no more and no less. (Rules are never
-    /// changed within a chain, so they are not compared.)
+    /// Whether the namespace holds this ruleset: its tables, chains and elements, no more and no less. (Rules are not
+    /// compared: a regular chain's never change, and a base chain's are the chains that there are.)
     pub fn holds(&mut self, ruleset: &Ruleset) -> Result<bool> {
         let wanted = ruleset.tables();
         if self.tables()? != wanted.keys().copied().collect::<Vec<_>>() {

@@ -45,8 +45,19 @@ pub(super) fn add_root(messages: &mut Messages, device: Device<'_>) -> String {
 
 /// `tc class add dev eth0 parent b10c: classid b10c:7 htb rate 10mbit burst 1600 quantum 1514`
 pub(super) fn add_class(messages: &mut Messages, device: Device<'_>, id: ClassId, class: &Class) -> String {
+    put_class(messages, device, id, class, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
+    format!("tc class add dev {} {}", device.name, class_text(id, class))
+}
+
+/// `tc class change dev eth0 parent b10c: classid b10c:7 htb …`: what waits in it stays.
+pub(super) fn change_class(messages: &mut Messages, device: Device<'_>, id: ClassId, class: &Class) -> String {
+    put_class(messages, device, id, class, libc::NLM_F_REPLACE);
+    format!("tc class change dev {} {}", device.name, class_text(id, class))
+}
+
+fn put_class(messages: &mut Messages, device: Device<'_>, id: ClassId, class: &Class, flags: i32) {
     let rate = class.rate_bytes();
-    messages.push(libc::RTM_NEWTCLASS, libc::NLM_F_CREATE | libc::NLM_F_EXCL, |m| {
+    messages.push(libc::RTM_NEWTCLASS, flags, |m| {
         header(m, device, handle(id), handle(0));
         m.text(libc::TCA_KIND, "htb");
         m.nest(libc::TCA_OPTIONS, |m| {
@@ -55,8 +66,10 @@ pub(super) fn add_class(messages: &mut Messages, device: Device<'_>, id: ClassId
             m.bytes(TCA_HTB_CEIL64, &rate.to_ne_bytes());
         });
     });
-    let rate = rate * 8;
-    format!("tc class add dev {} parent {MAJOR:x}: classid {MAJOR:x}:{id:x} htb rate {rate}bit", device.name)
+}
+
+fn class_text(id: ClassId, class: &Class) -> String {
+    format!("parent {MAJOR:x}: classid {MAJOR:x}:{id:x} htb rate {}bit", class.rate_bytes() * 8)
 }
 
 /// `struct tc_htb_opt`: rate and ceil, buffer, cbuffer, quantum, level, prio
@@ -80,7 +93,18 @@ fn rate_spec(rate: u64) -> Vec<u8> {
 
 /// `tc qdisc add dev eth0 parent b10c:7 netem …`, or `bfifo limit 131072` where there is only a bandwidth
 pub(super) fn add_leaf(messages: &mut Messages, device: Device<'_>, id: ClassId, class: &Class) -> String {
-    messages.push(libc::RTM_NEWQDISC, libc::NLM_F_CREATE | libc::NLM_F_EXCL, |m| {
+    put_leaf(messages, device, id, class, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
+    format!("tc qdisc add dev {} {}", device.name, leaf_text(id, class))
+}
+
+/// `tc qdisc change dev eth0 parent b10c:7 …`, to the room that another bandwidth needs
+pub(super) fn change_leaf(messages: &mut Messages, device: Device<'_>, id: ClassId, class: &Class) -> String {
+    put_leaf(messages, device, id, class, libc::NLM_F_REPLACE);
+    format!("tc qdisc change dev {} {}", device.name, leaf_text(id, class))
+}
+
+fn put_leaf(messages: &mut Messages, device: Device<'_>, id: ClassId, class: &Class, flags: i32) {
+    messages.push(libc::RTM_NEWQDISC, flags, |m| {
         header(m, device, 0, handle(id));
         if class.has_netem() {
             m.text(libc::TCA_KIND, "netem");
@@ -91,12 +115,15 @@ pub(super) fn add_leaf(messages: &mut Messages, device: Device<'_>, id: ClassId,
             m.u32(libc::TCA_OPTIONS, class.limit_bytes());
         }
     });
+}
+
+fn leaf_text(id: ClassId, class: &Class) -> String {
     let leaf = if class.has_netem() {
         format!("netem limit {} {}", class.limit_packets(), class.impairment.without_rate())
     } else {
         format!("bfifo limit {}", class.limit_bytes())
     };
-    format!("tc qdisc add dev {} parent {MAJOR:x}:{id:x} {leaf}", device.name)
+    format!("parent {MAJOR:x}:{id:x} {leaf}")
 }
 
 /// `tc class del dev eth0 classid b10c:7`, which takes its leaf along

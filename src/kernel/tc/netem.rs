@@ -1,4 +1,4 @@
-//! An impairment as netem's options. Pure.
+//! An impairment as netem's options: what of it `plan::means` gives to netem, so neither copies nor damage. Pure.
 
 use super::encode::bytes;
 use crate::fault::{Burst, Distribution, Impairment};
@@ -8,7 +8,6 @@ use crate::plan::Class;
 // <linux/pkt_sched.h>
 const DELAY_DIST: u16 = 2;
 const REORDER: u16 = 3;
-const CORRUPT: u16 = 4;
 const LOSS: u16 = 5;
 const LOSS_FOUR_STATES: u16 = 1;
 const LOSS_GILBERT_ELLIOTT: u16 = 2;
@@ -20,7 +19,7 @@ const DIST_SCALE: f64 = 8192.0;
 /// Entries of a table; the kernel takes up to 16384.
 const DIST_ENTRIES: usize = 4096;
 
-/// `limit 1000 delay 50ms 10ms distribution normal loss 1% duplicate 5% corrupt 1% reorder 25% gap 5 seed 7`
+/// `limit 1000 delay 50ms 10ms distribution normal loss 1% reorder 25% gap 5 seed 7`
 pub(super) fn options(m: &mut Writer<'_>, class: &Class) {
     let impairment = &class.impairment;
     // netem's options are a structure with attributes behind it, within the one attribute.
@@ -28,7 +27,7 @@ pub(super) fn options(m: &mut Writer<'_>, class: &Class) {
         // struct tc_netem_qopt: latency, limit, loss, gap, duplicate, jitter; the times are in 64 bits below
         let loss = if impairment.bursts.is_empty() { share(impairment.loss) } else { 0 };
         let gap = if impairment.reorder.p > 0.0 { impairment.gap.max(1) } else { 0 };
-        m.raw(&bytes(&[0, class.limit_packets(), loss, gap, share(impairment.duplicate.p), 0]));
+        m.raw(&bytes(&[0, class.limit_packets(), loss, gap, 0, 0]));
         m.bytes(LATENCY64, &nanoseconds(impairment.base_delay_us()));
         if let Some(jitter) = impairment.jitter.first() {
             m.bytes(JITTER64, &nanoseconds(jitter.us));
@@ -37,9 +36,6 @@ pub(super) fn options(m: &mut Writer<'_>, class: &Class) {
         // structures of probability and correlation
         if impairment.reorder.p > 0.0 {
             m.bytes(REORDER, &bytes(&[share(impairment.reorder.p), 0]));
-        }
-        if impairment.corrupt.p > 0.0 {
-            m.bytes(CORRUPT, &bytes(&[share(impairment.corrupt.p), 0]));
         }
         bursts(m, impairment);
         // Kernels before 6.7 do not know it, and pass it by.

@@ -41,10 +41,14 @@ fn half_of_a_partition() {
             elements = { fd00::9, fe80::42:aff:fe00:9 }
         }
 
-        chain dropped {
+        chain arriving {
             type filter hook prerouting priority raw; policy accept;
+            jump dropped
+        }
+
+        chain dropped {
             ip saddr @dropped4 drop
-            icmpv6 type 133-137 accept
+            icmpv6 type 133-137 return
             ip6 saddr @dropped6 drop
         }
     }
@@ -67,10 +71,14 @@ fn the_deaf_end_of_a_one_way_link() {
             size 512
         }
 
-        chain dropped {
+        chain arriving {
             type filter hook prerouting priority raw; policy accept;
+            jump dropped
+        }
+
+        chain dropped {
             ip saddr @dropped4 drop
-            icmpv6 type 133-137 accept
+            icmpv6 type 133-137 return
             ip6 saddr @dropped6 drop
         }
     }
@@ -94,11 +102,15 @@ fn a_reject() {
             elements = { fd00::2 }
         }
 
+        chain arriving {
+            type filter hook prerouting priority raw; policy accept;
+            jump rejected
+        }
+
         chain rejected {
-            type filter hook prerouting priority raw + 1; policy accept;
             meta l4proto tcp ip saddr @rejected4 reject with tcp reset
             ip saddr @rejected4 reject with icmpx port-unreachable
-            icmpv6 type 133-137 accept
+            icmpv6 type 133-137 return
             meta l4proto tcp ip6 saddr @rejected6 reject with tcp reset
             ip6 saddr @rejected6 reject with icmpx port-unreachable
         }
@@ -146,8 +158,15 @@ fn filters() {
             elements = { fd00::4 }
         }
 
-        chain dropped_53_ipv4 {
+        chain arriving {
             type filter hook prerouting priority raw; policy accept;
+            jump dropped_53_ipv4
+            jump dropped_icmp
+            jump rejected_tcp_6379_ipv6
+            jump rejected_udp_ipv6
+        }
+
+        chain dropped_53_ipv4 {
             tcp sport 53 ip saddr @dropped4_53_ipv4 drop
             tcp dport 53 ip saddr @dropped4_53_ipv4 drop
             udp sport 53 ip saddr @dropped4_53_ipv4 drop
@@ -155,20 +174,17 @@ fn filters() {
         }
 
         chain dropped_icmp {
-            type filter hook prerouting priority raw; policy accept;
             meta l4proto icmp ip saddr @dropped4_icmp drop
-            icmpv6 type 133-137 accept
+            icmpv6 type 133-137 return
             meta l4proto ipv6-icmp ip6 saddr @dropped6_icmp drop
         }
 
         chain rejected_tcp_6379_ipv6 {
-            type filter hook prerouting priority raw + 1; policy accept;
             tcp sport 6379 ip6 saddr @rejected6_tcp_6379_ipv6 reject with tcp reset
             tcp dport 6379 ip6 saddr @rejected6_tcp_6379_ipv6 reject with tcp reset
         }
 
         chain rejected_udp_ipv6 {
-            type filter hook prerouting priority raw + 1; policy accept;
             meta l4proto udp ip6 saddr @rejected6_udp_ipv6 reject with icmpx port-unreachable
         }
     }
@@ -198,11 +214,15 @@ fn the_world_cut_off_both_ways() {
             elements = { fd00::9, fe80::42:aff:fe00:9 }
         }
 
-        chain world_dropped {
+        chain arriving {
             type filter hook prerouting priority raw; policy accept;
-            iif "lo" accept
+            jump world_dropped
+        }
+
+        chain world_dropped {
+            iif "lo" return
             ip saddr != @nodes4 drop
-            icmpv6 type 133-137 accept
+            icmpv6 type 133-137 return
             ip6 saddr != @nodes6 drop
         }
     }
@@ -220,23 +240,22 @@ fn the_world_cut_off_both_ways() {
             elements = { fd00::9, fe80::42:aff:fe00:9 }
         }
 
-        chain world_dropped_by_eth0 {
+        chain leaving_by_eth0 {
             type filter hook egress device "eth0" priority filter; policy accept;
-            ip daddr 224.0.0.0/3 accept
-            ip6 daddr ff00::/8 accept
-            ether daddr ff:ff:ff:ff:ff:ff accept
-            ip daddr != @nodes4 drop
-            icmpv6 type 133-137 accept
-            ip6 daddr != @nodes6 drop
+            jump world_dropped
         }
 
-        chain world_dropped_by_wg/2b1 {
+        chain leaving_by_wg/2b1 {
             type filter hook egress device "wg+1" priority filter; policy accept;
-            ip daddr 224.0.0.0/3 accept
-            ip6 daddr ff00::/8 accept
-            ether daddr ff:ff:ff:ff:ff:ff accept
+            jump world_dropped
+        }
+
+        chain world_dropped {
+            ip daddr 224.0.0.0/3 return
+            ip6 daddr ff00::/8 return
+            ether daddr ff:ff:ff:ff:ff:ff return
             ip daddr != @nodes4 drop
-            icmpv6 type 133-137 accept
+            icmpv6 type 133-137 return
             ip6 daddr != @nodes6 drop
         }
     }
