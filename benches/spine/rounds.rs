@@ -19,6 +19,7 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("up", up_and_destroy),
     ("empty", empty_run),
     ("plan", plan),
+    ("script", scripts),
     ("throughput", throughput),
     ("shaping-delay", shaping::delay),
     ("shaping-loss", shaping::loss),
@@ -165,6 +166,30 @@ fn plan() -> Vec<Figure> {
         .map(|_| timed(folder.path(), &["plan", "s.rhai", "--seed", "1", "-q", "--timeout", "3h"]))
         .collect();
     vec![figure("`plan` of a script that draws 1,000 faults", samples, "ms", "≤ 50 ms")]
+}
+
+/// What scripts cost on virtual time.
+fn scripts() -> Vec<Figure> {
+    let seconds = |script: &str, more: &[&str]| -> Vec<f64> {
+        let folder = place(script, &idle(5));
+        let args = [&["plan", "s.rhai", "-q", "--timeout", "10h"], more].concat();
+        (0..5).map(|_| timed(folder.path(), &args) / 1e3).collect()
+    };
+    let per_second = |count: f64, times: Vec<f64>| times.into_iter().map(|time| count / time).collect();
+    let calls = "for i in 0..200000 { state(\"x\", i); chance(0.5); elapsed(); random(1, 6); ip(\"n_1\"); }";
+    let swarm = "import \"swarm\" as swarm;\nswarm::run(#{ duration: \"1h\" });";
+    let tasks = "let all = [];\nfor i in 0..1000 { all.push(task(|| { for k in 0..100 { sleep(0.01); } })); }\nfor t in all { t.join(); }";
+    let one = ["--seed", "1"];
+    vec![
+        figure("script calls a second", per_second(1e6, seconds(calls, &one)), "", "≥ 500,000"),
+        figure(
+            "`plan` of an hour of `swarm::run` on 5 nodes, seeds a second",
+            per_second(1_000.0, seconds(swarm, &["--seeds", "1..1000"])),
+            "",
+            "≥ 1,000",
+        ),
+        figure("1,000 tasks that each sleep 100 times", seconds(tasks, &one), "s", "≤ 0.5 s"),
+    ]
 }
 
 /// Two nodes that no fault covers, while 48 others are partitioned, beside the same two without any ruleset.
