@@ -204,6 +204,88 @@ fn a_closure_may_outlive_the_task_that_made_it() {
 }
 
 #[test]
+fn what_a_closure_of_sort_throws_is_not_swallowed_and_a_cancelled_task_ends_in_it() {
+    let said = notes(
+        r#"let l = [3, 1, 2];
+        try { l.sort(|a, b| { throw "no"; }); } catch (e) { note(`${e} ${l}`); }
+        l.sort(|a, b| b - a);
+        note(`${l}`);
+        l.sort(|a, b| a < b);
+        note(`${l}`);
+        let t = task(|| { loop { [3, 2, 1].sort(|a, b| { sleep(1); a - b }); } });
+        sleep(0.5);
+        t.cancel();
+        note(`${elapsed()} ${t.done}`);
+        let d = task(|| { [1, 1, 1].dedup(|a, b| { sleep(1); true }); note("never"); });
+        sleep(0.5);
+        d.cancel();
+        sleep(5);"#,
+    );
+    assert_eq!(said, ["0 main: no [3, 1, 2]", "0 main: [3, 2, 1]", "0 main: [1, 2, 3]", "0.5 main: 0.5 true"]);
+}
+
+#[test]
+fn two_tasks_that_cancel_each_other_end_and_nothing_runs_after_the_end() {
+    let body = |other: &str| {
+        format!(
+            r#"{{ sleep(1); let o = state("{other}"); let l = [9,8,7,6,5,4,3,2,1];
+            try {{ l.sort(|a, b| {{ sleep(1); o.cancel(); a - b }}); }} catch (e) {{ note("caught"); }}
+            note("after the end"); isolate("n1"); sleep("20m"); }}"#
+        )
+    };
+    let script = format!(
+        r#"let a = task(|| {}); let b = task(|| {}); state("a", a); state("b", b); sleep(50); note(`${{faults().len}}`);"#,
+        body("b"),
+        body("a")
+    );
+    for seed in 1..6 {
+        let said = notes_of_seed(&script, seed);
+        assert!(!said.iter().any(|line| line.contains("caught")), "{said:?}");
+        assert!(said.iter().filter(|line| line.contains("after")).count() <= 1, "{said:?}");
+    }
+}
+
+#[test]
+fn a_fault_of_a_task_that_is_cancelled_while_it_injects_heals() {
+    let script = r#"let t = task(|| during(isolate("n2"), "5s"));
+        let c = task(|| { sleep(0); t.cancel(); });
+        c.join();
+        assert(faults().len == 0, "left");
+        sleep(1);
+        assert(faults().len == 0, "left later");"#;
+    for seed in 1..20 {
+        drop(journal(script, seed));
+    }
+}
+
+#[test]
+fn exit_ends_what_it_is_called_in() {
+    let said = notes(
+        r#"const OPTIONS = #{ clients: 1 };
+        fn client(id) { sleep(1); note("client"); exit(); note("never"); }
+        fn setup() { task(|| { note("task"); exit(5); }); exit(); }
+        fn chaos() { sleep(2); note("chaos"); }"#,
+    );
+    assert_eq!(said, ["0 task 1: task", "1 client 0: client", "2 chaos: chaos"]);
+}
+
+#[test]
+fn a_workload_ends_with_the_run_even_by_sigkill() {
+    let place = Place::with("workload(\"exec sleep 31439\");", THREE);
+    let mut run = place.start(&["run", "s.rhai", "--seed", "1"]);
+    let lives = || {
+        let all = std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
+        all.filter(|line| line.as_slice() == b"sleep\x0031439\x00").count()
+    };
+    common::until("the program runs", || lives() == 1);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    common::until("the program is gone", || lives() == 0);
+}
+
+#[test]
 fn on_real_nodes_clients_run_side_by_side() {
     let script = r#"
         const OPTIONS = #{ clients: 4 };

@@ -111,6 +111,8 @@ pub struct Host {
     pub(super) deadline_us: Cell<u64>,
     /// How long the run may take, as its user said it.
     timeout_us: Cell<u64>,
+    /// When somebody waited last, and how often at that instant.
+    waits: Cell<(u64, u64)>,
     /// Operations of the current task, counted by Rhai at its last wait and at the last look.
     pub(super) operations: Cell<(u64, u64)>,
     /// When the current task began to compute, on the machine's clock.
@@ -121,6 +123,8 @@ pub struct Host {
 
 /// A script that computes so long without waiting for anything is taken for an endless loop.
 const OPERATIONS_MAX: u64 = 50_000_000;
+/// So many waits at one instant of virtual time are a loop that makes none pass.
+const WAITS_MAX: u64 = 1_000_000;
 /// One operation on a long list takes as long as thousands of others: real time counts as well, on every clock.
 const COMPUTING_MAX: Duration = Duration::from_secs(60);
 /// On virtual time a change of the cluster takes none, so that a loop of them would never come to its deadline; and each
@@ -150,6 +154,7 @@ impl Host {
             state: RefCell::default(),
             deadline_us: Cell::new(u64::MAX),
             timeout_us: Cell::new(u64::MAX),
+            waits: Cell::new((0, 0)),
             operations: Cell::new((0, 0)),
             waited: Cell::new(Instant::now()),
             changes: Cell::default(),
@@ -183,9 +188,20 @@ impl Host {
         let (at_us, before) = self.changes.get();
         let count = if at_us == now_us { before + 1 } else { 1 };
         if count > CHANGES_MAX {
-            return Err(runaway(&format!("{CHANGES_MAX} faults and heals without any time passing")));
+            return Err(self.tasks.doom(runaway(&format!("{CHANGES_MAX} faults and heals without any time passing"))));
         }
         self.changes.set((now_us, count));
+        Ok(())
+    }
+
+    /// Counts one more wait on virtual time, if no time has passed since the last one.
+    fn count_wait(&self, now_us: u64) -> Result<()> {
+        let (at_us, before) = self.waits.get();
+        let count = if at_us == now_us && self.clock.is_virtual() { before + 1 } else { 1 };
+        self.waits.set((now_us, count));
+        if count > WAITS_MAX {
+            return Err(self.tasks.doom(runaway(&format!("{WAITS_MAX} waits without any time passing"))));
+        }
         Ok(())
     }
 
@@ -254,12 +270,13 @@ impl Host {
     pub fn sleep_until(&self, t_us: u64) -> Result<()> {
         self.check_limits()?;
         if self.clock.is_virtual() && t_us < self.deadline_us.get() && self.tasks.is_alone_until(t_us) {
-            let moves = t_us > self.clock.now_us();
+            let now_us = self.clock.now_us();
             self.clock.advance(t_us);
-            if moves {
+            if t_us > now_us {
                 self.compute_anew();
+                return Ok(());
             }
-            return Ok(());
+            return self.count_wait(now_us);
         }
         self.hand_over(Wait::Until(t_us))
     }
@@ -267,6 +284,7 @@ impl Host {
     /// Lets other tasks run until this wait has ended.
     pub(super) fn hand_over(&self, wait: Wait) -> Result<()> {
         let before_us = self.clock.now_us();
+        self.count_wait(before_us)?;
         self.tasks.suspend(wait)?;
         // A loop that makes no time pass is one that computes, on virtual time.
         if self.clock.now_us() > before_us {
@@ -289,6 +307,9 @@ impl Host {
 
     /// Called by Rhai between operations: why the script must end now, if it must.
     pub(super) fn progress(&self, operations: u64) -> Option<Error> {
+        if let Some(doom) = self.tasks.its_doom() {
+            return Some(doom);
+        }
         let (mark, _) = self.operations.get();
         let mark = mark.min(operations); // each entry into Rhai counts from zero again
         self.operations.set((mark, operations));
@@ -301,7 +322,12 @@ impl Host {
         if operations.is_multiple_of(4096) { self.check_limits().err() } else { None }
     }
 
+    /// An error ends the current task, and nothing of the script runs in it any more.
     pub(super) fn check_limits(&self) -> Result<()> {
+        self.limits().map_err(|error| self.tasks.doom(error))
+    }
+
+    fn limits(&self) -> Result<()> {
         if self.interrupt.is_raised() && self.tasks.heeds_interrupts(self.waited.get().elapsed()) {
             return Err(interrupted());
         }

@@ -124,11 +124,15 @@ impl Program {
         place: Position,
         outcome: Result<Dynamic, Box<EvalAltResult>>,
     ) -> Result<Dynamic> {
-        outcome.map_err(|mut error| {
+        outcome.or_else(|mut error| {
+            // `exit` ends the part or the task that it is called in.
+            if let EvalAltResult::Exit(value, _) = error.unwrap_inner() {
+                return Ok(value.clone());
+            }
             if error.position().is_none() {
                 error.set_position(place);
             }
-            self.explained(part, error)
+            Err(self.explained(part, error))
         })
     }
 

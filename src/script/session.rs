@@ -107,6 +107,7 @@ impl Session {
         let before = self.declare(&ast);
         // The limits of a computation are each entry's own.
         self.host.compute_anew();
+        self.host.tasks.pardon();
         match self.statements(&ast) {
             Ok(value) => {
                 self.globals.constants = Some(Rc::new(RefCell::new(constants(&self.scope))));

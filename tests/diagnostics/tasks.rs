@@ -155,6 +155,48 @@ fn recursion_in_a_task_and_tasks_without_end() {
 }
 
 #[test]
+fn tasks_that_start_tasks_without_end_and_waits_that_make_no_time_pass() {
+    insta::assert_snapshot!(told("fn f(x) { task(|| f(x + 1)).join() }\nf(1);"), @r"
+    exit 2
+    error: task 1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1: tasks start tasks 33 deep, the limit is 32
+     --> s.rhai:1:11
+      |
+    1 | fn f(x) { task(|| f(x + 1)).join() }
+      |           ^^^^
+      |
+    help: recursion without an end? use a loop
+    ");
+    insta::assert_snapshot!(told("loop { sleep(0); }"), @r"
+    exit 2
+    error: runaway script: 1000000 waits without any time passing
+     --> s.rhai:1:8
+      |
+    1 | loop { sleep(0); }
+      |        ^^^^^
+      |
+    help: an endless loop? a loop that waits for something should sleep() or wait_until()
+    ");
+    insta::assert_snapshot!(told("fn client(id) { loop { sleep(0.0); } }\nconst OPTIONS = #{ clients: 1 };\nfn chaos() { sleep(2); }"), @r"
+    exit 2
+    error: client 0: runaway script: 1000000 waits without any time passing
+     --> s.rhai:1:24
+      |
+    1 | fn client(id) { loop { sleep(0.0); } }
+      |                        ^^^^^
+      |
+    help: an endless loop? a loop that waits for something should sleep() or wait_until()
+    ");
+    insta::assert_snapshot!(told("exec(\"n1\", \" \");"), @r#"
+    exit 2
+    error: the command is empty
+     --> s.rhai:1:1
+      |
+    1 | exec("n1", " ");
+      | ^^^^
+    "#);
+}
+
+#[test]
 fn a_variable_that_is_in_use_by_a_call_that_waits() {
     insta::assert_snapshot!(told("let a = ();\nlet b = task(|| { sleep(1); a = 5; });\na = task(|| sleep(3));\na.join();"), @r"
     exit 2

@@ -42,8 +42,16 @@ fn active(host: &Host) -> Result<Vec<FaultInfo>> {
 }
 
 fn inject(host: &Rc<Host>, fault: Fault) -> Result<Handle> {
-    match host.call(Command::Inject { fault, for_us: None })? {
+    let shield = host.tasks.shield();
+    let reply = host.call(Command::Inject { fault, for_us: None })?;
+    drop(shield);
+    match reply {
         Reply::Fault(info) => {
+            // Of a task that was told to end meanwhile it would be nobody's.
+            if let Some(doom) = host.tasks.its_doom() {
+                let healed = host.call(Command::Heal { which: Selection::One(info.id) });
+                return Err(healed.err().unwrap_or(doom));
+            }
             if host.verify && matches!(info.fault, Fault::Degrade { .. }) {
                 super::verify::verify(host, Some(info.id))?;
             }

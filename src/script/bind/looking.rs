@@ -68,7 +68,11 @@ pub(super) fn argv(command: &Dynamic) -> Result<Vec<String>> {
         }
         return Ok(list.iter().map(ToString::to_string).collect());
     }
-    Ok(["sh", "-c", &values::text(command, WHAT)?].map(str::to_owned).to_vec())
+    let line = values::text(command, WHAT)?;
+    if line.trim().is_empty() {
+        return Err(Error::usage("the command is empty"));
+    }
+    Ok(["sh", "-c", &line].map(str::to_owned).to_vec())
 }
 
 fn output_map(output: ExecOutput) -> Map {

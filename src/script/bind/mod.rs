@@ -6,6 +6,7 @@ mod chance;
 mod faults;
 mod http;
 mod later;
+mod lists;
 #[cfg(test)]
 pub(super) use later::LATER;
 mod looking;
@@ -40,6 +41,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     ops::register(engine, host);
     workload::register(engine, host);
     authoring::register(engine);
+    lists::register(engine);
     later::register(engine);
 }
 

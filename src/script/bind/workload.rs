@@ -90,10 +90,16 @@ impl Drop for Running {
     }
 }
 
-/// Starts the program. It ends when nobody listens to it any more.
+/// Starts the program. It ends when nobody listens to it any more, and with this process, however that ends.
 fn start(argv: Vec<String>, timeout: Option<Duration>) -> Result<mpsc::Receiver<Said>> {
     let mut command = Command::new(&argv[0]);
     command.args(&argv[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).kill_on_drop(true);
+    // SAFETY: the closure only makes a system call.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(std::io::Error::from)
+        });
+    }
     let child = command
         .spawn()
         .map_err(|error| Error::usage(format!("the workload `{}` cannot be started: {error}", argv.join(" "))))?;
@@ -120,12 +126,27 @@ async fn over(timeout: Option<Duration>) {
 
 /// Hands on line by line; the exit code, as a shell has it, once its output and the program have ended.
 async fn hear(child: &mut Child, say: &mpsc::Sender<Said>) -> Option<i32> {
+    /// What it has written is there by then; others that hold its output are not waited for.
+    const AFTER_ITS_END: Duration = Duration::from_millis(500);
     let mut lines = BufReader::new(child.stdout.take()?);
-    let mut line = Vec::new();
-    while lines.read_until(b'\n', &mut line).await.ok()? > 0 {
-        say.send(Said::Line(String::from_utf8_lossy(&line).into_owned())).await.ok()?;
-        line.clear();
-    }
-    let status = child.wait().await.ok()?;
+    let listen = async {
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line).await.ok()? > 0 {
+            say.send(Said::Line(String::from_utf8_lossy(&line).into_owned())).await.ok()?;
+            line.clear();
+        }
+        Some(())
+    };
+    let mut listen = std::pin::pin!(listen);
+    let status = tokio::select! {
+        heard = &mut listen => {
+            heard?;
+            child.wait().await.ok()?
+        }
+        status = child.wait() => {
+            let _rest = tokio::time::timeout(AFTER_ITS_END, listen).await;
+            status.ok()?
+        }
+    };
     status.code().or_else(|| status.signal().map(|signal| 128 + signal))
 }

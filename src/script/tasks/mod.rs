@@ -32,6 +32,8 @@ use std::time::Duration;
 
 /// So many tasks may be alive at a time: each has a stack.
 const TASKS_MAX: usize = 10_000;
+/// How many tasks a task may descend from.
+const DEPTH_MAX: usize = 32;
 /// Address space of a task's stack: scripts nest a hundred calls deep, and Rhai's frames are large. Memory only where it
 /// is touched.
 const STACK_BYTES: usize = 64 << 20;
@@ -46,7 +48,14 @@ pub(super) struct Task {
     name: RefCell<String>,
     /// How many tasks it has started.
     children: Cell<u64>,
+    /// How many tasks it descends from.
+    depth: usize,
     outcome: RefCell<Option<Outcome>>,
+    /// Why it must end, from the moment that it was told so: nothing of the script runs in it any more. Some of Rhai's own
+    /// functions swallow what a closure throws, whatever it is.
+    doom: RefCell<Option<Error>>,
+    /// Whether a call of it is to come to its own end, since what it makes would be nobody's.
+    shielded: Cell<bool>,
 }
 
 /// How a task ended.
@@ -59,8 +68,16 @@ enum Outcome {
 }
 
 impl Task {
-    fn new(id: TaskId, name: String) -> Rc<Self> {
-        Rc::new(Self { id, name: RefCell::new(name), children: Cell::new(0), outcome: RefCell::default() })
+    fn new(id: TaskId, name: String, depth: usize) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            name: RefCell::new(name),
+            children: Cell::new(0),
+            depth,
+            outcome: RefCell::default(),
+            doom: RefCell::default(),
+            shielded: Cell::new(false),
+        })
     }
 
     /// Its name.
@@ -122,6 +139,8 @@ pub(super) struct Tasks {
     current: RefCell<Rc<Task>>,
     /// The way out of the task that runs now.
     yielder: Cell<Option<NonNull<Yielder<Wake, Wait>>>>,
+    /// Whether the task that runs now must end.
+    doomed: Cell<bool>,
     last: Cell<TaskId>,
     /// Why tasks have failed, and with the first the run.
     failures: RefCell<VecDeque<Error>>,
@@ -131,6 +150,15 @@ pub(super) struct Tasks {
     is_session: Cell<bool>,
     /// Whether the main task waits for what comes from outside.
     pub(super) outside: Cell<bool>,
+}
+
+/// What the task that made it waits for comes to its own end.
+pub(super) struct Shield(Rc<Task>);
+
+impl Drop for Shield {
+    fn drop(&mut self) {
+        self.0.shielded.set(false);
+    }
 }
 
 /// The task of the script's body and of its parts.
@@ -145,8 +173,9 @@ impl Tasks {
             running: RefCell::default(),
             queue: RefCell::new(Queue::new(choices)),
             jobs: RefCell::default(),
-            current: RefCell::new(Task::new(MAIN, "main".to_owned())),
+            current: RefCell::new(Task::new(MAIN, "main".to_owned(), 0)),
             yielder: Cell::new(None),
+            doomed: Cell::new(false),
             last: Cell::new(MAIN),
             failures: RefCell::default(),
             stopped: Cell::new(false),
@@ -191,10 +220,35 @@ impl Tasks {
             return Err(Error::machine("a script waits outside of its tasks").help("this is a bug in blockade"));
         };
         // SAFETY: the yielder was set by the coroutine that runs now, at its start or at the end of its last wait, and
-        // lives on its stack as long as it runs.
+        // lives on its stack as long as it runs. What unwinds a coroutine that has not ended clears it first (`forget`).
         let wake = unsafe { yielder.as_ref() }.suspend(wait);
         self.yielder.set(Some(yielder));
-        wake
+        wake.map_err(|error| self.doom(error))
+    }
+
+    /// From now on the current task must end, and why.
+    pub(super) fn doom(&self, error: Error) -> Error {
+        self.doomed.set(true);
+        self.current.borrow().doom.borrow_mut().get_or_insert(error).clone()
+    }
+
+    /// Why the current task must end, if it must.
+    pub(super) fn its_doom(&self) -> Option<Error> {
+        // Asked before every operation of a script.
+        if self.doomed.get() { self.current.borrow().doom.borrow().clone() } else { None }
+    }
+
+    /// A person goes on after an interrupt.
+    pub(super) fn pardon(&self) {
+        self.doomed.set(false);
+        self.current.borrow().doom.replace(None);
+    }
+
+    /// Until this is dropped, what the current task waits for comes to its own end, even if the task was told to end.
+    pub(super) fn shield(&self) -> Shield {
+        let task = self.current();
+        task.shielded.set(true);
+        Shield(task)
     }
 
     /// The names of all tasks that have not ended.
@@ -202,10 +256,15 @@ impl Tasks {
         self.running.borrow().values().map(|running| running.task.name()).collect()
     }
 
-    /// Lets go of all values.
+    /// Lets go of all values. What has not ended is unwound where it waits; nothing of it gets anywhere.
     pub(super) fn forget(&self) {
-        self.running.borrow_mut().clear();
-        self.current.replace(Task::new(MAIN, "main".to_owned()));
+        let task = Task::new(MAIN, "main".to_owned(), 0);
+        task.doom.replace(Some(cancelled()));
+        self.current.replace(task);
+        self.doomed.set(true);
+        self.yielder.set(None);
+        let rest = std::mem::take(&mut *self.running.borrow_mut());
+        drop(rest);
     }
 
     /// The main task goes on under another name.
@@ -242,8 +301,13 @@ impl Host {
             return Err(Error::usage(format!("more than {TASKS_MAX} tasks at a time"))
                 .help("a loop that starts tasks and never joins them?"));
         }
+        let depth = self.tasks.current().depth + 1;
+        if depth > DEPTH_MAX {
+            return Err(Error::usage(format!("tasks start tasks {depth} deep, the limit is {DEPTH_MAX}"))
+                .help("recursion without an end? use a loop"));
+        }
         self.tasks.last.set(self.tasks.last.get() + 1);
-        let task = Task::new(self.tasks.last.get(), name);
+        let task = Task::new(self.tasks.last.get(), name, depth);
         let stream = Stream::root(self.seed.get()).split(&task.name.borrow());
         self.admit(Rc::clone(&task), stream, body)?;
         Ok(task)
@@ -344,11 +408,16 @@ impl Host {
 impl Tasks {
     /// Tells a task to end. One that is doing so already is left alone: it may be cleaning up.
     fn end(&self, id: TaskId) {
-        let fresh =
-            self.running.borrow_mut().get_mut(&id).is_some_and(|task| !std::mem::replace(&mut task.ending, true));
-        if fresh {
-            self.wake(id, Err(cancelled()));
+        {
+            let mut running = self.running.borrow_mut();
+            let Some(running) = running.get_mut(&id).filter(|running| !running.ending) else { return };
+            running.ending = true;
+            if running.task.shielded.get() {
+                running.task.doom.replace(Some(cancelled()));
+                return;
+            }
         }
+        self.wake(id, Err(cancelled()));
     }
 
     /// A wait for a task that waits, through others, for the current one would never end.

@@ -18,7 +18,7 @@ impl Host {
         self: &Rc<Self>,
         main: impl FnOnce() -> Result<Dynamic> + 'static,
     ) -> Result<Dynamic> {
-        let task = Task::new(MAIN, "main".to_owned());
+        let task = Task::new(MAIN, "main".to_owned(), 0);
         let stream = self.stream.borrow().clone();
         self.tasks.current.replace(Rc::clone(&task));
         self.tasks.stopped.set(false);
@@ -43,6 +43,7 @@ impl Host {
         self.recorder.enter_task(&running.task.name.borrow());
         std::mem::swap(&mut *self.stream.borrow_mut(), &mut running.stream);
         self.go_on(running.operations);
+        self.tasks.doomed.set(running.task.doom.borrow().is_some());
         let wake = std::mem::replace(&mut running.wake, Ok(()));
         let result = running.body.resume(wake);
         running.operations = self.operations.get();
