@@ -53,7 +53,7 @@ impl Source {
     }
 
     /// Where a function of this name is defined.
-    fn definition(&self, function: Option<&str>) -> Position {
+    pub(super) fn definition(&self, function: Option<&str>) -> Position {
         let Some(start) = function.and_then(|name| self.text.find(&format!("fn {name}("))) else {
             return Position::NONE;
         };
@@ -61,6 +61,15 @@ impl Source {
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         let line = before.matches('\n').count() + 1;
         Position::new(u16::try_from(line).unwrap_or(u16::MAX), u16::try_from(column).unwrap_or(u16::MAX))
+    }
+
+    /// An error about something that the script declares: shown at its name.
+    pub(super) fn declared(&self, declaration: &str, name: &str, error: &Error) -> Diagnostic {
+        let end = self.text.find(declaration).map(|start| start + declaration.len());
+        let start = end.map_or_else(|| self.text.find(name).unwrap_or(0), |end| end - name.len());
+        let mut diagnostic = Diagnostic::new(&self.path, &self.text, start..start + name.len(), error.message.clone());
+        diagnostic.help.clone_from(&error.help);
+        diagnostic
     }
 
     pub(super) fn diagnostic(&self, position: Position, message: impl Into<String>) -> Diagnostic {

@@ -7,7 +7,7 @@ use super::program::Program;
 use super::values::{self, known_keys};
 use crate::engine::{Command, EventBody, Selection};
 use crate::{Error, ErrorKind, Result};
-use rhai::{Dynamic, Map, Scope};
+use rhai::{AST, Dynamic, Map, Scope};
 use std::rc::Rc;
 
 /// How long a run may take where nothing is said.
@@ -27,6 +27,12 @@ pub struct Options {
 impl Options {
     fn read(scope: &Scope) -> Result<Self> {
         scope.get("OPTIONS").map_or_else(|| Ok(Self::default()), Self::of)
+    }
+
+    /// What a script's constant says, where it is written out.
+    pub(super) fn written(ast: &AST) -> Option<Result<Self>> {
+        let mut constants = ast.iter_literal_variables(true, false);
+        constants.find(|(name, ..)| *name == "OPTIONS").map(|(.., value)| Self::of(&value))
     }
 
     fn of(value: &Dynamic) -> Result<Self> {
@@ -81,7 +87,7 @@ impl Drive {
     fn parts(&self) -> Result<()> {
         let began_us = self.host().clock.now_us();
         // The body, too, may take as long as it says itself; where that is computed, it shows only afterwards.
-        let written = self.program.written_constant("OPTIONS").and_then(|options| Options::of(&options).ok());
+        let written = self.program.written_options().and_then(Result::ok);
         self.limit(began_us, written.and_then(|options| options.timeout_us).unwrap_or(TIMEOUT_US));
         let options = self.body()?;
         if let Some(timeout_us) = options.timeout_us {

@@ -1,12 +1,11 @@
 //! A script bound to its host: its functions can be called, from whatever task.
 
-use super::Script;
 use super::diagnose;
 use super::engine;
 use super::host::Host;
 use super::tasks::{Captures, own_variables};
 use super::texts::Texts;
-use crate::diagnostic::Diagnostic;
+use super::{Options, Script};
 use crate::{Error, Result};
 use rhai::{
     AST, Dynamic, Engine, EvalAltResult, Expr, FnPtr, GlobalRuntimeState, ImmutableString, NativeCallContext, Position,
@@ -59,10 +58,9 @@ impl Program {
         self.ast.borrow().iter_functions().any(|f| f.name == function && f.params.len() == parameters)
     }
 
-    /// The value of a constant of the body, where it is written out.
-    pub(super) fn written_constant(&self, name: &str) -> Option<Dynamic> {
-        let ast = self.ast.borrow();
-        ast.iter_literal_variables(true, false).find(|(constant, ..)| *constant == name).map(|(.., value)| value)
+    /// `OPTIONS`, where it is written out.
+    pub(super) fn written_options(&self) -> Option<Result<Options>> {
+        Options::written(&self.ast.borrow())
     }
 
     /// Runs the body; what it declares is in the scope afterwards.
@@ -155,13 +153,7 @@ impl Program {
 
     /// An error about something that the script declares: shown at its name.
     pub(super) fn at(&self, declaration: &str, name: &str, error: Error) -> Error {
-        let source = self.texts.borrow().last();
-        let text = &source.text;
-        let end = text.find(declaration).map(|start| start + declaration.len());
-        let start = end.map_or_else(|| text.find(name).unwrap_or(0), |end| end - name.len());
-        let span = start..start + name.len();
-        let mut diagnostic = Diagnostic::new(&source.path, text, span, error.message.clone());
-        diagnostic.help.clone_from(&error.help);
+        let diagnostic = self.texts.borrow().last().declared(declaration, name, &error);
         Error { diagnostics: vec![diagnostic], ..error }
     }
 }

@@ -1,5 +1,6 @@
 //! A script's text: read, checked as far as Rhai's parser goes, and found again when an error points into it.
 
+use super::Options;
 use super::check;
 use super::diagnose::{self, Source};
 use super::engine;
@@ -70,7 +71,10 @@ impl Script {
         // Nothing may be optimized away before it was looked at.
         engine.set_optimization_level(OptimizationLevel::None);
         match self.parse(&engine) {
-            Ok(ast) => check::check(&self.source, &ast, nodes),
+            Ok(ast) => {
+                let options = self.ast().ok().and_then(|ast| Options::written(&ast));
+                check::check(&self.source, &ast, nodes, options.as_ref())
+            }
             Err(error) => error.diagnostics,
         }
     }

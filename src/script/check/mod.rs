@@ -12,11 +12,14 @@ mod ends;
 mod functions;
 mod handles;
 mod nodes;
+mod parts;
 mod waits;
 mod walk;
 
+use super::Options;
 use super::diagnose::Source;
 use super::modules::modules;
+use crate::Result;
 use crate::diagnostic::Diagnostic;
 use doubt::Doubt;
 use functions::Functions;
@@ -109,7 +112,12 @@ impl<'a> Subject<'a> {
 }
 
 /// All that is wrong with a script, in the order of its text.
-pub(super) fn check(source: &Source, ast: &AST, nodes: Option<&[String]>) -> Vec<Diagnostic> {
+pub(super) fn check(
+    source: &Source,
+    ast: &AST,
+    nodes: Option<&[String]>,
+    options: Option<&Result<Options>>,
+) -> Vec<Diagnostic> {
     let functions = functions(ast);
     let subject = Subject::new(source, ast, &functions, nodes);
     let mut found = Vec::new();
@@ -119,6 +127,7 @@ pub(super) fn check(source: &Source, ast: &AST, nodes: Option<&[String]>) -> Vec
     handles::check(&subject, &mut found);
     ends::check(&subject, &mut found);
     waits::check(&subject, &mut found);
+    parts::check(&subject, options, &mut found);
     in_order(found)
 }
 

@@ -99,8 +99,11 @@ fn checks_that_are_never_reached() {
 
 #[test]
 fn clients_that_never_wait() {
-    let client =
-        |body: &str| format!("fn client(id) {{ {body} }}\nfn pause_a_bit() {{ sleep(1); }}\nfn calm() {{ random() }}");
+    let client = |body: &str| {
+        format!(
+            "fn client(id) {{ {body} }}\nfn pause_a_bit() {{ sleep(1); }}\nfn calm() {{ random() }}\nconst OPTIONS = #{{ clients: 1 }};"
+        )
+    };
     assert_eq!(errors(&client("loop { note(id); }")), ["1:17 this loop never waits and never ends"]);
     assert_eq!(warnings(&client("loop { calm(); }")), ["1:17 this loop never waits"]);
     assert_eq!(warnings(&client("loop { if chance(0.1) { break; } }")), ["1:17 this loop never waits"]);
@@ -236,4 +239,29 @@ proptest! {
             .collect();
         prop_assert_eq!(errors(&text), Vec::<String>::new(), "{}", text);
     }
+}
+
+#[test]
+fn parts_that_nobody_calls() {
+    assert_eq!(errors("fn check(history) { fail(\"x\"); }").len(), 1);
+    assert_eq!(errors("fn chaos(x) { }").len(), 1);
+    assert_eq!(errors("const OPTIONS = #{ clients: 2 };\nfn client() { sleep(1); }").len(), 1);
+    fine("fn check(x) { assert(x); }\ncheck(true);");
+    fine("fn setup() { }\nfn chaos() { }\nfn check() { }");
+    fine("const OPTIONS = #{ clients: 2 };\nfn client(id) { sleep(1); }");
+    assert_eq!(warnings("fn client(id) { sleep(1); }"), ["1:4 no client is ever started"]);
+    assert_eq!(warnings("fn chekc() { }"), ["1:4 `chekc` is called by nobody"]);
+    assert_eq!(warnings("fn chekc() { }\nchekc();").len(), 0);
+}
+
+#[test]
+fn options_that_make_no_sense() {
+    for options in
+        ["#{ clients: -1 }", "#{ clients: \"x\" }", "#{ client: 2 }", "#{ recovery: \"x\" }", "#{ timeout: [] }", "5"]
+    {
+        let script = format!("const OPTIONS = {options};");
+        assert_eq!(errors(&script).len(), 1, "{options}");
+    }
+    fine("const OPTIONS = #{ recovery: \"5s\", timeout: \"5m\" };");
+    fine("const OPTIONS = #{ timeout: `${1 + 1}m` };");
 }
