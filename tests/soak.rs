@@ -86,7 +86,7 @@ fn a_run_that_passes_leaves_its_result_and_one_that_fails_everything() {
     assert_eq!(names(&soak.join("3")), set(["cluster.yaml", "journal.jsonl", "result.json", "script.rhai"]));
     let failure = &summary(&ended)["failures"][0];
     assert_eq!(failure["run"], soak.join("3").to_str().unwrap());
-    assert_eq!(failure["signature"], "s.rhai:1: not three");
+    assert_eq!(failure["signature"], "s.rhai:1: assertion failed: not three");
     let result: Value = serde_json::from_str(&place.read("soak/3/result.json")).unwrap();
     assert_eq!(result["failure"]["signature"], failure["signature"]);
 }
@@ -100,12 +100,12 @@ fn a_failure_is_one_line_whose_command_replays_it() {
     let expected = [
         "seeds from 1".to_owned(),
         format!(
-            "FAIL seed 7: s.rhai:2: it's the one; run folder: {}; replay: \
+            "FAIL seed 7: s.rhai:2: assertion failed: it's the one; run folder: {}; replay: \
              blockade run s.rhai --seed 7 --set 'no=7' --runtime sim",
             folder.display()
         )
         .replace("'no=7'", &shlex::try_quote("no=7").unwrap()),
-        "1 × s.rhai:2: it's the one (seed 7)".to_owned(),
+        "1 × s.rhai:2: assertion failed: it's the one (seed 7)".to_owned(),
         "9 runs, 8 passed, 1 failed (simulated)".to_owned(),
     ];
     assert_eq!(told, expected);
@@ -177,7 +177,8 @@ fn it_ends_when_its_time_is_over() {
 
 #[test]
 fn an_error_of_a_run_is_counted_and_the_worst_exit_code_is_the_soaks() {
-    let place = Place::with("if seed() == 2 { param(\"missing\"); }\nassert(seed() != 4, \"four\");", THREE);
+    let place =
+        Place::with("if seed() == 2 { sleep(param(\"time\", \"ever\")); }\nassert(seed() != 4, \"four\");", THREE);
     let from = |start: &str, code| {
         let ended = soak(&place, &["--seed-start", start, "--runs", "3", "--json"]).with(code);
         let summary = summary(&ended);
@@ -194,7 +195,7 @@ fn what_would_hit_every_run_ends_it_at_once() {
     let place = Place::with("partition([[\"n1\"]], 7", THREE);
     let told = |arguments: &[&str], code| {
         let ended = soak(&place, arguments).with(code);
-        assert_eq!(ended.stderr.matches("error").count(), 1, "{}", ended.stderr);
+        assert_eq!(ended.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{}", ended.stderr);
         ended.stderr
     };
     assert!(told(&["--out", "out"], 2).contains("s.rhai:1"));

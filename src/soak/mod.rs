@@ -74,7 +74,7 @@ impl Ended {
     /// failed.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        match self.summary.worst() {
+        match self.summary.worst {
             4 => 4,
             _ if self.interrupted => ErrorKind::Interrupted.exit_code(),
             worst => worst,

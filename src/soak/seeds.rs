@@ -70,7 +70,9 @@ mod tests {
             start in 0_u64..50, runs in 1_u64..40, done in proptest::collection::vec(0_u64..100, 0..60)
         ) {
             let mut seeds = Seeds::new(start, Some(runs)).unwrap();
-            done.iter().for_each(|seed| seeds.done(*seed));
+            for seed in &done {
+                seeds.done(*seed);
+            }
             let expected: Vec<u64> = (start..start + runs).filter(|seed| !done.contains(seed)).collect();
             prop_assert_eq!(rest(seeds), expected);
         }

@@ -21,8 +21,9 @@ pub struct Summary {
     pub errors: u64,
     /// Those that did not pass, by their seeds.
     pub failures: Vec<Failed>,
+    /// The worst exit code of all.
     #[serde(skip)]
-    worst: u8,
+    pub worst: u8,
 }
 
 /// A run that did not pass.
@@ -63,12 +64,6 @@ impl Summary {
             let place = self.failures.partition_point(|other| other.seed < failed.seed);
             self.failures.insert(place, failed);
         }
-    }
-
-    /// The worst exit code of all.
-    #[must_use]
-    pub fn worst(&self) -> u8 {
-        self.worst
     }
 
     /// The failures by their kinds, the most frequent first.
@@ -115,9 +110,8 @@ mod tests {
 
     #[test]
     fn the_worst_exit_code_is_none_by_number() {
-        let code = |codes: &[u8]| {
-            summary(&codes.iter().map(|code| (1, Verdict::Error, *code, "")).collect::<Vec<_>>()).worst()
-        };
+        let code =
+            |codes: &[u8]| summary(&codes.iter().map(|code| (1, Verdict::Error, *code, "")).collect::<Vec<_>>()).worst;
         assert_eq!([code(&[]), code(&[5, 2]), code(&[3, 5]), code(&[3, 1, 5]), code(&[1, 4])], [0, 5, 3, 1, 4]);
     }
 

@@ -72,7 +72,7 @@ impl Progress {
     pub(super) fn start(pace: Pace) -> Self {
         let bar = report::columns().map(|_| {
             let bar = ProgressBar::new(FULL);
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} [{bar:20}] {wide_msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} [{bar:10}] {wide_msg}") {
                 bar.set_style(style.progress_chars("=> "));
             }
             bar.enable_steady_tick(Duration::from_millis(200));
@@ -106,12 +106,16 @@ impl Progress {
     }
 }
 
+/// Short enough for 80 columns.
 fn message(summary: &Summary, runs: Option<u64>, forecast: &Forecast) -> String {
-    let of = runs.map(|runs| format!(" of {runs}")).unwrap_or_default();
-    let bad = summary.runs - summary.passed;
-    let bad = if bad == 0 { String::new() } else { format!(", {bad} did not pass") };
+    let of = runs.map(|runs| format!("/{runs}")).unwrap_or_default();
+    let failures = match summary.runs - summary.passed {
+        0 => String::new(),
+        1 => ", 1 failure".to_owned(),
+        many => format!(", {many} failures"),
+    };
     let end = forecast.end().map(|end| format!(", ends about {end}")).unwrap_or_default();
-    format!("{}{of} runs{bad}, {}{end}", summary.runs, forecast.speed())
+    format!("{}{of} runs{failures}, {}{end}", summary.runs, forecast.speed())
 }
 
 #[cfg(test)]
@@ -145,6 +149,16 @@ mod tests {
     fn nothing_is_foretold_from_nothing() {
         assert_eq!(after(0, Some(100), None, 0, 0), forecast(0.0, 0.0, None));
         assert_eq!(after(50, None, Some(40), 0, 0), forecast(0.0, 1.0, Some(0)));
+    }
+
+    #[test]
+    fn the_line_says_how_far_it_is_and_when_it_ends() {
+        let summary = Summary { runs: 20, passed: 18, ..Summary::default() };
+        let line = message(&summary, Some(300), &forecast(2.0, 0.1, Some(90)));
+        let (what, end) = line.split_once(", ends about ").unwrap();
+        assert_eq!((what, end.len()), ("20/300 runs, 2 failures, 2.0/s", "12:34:56".len()));
+        let unknown = message(&Summary::default(), None, &forecast(0.0, 0.0, None));
+        assert_eq!(unknown, "0 runs, 0.0/h");
     }
 
     #[test]
