@@ -301,6 +301,21 @@ fn two_clusters_side_by_side_leave_nothing() {
 }
 
 #[test]
+fn what_programs_leave_goes_with_a_run_that_passes() {
+    if !namespaces(User::Ordinary) {
+        return;
+    }
+    let cluster = "nodes:\n  n1: { command: sh -c \"mkdir -p a/b && touch a/b/c && chmod 500 a/b && exec sleep 99\", \
+         workdir: data, ready: { exec: [test, -e, a/b/c] } }\n";
+    let place = Place::of(User::Ordinary, "", cluster);
+    let ended =
+        place.blockade(&["soak", "s.rhai", "--runtime", "netns", "--runs", "2", "--seed-start", "1", "--out", "out"]);
+    let ended = ended.with(0);
+    assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
+    assert_eq!(names(&place.path().join("out/2")), set(["result.json"]));
+}
+
+#[test]
 fn ctrl_c_heals_the_runs_under_way_and_they_are_run_anew() {
     if !namespaces(User::Ours) {
         return;

@@ -23,14 +23,15 @@ const JOBS_MAX: i64 = 1024;
 /// So many seeds of a kind of failure are listed at the end.
 const LISTED: usize = 10;
 
-/// Run many seeds of a script, and tell which ones fail
-///
-/// Every seed is a run of its own, like that of `blockade run SCRIPT --seed N`, with its folder in the soak's. Of a run
-/// that passes only the result.json stays. Ctrl-C lets the runs under way heal and end; the same command with `--out`
-/// then goes on with the seeds that are left.
-///
-/// Exit codes: the worst of all runs, in the order 4, 1, 3, 5; 130 when interrupted.
+const AFTER_HELP: &str = "\
+Every seed is a run like that of `blockade run SCRIPT --seed N`, with its folder in the soak's; of a run that passes only \
+the result.json stays. Ctrl-C heals the runs under way; the same command with --out DIR then goes on with the seeds that \
+are left.
+
+Exit codes: the worst of all runs, in the order 4, 1, 3, 5; 130 when interrupted.";
+
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// The script
     script: PathBuf,

@@ -11,8 +11,9 @@ use crate::journal::RunFolder;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const STATE: &str = "soak.json";
@@ -128,23 +129,21 @@ impl SoakFolder {
     /// Removes all of a run.
     pub(super) fn forget(&self, seed: u64) -> Result<()> {
         let path = self.run_path(seed);
-        match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot("remove", &path, &error)),
-            _ => Ok(()),
-        }
+        if path.exists() { remove_folder(&path).map_err(|error| cannot("remove", &path, &error)) } else { Ok(()) }
     }
 
-    /// Removes all of a run but its result.
+    /// Removes all of a run but its result. Goes on after failures; the error is the last.
     pub(super) fn keep_result(&self, seed: u64) -> Result<()> {
         let folder = self.run_path(seed);
         let entries = std::fs::read_dir(&folder).map_err(|error| cannot("read", &folder, &error))?;
+        let mut outcome = Ok(());
         for entry in entries.flatten().filter(|entry| entry.file_name() != RESULT) {
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let path = entry.path();
-            let removed = if is_folder { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-            removed.map_err(|error| cannot("remove", &path, &error))?;
+            let removed = if is_folder { remove_folder(&path) } else { std::fs::remove_file(&path) };
+            outcome = removed.map_err(|error| cannot("remove", &path, &error)).and(outcome);
         }
-        Ok(())
+        outcome
     }
 
     /// From now on this seed counts as run.
@@ -183,6 +182,29 @@ fn claim(folder: &Path, state: &State) -> Result<File> {
         ))
         .help("go on with what it was begun with (see its soak.json), or name another folder with --out")),
     }
+}
+
+/// Programs may have made folders of theirs read-only.
+fn remove_folder(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            make_writable(path)?;
+            std::fs::remove_dir_all(path)
+        }
+        removed => removed,
+    }
+}
+
+/// All folders from this one down; no link is followed.
+fn make_writable(folder: &Path) -> std::io::Result<()> {
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            make_writable(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
