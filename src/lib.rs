@@ -37,6 +37,7 @@
 //! | [`history`] | what clients asked and what came of it; whose operation it is | nothing |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
 //! | [`run`] | one run, from seed to verdict; the ground that sessions stand on, too | signals |
+//! | [`soak`] | many seeds of one script, side by side | its folder, signals |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
@@ -76,6 +77,7 @@ pub mod runtime;
 pub mod script;
 pub mod shaper;
 pub mod signal;
+pub mod soak;
 pub mod supervisor;
 
 pub use error::{Error, ErrorKind, Result};

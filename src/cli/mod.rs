@@ -13,6 +13,7 @@ mod repl;
 mod report;
 mod run;
 mod setup;
+mod soak;
 mod timeline;
 
 use crate::{Error, Result};
@@ -81,6 +82,8 @@ enum Command {
     Run(run::Args),
     /// Print the schedule that a seed gives, on a simulated cluster; touches nothing
     Plan(plan::Args),
+    /// Run many seeds of a script, and tell which ones fail
+    Soak(soak::Args),
     /// Find what is wrong with scripts, without running them
     Check(check::Args),
     /// Type functions of the script API and see at once what they do
@@ -176,6 +179,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
+        Command::Soak(args) => soak::main(&place, &args).map(ExitCode::from),
         Command::Repl(args) => repl::main(&place, &args).map(ExitCode::from),
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
         Command::Check(args) => Ok(ExitCode::from(check::main(&place, &args))),

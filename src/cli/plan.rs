@@ -93,7 +93,7 @@ impl<'a> Planner<'a> {
 
     fn setup(&self, seed: u64) -> Result<Setup> {
         match &self.setup {
-            Some(setup) => Ok(setup.simulated()),
+            Some(setup) => Ok(setup.again()),
             None => setup::load(self.place, &self.args.common.script, seed, &self.params, Some(RuntimeKind::Sim)),
         }
     }

@@ -13,7 +13,7 @@ use crate::runtime::Options;
 use crate::script::Script;
 use crate::{ErrorKind, Result};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
@@ -119,20 +119,7 @@ fn explain(outcome: &Outcome, args: &Args, place: &Place, seed: u64) {
 
 /// The one command that does it again.
 fn replay(args: &Args, place: &Place, seed: u64) -> String {
-    let mut words = vec!["blockade".to_owned(), "run".to_owned(), args.common.script.display().to_string()];
-    words.extend(["--seed".to_owned(), seed.to_string()]);
-    for (name, value) in &args.common.params {
-        words.extend(["--set".to_owned(), format!("{name}={value}")]);
-    }
-    if let Some(config) = &place.config {
-        words.extend(["--config".to_owned(), config.display().to_string()]);
-    }
-    if let Some(name) = &place.name {
-        words.extend(["--name".to_owned(), name.clone()]);
-    }
-    if place.data_dir != Path::new(super::DATA_DIR) {
-        words.extend(["--data-dir".to_owned(), place.data_dir.display().to_string()]);
-    }
+    let mut words = setup::replay(place, &args.common.script, seed, &args.common.params);
     for (flag, given) in [("--keep", args.keep), ("--attach", args.attach)] {
         words.extend(given.then(|| flag.to_owned()));
     }
@@ -147,5 +134,5 @@ fn replay(args: &Args, place: &Place, seed: u64) -> String {
     if let Some(kind) = args.runtime {
         words.extend(["--runtime".to_owned(), kind.to_string()]);
     }
-    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+    setup::joined(&words)
 }

@@ -6,7 +6,7 @@ use crate::diagnostic::Severity;
 use crate::doctor;
 use crate::journal::RunFolder;
 use crate::plan::Shaper;
-use crate::run::{Attached, Settings};
+use crate::run::{Attached, Settings, Signals};
 use crate::runtime::Options;
 use crate::script::{Interrupt, Script, quantity};
 use crate::supervisor::{self, Launch};
@@ -35,13 +35,13 @@ impl Setup {
         Ok(Self { script, cluster, cluster_text, kind, attached: Some(attached) })
     }
 
-    /// The same once more, for another simulation.
-    pub(super) fn simulated(&self) -> Self {
+    /// The same once more, for another run on nodes of its own.
+    pub(super) fn again(&self) -> Self {
         Self {
             script: self.script.clone(),
             cluster: self.cluster.clone(),
             cluster_text: self.cluster_text.clone(),
-            kind: RuntimeKind::Sim,
+            kind: self.kind,
             attached: None,
         }
     }
@@ -54,6 +54,8 @@ impl Setup {
         timeout_us: Option<u64>,
         folder: Option<RunFolder>,
     ) -> Settings {
+        // A plan, which leaves no files, has nothing to clean up either.
+        let signals = if folder.is_none() { Signals::Kill } else { Signals::Interrupt };
         Settings {
             script: self.script,
             cluster: self.cluster,
@@ -67,6 +69,7 @@ impl Setup {
             verify: false,
             attached: self.attached,
             interrupt: Arc::new(Interrupt::default()),
+            signals,
         }
     }
 }
@@ -143,6 +146,30 @@ pub(super) fn check_shaper(shaper: Option<Shaper>, kind: RuntimeKind) -> Result<
         (None, _) | (_, RuntimeKind::Sim) => Ok(()),
         (Some(shaper), RuntimeKind::Netns | RuntimeKind::Docker) => doctor::can_shape_with(shaper),
     }
+}
+
+/// The words of the command that runs a seed again.
+pub(super) fn replay(place: &Place, script: &Path, seed: u64, params: &[(String, String)]) -> Vec<String> {
+    let mut words = vec!["blockade".to_owned(), "run".to_owned(), script.display().to_string()];
+    words.extend(["--seed".to_owned(), seed.to_string()]);
+    for (name, value) in params {
+        words.extend(["--set".to_owned(), format!("{name}={value}")]);
+    }
+    if let Some(config) = &place.config {
+        words.extend(["--config".to_owned(), config.display().to_string()]);
+    }
+    if let Some(name) = &place.name {
+        words.extend(["--name".to_owned(), name.clone()]);
+    }
+    if place.data_dir != Path::new(super::DATA_DIR) {
+        words.extend(["--data-dir".to_owned(), place.data_dir.display().to_string()]);
+    }
+    words
+}
+
+/// Words as a shell takes them.
+pub(super) fn joined(words: &[String]) -> String {
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
 /// A misspelt `--set` would otherwise pass for a run with the parameter's default.

@@ -63,6 +63,8 @@ pub enum Signals {
     Interrupt,
     /// Ctrl-C interrupts what a person waits for; the others end the session.
     Session,
+    /// Nothing here: who runs many at once hears them, and interrupts all.
+    Others,
 }
 
 impl Stage<'_> {
@@ -75,7 +77,7 @@ impl Stage<'_> {
 
     fn listen(&self) -> Result<()> {
         match self.signals {
-            Signals::Kill => Ok(()),
+            Signals::Kill | Signals::Others => Ok(()),
             Signals::Interrupt => signals::interrupt_on_signals(self.interrupt),
             Signals::Session => signals::interrupt_or_end_on_signals(self.interrupt),
         }
@@ -93,7 +95,7 @@ pub(super) fn perform(stage: &Stage, clock: &Arc<Clock>, recorder: &Arc<Recorder
 
 /// A simulated run ends on a signal as a real one does. A plan, which leaves no files, dies of it at once.
 fn simulate(stage: &Stage, clock: &Arc<Clock>, recorder: &Arc<Recorder>, act: Act) -> Ends {
-    if stage.signals == Signals::Kill {
+    if matches!(stage.signals, Signals::Kill | Signals::Others) {
         return on_virtual_time(stage, clock, recorder, act);
     }
     let listening = runtime::io_threads().and_then(|tokio| {

@@ -50,10 +50,12 @@ pub struct Settings {
     pub attached: Option<Attached>,
     /// Ctrl-C.
     pub interrupt: Arc<Interrupt>,
+    /// What the signals that end programs do.
+    pub signals: Signals,
 }
 
 impl Settings {
-    /// Where it takes place. A plan, which leaves no files, has nothing to clean up either.
+    /// Where it takes place.
     fn stage(&self) -> Stage<'_> {
         Stage {
             cluster: &self.cluster,
@@ -65,7 +67,7 @@ impl Settings {
             verify: self.verify,
             attached: self.attached.as_ref(),
             interrupt: &self.interrupt,
-            signals: if self.folder.is_none() { Signals::Kill } else { Signals::Interrupt },
+            signals: self.signals,
         }
     }
 }
@@ -84,9 +86,14 @@ impl Outcome {
     /// The process's exit code: the worst of all that happened.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let kinds = [&self.error, &self.cleanup].into_iter().flatten().map(|error| error.kind.exit_code());
-        kinds.min_by_key(|code| [4, 1, 3, 5, 130, 2].iter().position(|worst| worst == code)).unwrap_or(0)
+        worst([&self.error, &self.cleanup].into_iter().flatten().map(|error| error.kind.exit_code()))
     }
+}
+
+/// The worst of several exit codes; 0 of none.
+pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
+    let rank = |code: &u8| [4, 1, 3, 5, 130, 2].iter().position(|worst| worst == code).unwrap_or(usize::MAX);
+    codes.into_iter().min_by_key(rank).unwrap_or(0)
 }
 
 /// The journal's head for this run.
@@ -106,7 +113,9 @@ pub fn header(settings: &Settings) -> Result<Header> {
     })
 }
 
-fn sha256(text: &str) -> String {
+/// The fingerprint of a text, in hexadecimal digits.
+#[must_use]
+pub fn sha256(text: &str) -> String {
     use sha2::Digest;
     let mut hex = String::new();
     for byte in sha2::Sha256::digest(text.as_bytes()) {

@@ -236,6 +236,11 @@ pub fn prepare(kind: RuntimeKind, cluster: &Cluster) -> Result<()> {
     }
 }
 
+/// Gives up the subnets that were kept for a cluster when it was read: it is not going to be made.
+pub fn unreserve(cluster: &Cluster) {
+    reserve::release(cluster.gateways().iter().map(ipnet::IpNet::trunc));
+}
+
 /// What a runtime's nodes do by themselves.
 pub type Notices = tokio::sync::mpsc::UnboundedReceiver<Notice>;
 

@@ -20,6 +20,7 @@ mod repair;
 mod restart;
 mod scenarios;
 mod shaping;
+mod soak;
 mod stage;
 mod users;
 mod verbs;

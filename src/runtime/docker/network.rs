@@ -4,7 +4,7 @@ use super::error::{self, Explained};
 use super::labels;
 use crate::Result;
 use crate::cluster::{Cluster, External};
-use crate::runtime::reserve;
+use crate::runtime;
 use bollard::Docker;
 use bollard::models::{Ipam, NetworkCreateRequest, NetworkInspect};
 use bollard::query_parameters::{InspectNetworkOptions, ListNetworksOptions};
@@ -46,7 +46,7 @@ pub async fn create(docker: &Docker, cluster: &Cluster, request: NetworkCreateRe
         return Err(error::network_taken(&name).context(format!("cannot create the network {name}")));
     }
     let created = docker.create_network(request).await.or_cannot(|| format!("create the network {name}")).map(drop);
-    reserve::release(cluster.gateways().iter().map(IpNet::trunc));
+    runtime::unreserve(cluster);
     created
 }
 

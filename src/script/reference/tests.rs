@@ -125,6 +125,7 @@ fn simulated(name: &str, text: &str) -> run::Outcome {
         verify: false,
         attached: None,
         interrupt: Arc::default(),
+        signals: run::Signals::Kill,
     };
     run::run(settings, Vec::new()).unwrap()
 }
