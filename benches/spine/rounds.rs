@@ -1,6 +1,7 @@
 //! The measurements. Each runs the binary as a user would and reads its journal where the figure lies inside.
 
 use crate::figures::Figure;
+use crate::checkers;
 use crate::shaping;
 use std::path::Path;
 use std::process::Command;
@@ -20,6 +21,7 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("empty", empty_run),
     ("plan", plan),
     ("throughput", throughput),
+    ("checkers", checkers::figures),
     ("shaping-delay", shaping::delay),
     ("shaping-loss", shaping::loss),
     ("shaping-jitter", shaping::jitter),

@@ -198,7 +198,7 @@ impl Host {
     }
 
     /// From here on the script computes anew.
-    fn compute_anew(&self) {
+    pub(super) fn compute_anew(&self) {
         let (_, seen) = self.operations.get();
         self.operations.set((seen, seen));
         self.waited.set(Instant::now());

@@ -125,20 +125,17 @@ impl<'a> Source<'a> {
         let mut reader = Reader::new(format);
         let mut warnings = Vec::new();
         for (at, (number, line)) in lines.iter().enumerate() {
-            let is_open = at + 1 == lines.len() && !self.bytes.ends_with(b"\n");
+            let is_open = at > 0 && at + 1 == lines.len() && !self.bytes.ends_with(b"\n");
             match reader.line(*number, line) {
-                Ok(()) if is_open && !line.trim_end().ends_with(['}', ']']) => warnings.push(
-                    self.at_line(
-                        *number,
-                        "the last line has no line break: if it was cut off, its value may be another",
-                    )
-                    .warning(),
+                Ok(true) if is_open && !line.trim_end().ends_with(['}', ']']) => warnings.push(
+                    self.at_line(*number, "the last line has no line break: if it was cut off, its value is another")
+                        .warning(),
                 ),
-                Ok(()) => {}
-                Err(_) if is_open && at > 0 => warnings.push(
+                Err(_) | Ok(false) if is_open => warnings.push(
                     self.at_line(*number, "the file is cut off in the middle of its last line; the rest is checked")
                         .warning(),
                 ),
+                Ok(_) => {}
                 Err(wrong) => {
                     let diagnostic = self.at(*number, wrong.at, wrong.message);
                     let diagnostic = if wrong.help.is_empty() { diagnostic } else { diagnostic.help(wrong.help) };
@@ -176,10 +173,11 @@ impl Reader {
         Self { format, events: Vec::new(), order: jsonl::Order::default() }
     }
 
-    fn line(&mut self, number: usize, line: &str) -> Result<(), Wrong> {
+    /// Whether there is an event in it.
+    fn line(&mut self, number: usize, line: &str) -> Result<bool, Wrong> {
         let line = line.trim_end();
         if line.trim().is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         if let Some(at) = line.find(char::REPLACEMENT_CHARACTER) {
             return Err(Wrong::new("this is no text: it is not UTF-8", "").at(at..at + 1));
@@ -189,7 +187,8 @@ impl Reader {
             Format::Jepsen => jepsen::event(number, line)?,
             Format::PorcupineKv => Some(map::event(number, line)?),
         };
+        let is_event = event.is_some();
         self.events.extend(event);
-        Ok(())
+        Ok(is_event)
     }
 }
