@@ -9,8 +9,13 @@ use serde_json::{Value, json};
 
 fn run(script: &str) -> (Place, Ended) {
     let place = Place::with(script, THREE);
-    let ended = place.run(&["--runtime", "sim"]);
+    let ended = place.run(&["--runtime", "sim", "--name", "test"]);
     (place, ended)
+}
+
+/// What went wrong, without the lines on how to run it again.
+fn told(ended: &Ended) -> String {
+    ended.stderr.split("replay: ").next().unwrap_or_default().to_owned()
 }
 
 fn result(place: &Place) -> Value {
@@ -52,7 +57,13 @@ fn a_history_that_is_linearizable_passes_and_is_recorded_with_what_was_found() {
 #[test]
 fn a_history_that_is_not_fails_the_run_with_its_witness() {
     let (place, ended) = run(&format!("{LOST}\ncheck_linearizable(\"register\");"));
-    insta::assert_snapshot!(ended.with(1).stderr, @"");
+    insta::assert_snapshot!(told(&ended.with(1)), @r#"
+    error: check_linearizable: not linearizable: no order explains `read gave 2` by process 0
+     --> s.rhai:2:1
+      |
+    2 | check_linearizable("register");
+      | ^^^^^^^^^^^^^^^^^^
+    "#);
     let result = result(&place);
     assert_eq!((&result["verdict"], &result["checks"][0]["verdict"]), (&json!("fail"), &json!("fail")));
     let witness = &result["checks"][0]["details"]["witness"];
@@ -126,7 +137,7 @@ fn what_is_called_wrongly_is_shown_at_its_place() {
         r#"op("jump", 1, || ()); check_linearizable("register");"#.to_owned(),
         r#"op("write", 1, || ()); op("read", (), || "1"); check_linearizable("register");"#.to_owned(),
     ];
-    let told: Vec<String> = wrong.iter().map(|script| run(script).1.with(2).stderr).collect();
+    let told: Vec<String> = wrong.iter().map(|script| told(&run(script).1.with(2))).collect();
     insta::assert_snapshot!(told.join("\n"));
 }
 

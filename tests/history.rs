@@ -82,14 +82,14 @@ const RUN: &str = r#"{"index":0,"t_us":0,"process":0,"type":"invoke","f":"write"
 
 #[test]
 fn what_cannot_be_explained_is_told_with_what_was_under_way() {
-    insta::assert_snapshot!(said(RUN, &["--model", "register"]), @r"
+    insta::assert_snapshot!(said(RUN, &["--model", "register"]), @r#"
     exit 1
     FAIL: not linearizable (3 operations: 2 ok, 0 fail, 1 info; model register)
       no order explains  read gave 3 by process 2, lines 5 to 6 on key "x"
       before it          1
       under way          write 2 by process 1, from line 3
       shortest history   the first 6 events, up to line 6
-    ");
+    "#);
     let holds = RUN.replace("\"value\":3", "\"value\":2");
     insta::assert_snapshot!(said(&holds, &["--model", "register"]), @r"
     exit 0
@@ -110,12 +110,23 @@ fn a_verdict_has_its_json() {
 #[test]
 fn what_cannot_be_said_is_unknown() {
     let unknown = ["--model", "register"];
-    insta::assert_snapshot!(said("", &unknown), @"");
-    insta::assert_snapshot!(said("\n \n", &unknown), @"");
+    insta::assert_snapshot!(said("", &unknown), @r"
+    exit 5
+    UNKNOWN: not a single operation succeeded (0 operations: 0 ok, 0 fail, 0 info; model register)
+    warning: no line of h.jsonl is an operation: there is nothing to check
+    ");
+    insta::assert_snapshot!(said("\n \n", &unknown), @r"
+    exit 5
+    UNKNOWN: not a single operation succeeded (0 operations: 0 ok, 0 fail, 0 info; model register)
+    warning: no line of h.jsonl is an operation: there is nothing to check
+    ");
     let failed = r#"{"process":0,"type":"invoke","f":"write","value":1}
 {"process":0,"type":"fail","f":"write","value":1}
 "#;
-    insta::assert_snapshot!(said(failed, &unknown), @"");
+    insta::assert_snapshot!(said(failed, &unknown), @r"
+    exit 5
+    UNKNOWN: not a single operation succeeded (1 operation: 0 ok, 1 fail, 0 info; model register)
+    ");
     let late = check(&Place::new(), &format!("{HISTORIES}/kv/c10-ok.txt"), &["--model", "kv", "--timeout", "0s"]);
     assert_eq!((late.code, late.stdout.contains("UNKNOWN")), (5, true), "{}", late.stdout);
 }
@@ -174,11 +185,27 @@ fn what_others_log_is_no_operation_and_a_reason_is_no_value() {
 #[test]
 fn a_file_that_is_cut_off_is_checked_as_far_as_it_goes() {
     let cut = &RUN[..RUN.len() - 30];
-    insta::assert_snapshot!(said(cut, &["--model", "register"]), @"");
+    insta::assert_snapshot!(said(cut, &["--model", "register"]), @r#"
+    exit 0
+    PASS: linearizable (3 operations: 1 ok, 0 fail, 2 info; model register)
+    warning: the file is cut off in the middle of its last line; the rest is checked
+     --> h.jsonl:6:1
+      |
+    6 | {"index":5,"t_us":9,"process":2,"type":"ok","f":"read","key
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#);
     // Whole, but for its line break.
     assert_eq!(said(RUN.trim_end(), &["--model", "register"]), said(RUN, &["--model", "register"]));
     let log = "INFO  jepsen.util - 0\t:invoke\t:write\t10\nINFO  jepsen.util - 0\t:ok\t:write\t10\nINFO  jepsen.util - 1\t:invoke\t:write\t1";
-    insta::assert_snapshot!(said(log, &["--model", "cas-register"]), @"");
+    insta::assert_snapshot!(said(log, &["--model", "cas-register"]), @r"
+    exit 0
+    PASS: linearizable (2 operations: 1 ok, 0 fail, 1 info; model cas-register)
+    warning: the last line has no line break: if it was cut off, its value is another
+     --> h.jsonl:3:1
+      |
+    3 | INFO  jepsen.util - 1    :invoke    :write    1
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ");
 }
 
 #[test]
@@ -189,16 +216,25 @@ fn arguments_that_are_wrong_are_refused() {
         let ended = check(&place, "h.jsonl", args).with(2);
         ended.stderr.lines().next().unwrap_or_default().to_owned()
     };
-    insta::assert_snapshot!(told(&["--model", "regster"]), @"");
-    insta::assert_snapshot!(told(&["--model", "register", "--format", "jepson"]), @"");
-    insta::assert_snapshot!(told(&[]), @"");
-    insta::assert_snapshot!(check(&place, ".", &["--model", "register"]).with(2).stderr, @"");
-    insta::assert_snapshot!(check(&place, "none", &["--model", "register"]).with(2).stderr, @"");
+    insta::assert_snapshot!(told(&["--model", "regster"]), @"error: invalid value 'regster' for '--model <M>': unknown model `regster` (did you mean `register`? known are register, cas-register, kv, lock, queue, counter, set)");
+    insta::assert_snapshot!(told(&["--model", "register", "--format", "jepson"]), @"error: invalid value 'jepson' for '--format <FORMAT>': unknown format (did you mean `jepsen`? known are jsonl, jepsen, porcupine-kv)");
+    insta::assert_snapshot!(told(&[]), @"error: the following required arguments were not provided:");
+    insta::assert_snapshot!(check(&place, ".", &["--model", "register"]).with(2).stderr, @r"
+    error: . is a folder, not a history
+    help: the history of a run is `history.jsonl` in its folder
+    ");
+    insta::assert_snapshot!(check(&place, "none", &["--model", "register"]).with(2).stderr, @"error: cannot read none: No such file or directory (os error 2)");
 }
 
 #[test]
 fn what_is_no_text_is_named_by_its_line() {
     let place = Place::new();
     std::fs::write(place.path().join("h"), [RUN.as_bytes(), b"\xff\xfe\n"].concat()).unwrap();
-    insta::assert_snapshot!(check(&place, "h", &["--model", "register"]).with(2).stderr, @"");
+    insta::assert_snapshot!(check(&place, "h", &["--model", "register"]).with(2).stderr, @r"
+    error: this is no text: it is not UTF-8
+     --> h:7:1
+      |
+    7 | ��
+      | ^
+    ");
 }

@@ -94,7 +94,9 @@ fn register(clients: usize, operations: usize, seed: u64) -> History {
     for (_, step, client, _) in agenda {
         let (writes, value) = &mut under_way[client];
         match step {
-            0 => (*writes, *value) = if draw(2) == 0 { (true, draw(5).into()) } else { (false, serde_json::Value::Null) },
+            0 => {
+                (*writes, *value) = if draw(2) == 0 { (true, draw(5).into()) } else { (false, serde_json::Value::Null) }
+            }
             1 if *writes => held = value.clone(),
             1 => *value = held.clone(),
             _ => {}
@@ -106,7 +108,14 @@ fn register(clients: usize, operations: usize, seed: u64) -> History {
         };
         let f = if *writes { "write" } else { "read" }.to_owned();
         let line = events.len();
-        events.push(Event { line, process: client.into(), kind, f, key: serde_json::Value::Null, value: value.clone() });
+        events.push(Event {
+            line,
+            process: client.into(),
+            kind,
+            f,
+            key: serde_json::Value::Null,
+            value: value.clone(),
+        });
     }
     History { events, fail_is_answer: false }
 }

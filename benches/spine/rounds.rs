@@ -1,7 +1,7 @@
 //! The measurements. Each runs the binary as a user would and reads its journal where the figure lies inside.
 
-use crate::figures::Figure;
 use crate::checkers;
+use crate::figures::Figure;
 use crate::shaping;
 use std::path::Path;
 use std::process::Command;

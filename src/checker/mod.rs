@@ -82,8 +82,7 @@ impl Misfit {
 
     fn of(event: usize, f: &str, unfit: Unfit) -> Self {
         let Unfit { message, help } = unfit;
-        let message = if message.contains('`') { message } else { format!("`{f}`: {message}") };
-        Self { event, message, help: (!help.is_empty()).then_some(help) }
+        Self { event, message: format!("`{f}` {message}"), help: (!help.is_empty()).then_some(help) }
     }
 }
 
@@ -197,14 +196,9 @@ fn check_object<O: Object>(
     limit: &Limit<'_>,
 ) -> Result<One, Misfit> {
     let calls = calls(&mut object, history, operations)?;
-    let puzzle = Puzzle::new::<O>(operations, &calls, history.events.len());
-    Ok(match search(&object, &puzzle, limit) {
+    Ok(match search(&object, &Puzzle::new::<O>(operations, &calls, history.events.len()), limit) {
         Found::Order => One::Explained,
         Found::GaveUp(configurations) => One::GaveUp(configurations),
-        Found::None(stuck) => {
-            let deepest = puzzle.returns[stuck.at].event + 1;
-            drop(puzzle);
-            One::Unexplained(witness::find(&object, history, operations, &calls, deepest, limit))
-        }
+        Found::None(stuck) => One::Unexplained(witness::find(&object, history, operations, &calls, stuck, limit)),
     })
 }

@@ -39,6 +39,8 @@ pub(super) struct Return {
 pub(super) struct Puzzle<C> {
     pub(super) must: Vec<Must<C>>,
     pub(super) may: Vec<May<C>>,
+    /// Those of them that come out otherwise in another state.
+    pub(super) dependent: Vec<usize>,
     pub(super) returns: Vec<Return>,
     pub(super) slots: Vec<usize>,
     pub(super) open: Vec<usize>,
@@ -89,8 +91,14 @@ enum Step {
 impl<C: Clone + Eq + std::hash::Hash> Puzzle<C> {
     /// What is known after so many events of the history.
     pub(super) fn new<O: Object<Call = C>>(operations: &[Operation], calls: &[Calls<C>], events: usize) -> Self {
-        let mut puzzle =
-            Self { must: Vec::new(), may: Vec::new(), returns: Vec::new(), slots: Vec::new(), open: Vec::new() };
+        let mut puzzle = Self {
+            must: Vec::new(),
+            may: Vec::new(),
+            dependent: Vec::new(),
+            returns: Vec::new(),
+            slots: Vec::new(),
+            open: Vec::new(),
+        };
         let mut twins: HashMap<&C, usize> = HashMap::new();
         let mut free: Vec<usize> = Vec::new();
         let mut slots = 0;
@@ -118,6 +126,9 @@ impl<C: Clone + Eq + std::hash::Hash> Puzzle<C> {
                         }
                         (None, Calls { unknown: Some(call), .. }) if !O::only_looks(call) => {
                             let twin = twins.insert(call, puzzle.may.len());
+                            if !O::overwrites(call) {
+                                puzzle.dependent.push(puzzle.may.len());
+                            }
                             puzzle.may.push(May { call: call.clone(), twin });
                         }
                         _ => {}

@@ -6,7 +6,7 @@
 //!
 //! Three things keep it small, and lose no order. What only looks is placed as soon as its answer agrees: that takes no
 //! other way. Of operations that are just the same and of unknown outcome the earliest is taken first. And one of unknown
-//! outcome that nobody has noticed is not taken at all: a configuration that took more of them than another, which is the
+//! outcome that nobody would notice is not taken at all: a configuration that took more of them than another, which is the
 //! same otherwise, is left.
 
 use super::Limit;
@@ -34,8 +34,8 @@ pub(super) enum Found {
 
 /// Where all ways end.
 pub(super) struct Stuck {
-    /// Which of the returns cannot be reached.
-    pub(super) at: usize,
+    /// The event that completes what has no place.
+    pub(super) event: usize,
     /// In which states the object can have been, when the return before it was passed; the first few.
     pub(super) states: Vec<String>,
 }
@@ -119,6 +119,9 @@ impl<S: Clone + Eq + std::hash::Hash> States<S> {
 
 impl<O: Object> Search<'_, O> {
     fn run(&mut self, initial: u32) -> Found {
+        if self.is_over() {
+            return Found::GaveUp(0);
+        }
         let mut start =
             Configuration { at: 0, state: initial, open: Bits::default(), taken: Bits::default(), unnoticed: None };
         self.open(&mut start);
@@ -128,18 +131,20 @@ impl<O: Object> Search<'_, O> {
         self.is_new(&start);
         let mut way = vec![Frame { configuration: start, next: 0 }];
         while let Some(frame) = way.last_mut() {
-            let candidate = frame.next;
-            frame.next += 1;
             let here = &self.puzzle.returns[frame.configuration.at];
-            if candidate >= here.open.len() + here.may {
+            let candidates = here.open.len() + here.may;
+            if frame.next == 2 * candidates {
                 way.pop();
                 continue;
             }
+            // First those that let the return be passed at once, or after one more; most often that is the way.
+            let (is_short, candidate) = (frame.next < candidates, frame.next % candidates);
+            frame.next += 1;
             self.tries += 1;
             if self.tries.is_multiple_of(TRIES) && self.is_over() {
                 return Found::GaveUp(self.count);
             }
-            let Some(mut next) = self.placed(&frame.configuration, candidate) else { continue };
+            let Some(mut next) = self.placed(&frame.configuration, candidate, is_short) else { continue };
             if self.walk(&mut next) {
                 return Found::Order;
             }
@@ -156,7 +161,7 @@ impl<O: Object> Search<'_, O> {
 
     fn stuck(&self) -> Stuck {
         let show = |state: &u32| self.object.show(&self.states.all[*state as usize]);
-        Stuck { at: self.deepest, states: self.arrived.iter().map(show).collect() }
+        Stuck { event: self.puzzle.returns[self.deepest].event, states: self.arrived.iter().map(show).collect() }
     }
 
     /// Passes all returns that ask for nothing more; whether that were all.
@@ -206,28 +211,34 @@ impl<O: Object> Search<'_, O> {
         }
     }
 
-    /// The configuration after a placement: first come those that must be placed, then those that may be.
-    fn placed(&mut self, from: &Configuration, candidate: usize) -> Option<Configuration> {
+    /// The configuration after a placement: first come those that must be placed, then those that may be. Only if it is
+    /// on a short way to the next return, or only if it is not.
+    fn placed(&mut self, from: &Configuration, candidate: usize, is_short: bool) -> Option<Configuration> {
         let here = &self.puzzle.returns[from.at];
         if candidate >= here.open.len() {
-            return self.taken(from, candidate - here.open.len());
+            return self.taken(from, candidate - here.open.len(), is_short);
         }
         let must = &self.puzzle.must[self.puzzle.open[here.open.start + candidate]];
         if must.only_looks || !from.open.has(must.slot) {
             return None;
         }
-        let state = self.after(from, &must.call)?;
+        let is_next = must.slot == here.slot;
+        let state = self.after(from, &must.call, |after| (is_next || self.lets_pass(from.at, after)) == is_short)?;
+        let state = self.states.number::<O>(state);
         let mut next = Configuration { state, unnoticed: None, ..from.clone() };
         next.open.remove(must.slot);
         Some(next)
     }
 
-    fn taken(&mut self, from: &Configuration, number: usize) -> Option<Configuration> {
+    fn taken(&mut self, from: &Configuration, number: usize, is_short: bool) -> Option<Configuration> {
         let may = &self.puzzle.may[number];
         if from.taken.has(number) || may.twin.is_some_and(|twin| !from.taken.has(twin)) {
             return None;
         }
-        let state = self.after(from, &may.call)?;
+        let is_wanted =
+            |after: &O::State| self.lets_pass(from.at, after) == is_short && (is_short || self.is_noticed(from, after));
+        let state = self.after(from, &may.call, is_wanted)?;
+        let state = self.states.number::<O>(state);
         if state == from.state {
             return None;
         }
@@ -236,15 +247,41 @@ impl<O: Object> Search<'_, O> {
         Some(next)
     }
 
-    /// The state after a call; nothing also where it would be the same without the placement before, which is then one
-    /// that nobody notices.
-    fn after(&mut self, from: &Configuration, call: &O::Call) -> Option<u32> {
+    /// Whether what the next return completes can be placed in this state.
+    fn lets_pass(&self, at: usize, state: &O::State) -> bool {
+        let next = &self.puzzle.must[self.puzzle.open[self.puzzle.returns[at].open.start]];
+        if next.only_looks {
+            self.object.agrees(state, &next.call)
+        } else {
+            self.object.after(state, &next.call).is_some()
+        }
+    }
+
+    /// Whether anything that could come next comes out otherwise in this state. If not, whatever led to it is not noticed.
+    fn is_noticed(&self, from: &Configuration, state: &O::State) -> bool {
+        let here = &self.puzzle.returns[from.at];
+        let before = &self.states.all[from.state as usize];
+        let differs = |call: &O::Call| {
+            let after = self.object.after(state, call);
+            after.is_some() && after != self.object.after(before, call)
+        };
+        let by_must = |number: &usize| {
+            let must = &self.puzzle.must[*number];
+            let agrees = || if must.only_looks { self.object.agrees(state, &must.call) } else { differs(&must.call) };
+            from.open.has(must.slot) && agrees()
+        };
+        let by_may = |number: &usize| !from.taken.has(*number) && differs(&self.puzzle.may[*number].call);
+        let mut dependent = self.puzzle.dependent.iter().take_while(|number| **number < here.may);
+        self.puzzle.open[here.open.clone()].iter().any(by_must) || dependent.any(by_may)
+    }
+
+    /// The state after a call, if it is one that is wanted; nothing also where it would be the same without the placement
+    /// before, which is then one that nobody notices.
+    fn after(&self, from: &Configuration, call: &O::Call, is_wanted: impl Fn(&O::State) -> bool) -> Option<O::State> {
         let after = |state: u32| self.object.after(&self.states.all[state as usize], call);
         let state = after(from.state)?;
-        if from.unnoticed.and_then(after).is_some_and(|other| other == state) {
-            return None;
-        }
-        Some(self.states.number::<O>(state))
+        let is_same_without = || from.unnoticed.and_then(after).is_some_and(|other| other == state);
+        (is_wanted(&state) && !is_same_without()).then_some(state)
     }
 
     /// Whether nothing as good was there before.

@@ -12,7 +12,7 @@ use serde_json::Value;
 const TOLD: usize = 16;
 
 /// An operation, as it is told.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Told {
     /// Whose.
     pub process: Value,
@@ -42,83 +42,62 @@ pub struct Witness {
     pub line: usize,
     /// Whether that is certain; where the time ran out, a shorter or a longer beginning may be the shortest.
     pub is_shortest: bool,
-    /// What has no place in any order; the last event completes it.
+    /// What has no place in any order.
     pub operation: Told,
-    /// What the object can have held when everything that was over before had its place, but for `concurrent`; some.
+    /// What the last event says has failed, where it is that which leaves the operation without a place.
+    pub failed: Option<Told>,
+    /// What the object can have held when everything that was over before had its place; some of it, where it is much.
     pub states: Vec<String>,
-    /// Other operations on the object that were under way when the last event happened, or whose outcome nobody knew.
+    /// Other operations on the object that were under way at the last event, or of which nobody knew the outcome; the first.
     pub concurrent: Vec<Told>,
 }
 
-/// The witness of an object whose history no order explains. With all that is known at the end of the history, no order
-/// comes farther than to event `deepest`. But who knew only what had happened until then may have found one: an operation
-/// that fails later could still have been done.
+/// The witness of an object whose history no order explains. With all that is known at the end of the history, all orders
+/// end at `stuck`. But who knew only what had happened until then may have found one: an operation that fails later could
+/// still have been done.
 pub(super) fn find<O: Object>(
     object: &O,
     history: &History,
     operations: &[Operation],
     calls: &[Calls<O::Call>],
-    deepest: usize,
+    mut stuck: Stuck,
     limit: &Limit<'_>,
 ) -> Witness {
     let explain = |events: usize| search(object, &Puzzle::new::<O>(operations, calls, events), limit);
-    let (mut explained, mut unexplained) = (deepest, history.events.len());
-    let mut states = Vec::new();
+    // Less than this holds; so much does not; and what to try next.
+    let (mut holds, mut fails, mut next) = (stuck.event, history.events.len(), stuck.event + 1);
     let mut is_shortest = true;
-    match explain(deepest) {
-        Found::None(Stuck { states: held, .. }) => (explained, unexplained, states) = (deepest - 1, deepest, held),
-        Found::Order => {}
-        Found::GaveUp(_) => (explained, unexplained, is_shortest) = (deepest - 1, deepest, false),
-    }
-    while unexplained - explained > 1 {
-        let middle = usize::midpoint(explained, unexplained);
-        match explain(middle) {
-            Found::None(stuck) => (unexplained, states) = (middle, stuck.states),
-            Found::Order => explained = middle,
+    while fails - holds > 1 {
+        match explain(next) {
+            Found::None(found) => (fails, stuck) = (next, found),
+            Found::Order => holds = next,
             Found::GaveUp(_) => {
                 is_shortest = false;
                 break;
             }
         }
+        next = usize::midpoint(holds, fails);
     }
-    told(history, operations, unexplained, states, is_shortest)
+    told(history, operations, fails, stuck, is_shortest)
 }
 
-fn told(history: &History, operations: &[Operation], events: usize, states: Vec<String>, is_shortest: bool) -> Witness {
-    let is_last = |operation: &&Operation| match operation.outcome {
-        Outcome::Ok(at) | Outcome::Failed(at) => at + 1 == events,
-        Outcome::Open => false,
+fn told(history: &History, operations: &[Operation], events: usize, stuck: Stuck, is_shortest: bool) -> Witness {
+    let completed_at = |event: usize| {
+        let is_it =
+            |operation: &&Operation| matches!(operation.outcome, Outcome::Ok(at) | Outcome::Failed(at) if at == event);
+        operations.iter().find(is_it).map(|operation| tell(history, operation, events))
     };
-    // Only a completion makes a history harder to explain.
-    let last = operations.iter().find(is_last).or(operations.last());
     let is_under_way =
         |operation: &&Operation| operation.invoked < events && operation.outcome.after(events) == Outcome::Open;
+    let concurrent = operations.iter().filter(is_under_way).take(TOLD);
     Witness {
         events,
         line: history.events[events - 1].line,
         is_shortest,
-        operation: last.map_or_else(nothing, |operation| tell(history, operation, events)),
-        states,
-        concurrent: operations
-            .iter()
-            .filter(is_under_way)
-            .take(TOLD)
-            .map(|operation| tell(history, operation, events))
-            .collect(),
-    }
-}
-
-fn nothing() -> Told {
-    let (f, kind) = (String::new(), "info");
-    Told {
-        process: Value::Null,
-        f,
-        key: Value::Null,
-        value: Value::Null,
-        kind,
-        result: Value::Null,
-        invoked: 0,
-        completed: None,
+        operation: completed_at(stuck.event).unwrap_or_default(),
+        failed: completed_at(events - 1).filter(|_| is_shortest && stuck.event + 1 < events),
+        states: stuck.states,
+        concurrent: concurrent.map(|operation| tell(history, operation, events)).collect(),
     }
 }
 
@@ -142,7 +121,7 @@ fn tell(history: &History, operation: &Operation, events: usize) -> Told {
 }
 
 impl Told {
-    /// In words: `write 3`, `read gave 5`, `cas [1,2] was refused`.
+    /// In words: `write 3`, `read gave 5`, `cas [1,2] failed`.
     #[must_use]
     pub fn words(&self) -> String {
         let asked = if self.value.is_null() { self.f.clone() } else { format!("{} {}", self.f, self.value) };
@@ -165,10 +144,8 @@ impl Witness {
     pub fn message(&self) -> String {
         let key = &self.operation.key;
         let of = if key.is_null() { String::new() } else { format!(" of key {key}") };
-        format!(
-            "not linearizable: no order explains `{}`{of} by process {}",
-            self.operation.words(),
-            self.operation.process
-        )
+        let Told { process, .. } = &self.operation;
+        let since = self.failed.as_ref().map_or(String::new(), |failed| format!(", since `{}`", failed.words()));
+        format!("not linearizable: no order explains `{}`{of} by process {process}{since}", self.operation.words())
     }
 }

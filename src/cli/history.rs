@@ -146,6 +146,9 @@ fn tell_witness(witness: &Witness) {
     if !witness.states.is_empty() {
         report::line(&format!("  before it          {}", witness.states.join(" or ")));
     }
+    if let Some(failed) = &witness.failed {
+        report::line(&format!("  since              {}", told(failed)));
+    }
     for (number, other) in witness.concurrent.iter().enumerate() {
         let mark = if number == 0 { "under way" } else { "" };
         report::line(&format!("  {mark:<18} {}", told(other)));

@@ -57,6 +57,10 @@ impl Object for Kv {
         matches!(call, Call::Get(_))
     }
 
+    fn overwrites(call: &Call) -> bool {
+        matches!(call, Call::Put(_))
+    }
+
     fn agrees(&self, state: &Rc<str>, call: &Call) -> bool {
         matches!(call, Call::Get(value) if value == state)
     }

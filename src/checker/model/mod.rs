@@ -78,12 +78,11 @@ impl Model {
         let near = nearest(f, self.words().iter().copied()).map(|near| format!("did you mean `{near}`? {known}"));
         let other = Self::ALL.iter().find(|(_, model, words)| *model != self && words.contains(&f));
         let other = other.map(|(name, ..)| format!("{known}; the model {name} has `{f}`"));
-        Unfit::new(format!("nothing that is done to a {} is called `{f}`", self.name()))
-            .help(near.or(other).unwrap_or(known))
+        Unfit::new(format!("is nothing that is done to a {}", self.name())).help(near.or(other).unwrap_or(known))
     }
 }
 
-/// An operation that cannot be one of this model.
+/// Why an operation cannot be one of this model: a sentence after its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unfit {
     pub(super) message: String,
@@ -109,7 +108,7 @@ impl Unfit {
             Value::Array(_) => "a list",
             Value::Object(_) => "a map",
         };
-        Self::new(format!("expected {what}, got {kind}: {given}"))
+        Self::new(format!("has {kind} where {what} is wanted: {given}"))
     }
 }
 
@@ -142,6 +141,11 @@ pub(super) trait Object {
 
     /// Whether a call never changes anything, in no state.
     fn only_looks(call: &Self::Call) -> bool;
+
+    /// Whether what a call leaves behind is the same in every state.
+    fn overwrites(_call: &Self::Call) -> bool {
+        false
+    }
 
     /// Whether one that only looks can have been answered so in this state.
     fn agrees(&self, state: &Self::State, call: &Self::Call) -> bool;

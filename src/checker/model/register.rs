@@ -38,7 +38,7 @@ pub(in crate::checker) enum Call {
 fn pair(asked: &Value) -> Result<[&Value; 2], Unfit> {
     match asked.as_array().map(Vec::as_slice) {
         Some([from, to]) => Ok([from, to]),
-        _ => Err(Unfit::expected("[from, to] for a cas", asked)),
+        _ => Err(Unfit::expected("[from, to]", asked)),
     }
 }
 
@@ -76,6 +76,10 @@ impl Object for Register {
 
     fn only_looks(call: &Call) -> bool {
         matches!(call, Call::Read(_) | Call::Other(_))
+    }
+
+    fn overwrites(call: &Call) -> bool {
+        matches!(call, Call::Write(_))
     }
 
     fn agrees(&self, state: &u32, call: &Call) -> bool {

@@ -209,7 +209,7 @@ proptest! {
             prop_assert!(witness.is_shortest);
             prop_assert!(!is_linearizable(model, &events[..witness.events]));
             prop_assert!(is_linearizable(model, &events[..witness.events - 1]));
-            prop_assert_eq!(witness.operation.completed, Some(witness.line));
+            prop_assert_eq!(witness.failed.as_ref().unwrap_or(&witness.operation).completed, Some(witness.line));
         }
     }
 }

@@ -91,7 +91,8 @@ fn what_nobody_knows_the_outcome_of_takes_effect_once_at_any_later_time_or_never
 fn what_failed_never_happened_and_the_witness_ends_where_that_is_known() {
     let lines = ["0 invoke write 1", "1 invoke read", "1 ok read 1", "2 invoke read", "0 fail write 1", "2 ok read"];
     let witness = report(&lines, Model::Register).witness.unwrap();
-    assert_eq!((witness.line, witness.operation.words().as_str()), (5, "write 1 failed"));
+    assert_eq!((witness.line, witness.operation.words().as_str()), (5, "read gave 1"));
+    assert!(witness.message().ends_with("`read gave 1` by process 1, since `write 1 failed`"), "{}", witness.message());
 }
 
 #[test]
