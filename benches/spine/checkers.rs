@@ -17,9 +17,9 @@ const HISTORIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/histories");
 pub(crate) fn figures() -> Vec<Figure> {
     let logs = files("etcd");
     let texts = |logs: &[Vec<u8>]| {
-        logs.iter().for_each(|log| {
+        for log in logs {
             verdict(&read(log, Format::Jepsen), Model::CasRegister);
-        });
+        }
     };
     let kv = read(&file("kv/c10-ok.txt"), Format::PorcupineKv);
     let long = register(CLIENTS, OPERATIONS, 1);

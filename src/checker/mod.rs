@@ -131,7 +131,7 @@ pub fn check(history: &History, model: Model, limit: &Limit<'_>) -> Result<Repor
     for object in &objects {
         match check_one(history, object, model, limit)? {
             One::Explained => {}
-            One::Unexplained(witness) => witnesses.push(witness),
+            One::Unexplained(witness) => witnesses.push(*witness),
             One::GaveUp(configurations) => {
                 let key = key_of(history, object);
                 let of = if key.is_null() { String::new() } else { format!("key {key}: ") };
@@ -174,7 +174,7 @@ fn key_of<'a>(history: &'a History, object: &[Operation]) -> &'a Value {
 /// What was found of one object.
 enum One {
     Explained,
-    Unexplained(Witness),
+    Unexplained(Box<Witness>),
     GaveUp(usize),
 }
 
@@ -199,6 +199,8 @@ fn check_object<O: Object>(
     Ok(match search(&object, &Puzzle::new::<O>(operations, &calls, history.events.len()), limit) {
         Found::Order => One::Explained,
         Found::GaveUp(configurations) => One::GaveUp(configurations),
-        Found::None(stuck) => One::Unexplained(witness::find(&object, history, operations, &calls, stuck, limit)),
+        Found::None(stuck) => {
+            One::Unexplained(Box::new(witness::find(&object, history, operations, &calls, stuck, limit)))
+        }
     })
 }

@@ -4,6 +4,7 @@ use super::Misfit;
 use super::model::{Answer, Object};
 use super::operation::{History, Operation, Outcome};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::ops::Range;
 
 /// An operation with a known result: it took effect between its invocation and its completion.
@@ -88,67 +89,96 @@ enum Step {
     Return(usize),
 }
 
-impl<C: Clone + Eq + std::hash::Hash> Puzzle<C> {
+impl<C: Clone + Eq + Hash> Puzzle<C> {
     /// What is known after so many events of the history.
     pub(super) fn new<O: Object<Call = C>>(operations: &[Operation], calls: &[Calls<C>], events: usize) -> Self {
-        let mut puzzle = Self {
-            must: Vec::new(),
-            may: Vec::new(),
-            dependent: Vec::new(),
-            returns: Vec::new(),
-            slots: Vec::new(),
-            open: Vec::new(),
-        };
-        let mut twins: HashMap<&C, usize> = HashMap::new();
-        let mut free: Vec<usize> = Vec::new();
-        let mut slots = 0;
-        // Those that must be placed and are open, by when they are over.
-        let mut open: Vec<(usize, usize)> = Vec::new();
-        let mut numbers: HashMap<usize, usize> = HashMap::new();
-        let mut since = 0;
+        let mut builder = Builder::default();
         for (event, step) in steps(operations, events) {
             match step {
+                Step::Return(operation) => builder.returns(operation, event),
                 Step::Invoke(operation) => {
-                    let end = match operations[operation].outcome.after(events) {
-                        Outcome::Ok(end) | Outcome::Failed(end) => Some(end),
-                        Outcome::Open => None,
-                    };
-                    match (end, &calls[operation]) {
-                        (Some(end), Calls { known: Some(call), .. }) => {
-                            let slot = free.pop().unwrap_or_else(|| {
-                                slots += 1;
-                                slots - 1
-                            });
-                            numbers.insert(operation, puzzle.must.len());
-                            open.insert(open.partition_point(|(other, _)| *other < end), (end, puzzle.must.len()));
-                            puzzle.slots.push(slot);
-                            puzzle.must.push(Must { call: call.clone(), only_looks: O::only_looks(call), slot });
+                    let Calls { known, unknown } = &calls[operation];
+                    match (operations[operation].outcome.after(events), known, unknown) {
+                        (Outcome::Ok(end) | Outcome::Failed(end), Some(call), _) => {
+                            builder.must(operation, end, call, O::only_looks(call));
                         }
-                        (None, Calls { unknown: Some(call), .. }) if !O::only_looks(call) => {
-                            let twin = twins.insert(call, puzzle.may.len());
-                            if !O::overwrites(call) {
-                                puzzle.dependent.push(puzzle.may.len());
-                            }
-                            puzzle.may.push(May { call: call.clone(), twin });
+                        (Outcome::Open, _, Some(call)) if !O::only_looks(call) => {
+                            builder.may(call, O::overwrites(call));
                         }
                         _ => {}
                     }
                 }
-                Step::Return(operation) => {
-                    let Some(number) = numbers.get(&operation) else { continue };
-                    let slot = puzzle.must[*number].slot;
-                    let from = puzzle.open.len();
-                    puzzle.open.extend(open.iter().map(|(_, number)| number));
-                    let invoked = since..puzzle.slots.len();
-                    since = puzzle.slots.len();
-                    let (open_now, may) = (from..puzzle.open.len(), puzzle.may.len());
-                    puzzle.returns.push(Return { event, slot, invoked, open: open_now, may });
-                    open.remove(0);
-                    free.push(slot);
-                }
             }
         }
-        puzzle
+        builder.puzzle
+    }
+}
+
+/// A puzzle as far as the history has been gone through.
+struct Builder<'a, C> {
+    puzzle: Puzzle<C>,
+    /// Of those that are just the same, the last.
+    twins: HashMap<&'a C, usize>,
+    /// Which of those that must be placed an operation is.
+    numbers: HashMap<usize, usize>,
+    /// Those that must be placed and are open, with the events that end them, the next to return first.
+    open: Vec<(usize, usize)>,
+    /// Slots of what is over, and how many there are in all.
+    free: Vec<usize>,
+    slots: usize,
+    /// How many had been invoked at the last return.
+    since: usize,
+}
+
+impl<C> Default for Builder<'_, C> {
+    fn default() -> Self {
+        let (must, may, returns) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            puzzle: Puzzle { must, may, dependent: Vec::new(), returns, slots: Vec::new(), open: Vec::new() },
+            twins: HashMap::new(),
+            numbers: HashMap::new(),
+            open: Vec::new(),
+            free: Vec::new(),
+            slots: 0,
+            since: 0,
+        }
+    }
+}
+
+impl<'a, C: Clone + Eq + Hash> Builder<'a, C> {
+    fn must(&mut self, operation: usize, end: usize, call: &C, only_looks: bool) {
+        let number = self.puzzle.must.len();
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots += 1;
+            self.slots - 1
+        });
+        self.numbers.insert(operation, number);
+        self.open.insert(self.open.partition_point(|(other, _)| *other < end), (end, number));
+        self.puzzle.slots.push(slot);
+        self.puzzle.must.push(Must { call: call.clone(), only_looks, slot });
+    }
+
+    fn may(&mut self, call: &'a C, overwrites: bool) {
+        let number = self.puzzle.may.len();
+        let twin = self.twins.insert(call, number);
+        if !overwrites {
+            self.puzzle.dependent.push(number);
+        }
+        self.puzzle.may.push(May { call: call.clone(), twin });
+    }
+
+    /// Of one that says nothing, the return says nothing either.
+    fn returns(&mut self, operation: usize, event: usize) {
+        let Some(number) = self.numbers.get(&operation) else { return };
+        let slot = self.puzzle.must[*number].slot;
+        let from = self.puzzle.open.len();
+        self.puzzle.open.extend(self.open.iter().map(|(_, number)| number));
+        let open = from..self.puzzle.open.len();
+        let invoked = self.since..self.puzzle.slots.len();
+        self.since = invoked.end;
+        self.puzzle.returns.push(Return { event, slot, invoked, open, may: self.puzzle.may.len() });
+        self.open.remove(0);
+        self.free.push(slot);
     }
 }
 

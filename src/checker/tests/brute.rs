@@ -12,13 +12,12 @@ fn apply(model: Model, state: &Value, f: &str, asked: &Value, gave: Option<&Valu
     let number = |value: &Value| value.as_i64().unwrap_or(1);
     let looked = |agrees: bool| (gave.is_none() || agrees).then(|| state.clone());
     match f {
-        "get" => looked(gave == Some(state)),
         "read" if model == Model::Set => {
             let mut members = gave.and_then(Value::as_array).cloned().unwrap_or_default();
             members.sort_by_key(number);
             looked(members == list())
         }
-        "read" => looked(gave == Some(state)),
+        "read" | "get" => looked(gave == Some(state)),
         "write" | "put" => Some(asked.clone()),
         "cas" if gave == Some(&json!(false)) => (*state != asked[0]).then(|| state.clone()),
         "cas" => (*state == asked[0]).then(|| asked[1].clone()),
@@ -136,10 +135,9 @@ fn gave(model: Model, f: &str, state: &Value, asked: &Value, step: &Step) -> Val
     match f {
         "read" | "get" if step.is_honest => state.clone(),
         "read" if model == Model::Set => json!([step.gave]),
-        "read" => json!(step.gave),
         "get" => json!(["a", "b", "ab"][usize::from(step.gave)]),
         "dequeue" if step.is_honest => list.first().cloned().unwrap_or_default(),
-        "dequeue" => json!(step.gave),
+        "read" | "dequeue" => json!(step.gave),
         "cas" | "acquire" => json!(possible(json!(true))),
         _ => Value::Null,
     }
