@@ -132,12 +132,10 @@ pub fn check(history: &History, model: Model, limit: &Limit<'_>) -> Result<Repor
         match check_one(history, object, model, limit)? {
             One::Explained => {}
             One::Unexplained(witness) => witnesses.push(*witness),
-            One::GaveUp(configurations) => {
+            One::GaveUp => {
                 let key = key_of(history, object);
                 let of = if key.is_null() { String::new() } else { format!("key {key}: ") };
-                let why = format!(
-                    "{of}not decided when the time or the memory ran out, after {configurations} configurations"
-                );
+                let why = format!("{of}not decided when the time or the memory ran out");
                 unknown = unknown.or(Some(why));
             }
         }
@@ -175,7 +173,7 @@ fn key_of<'a>(history: &'a History, object: &[Operation]) -> &'a Value {
 enum One {
     Explained,
     Unexplained(Box<Witness>),
-    GaveUp(usize),
+    GaveUp,
 }
 
 fn check_one(history: &History, operations: &[Operation], model: Model, limit: &Limit<'_>) -> Result<One, Misfit> {
@@ -198,7 +196,7 @@ fn check_object<O: Object>(
     let calls = calls(&mut object, history, operations)?;
     Ok(match search(&object, &Puzzle::new::<O>(operations, &calls, history.events.len()), limit) {
         Found::Order => One::Explained,
-        Found::GaveUp(configurations) => One::GaveUp(configurations),
+        Found::GaveUp => One::GaveUp,
         Found::None(stuck) => {
             One::Unexplained(Box::new(witness::find(&object, history, operations, &calls, stuck, limit)))
         }

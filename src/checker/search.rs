@@ -28,8 +28,8 @@ pub(super) enum Found {
     Order,
     /// There is none.
     None(Stuck),
-    /// It was stopped before it was over; after so many configurations.
-    GaveUp(usize),
+    /// It was stopped before it was over. How far it came depends on the machine, and is not told.
+    GaveUp,
 }
 
 /// Where all ways end.
@@ -120,7 +120,7 @@ impl<S: Clone + Eq + std::hash::Hash> States<S> {
 impl<O: Object> Search<'_, O> {
     fn run(&mut self, initial: u32) -> Found {
         if self.is_over() {
-            return Found::GaveUp(0);
+            return Found::GaveUp;
         }
         let mut start =
             Configuration { at: 0, state: initial, open: Bits::default(), taken: Bits::default(), unnoticed: None };
@@ -142,7 +142,7 @@ impl<O: Object> Search<'_, O> {
             frame.next += 1;
             self.tries += 1;
             if self.tries.is_multiple_of(TRIES) && self.is_over() {
-                return Found::GaveUp(self.count);
+                return Found::GaveUp;
             }
             let Some(mut next) = self.placed(&frame.configuration, candidate, is_short) else { continue };
             if self.walk(&mut next) {

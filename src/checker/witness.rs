@@ -71,7 +71,7 @@ pub(super) fn find<O: Object>(
         match explain(next) {
             Found::None(found) => (fails, stuck) = (next, found),
             Found::Order => holds = next,
-            Found::GaveUp(_) => {
+            Found::GaveUp => {
                 is_shortest = false;
                 break;
             }
