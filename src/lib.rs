@@ -35,6 +35,7 @@
 //! | [`engine`] | commands, events, the controller (the single writer), the clock | nothing itself |
 //! | [`script`] | Rhai: bindings, tasks, modules (`stdlib/*.rhai`), randomness, limits, diagnostics, the static check; a person's session | what its commands say; files of scripts |
 //! | [`history`] | what clients asked and what came of it; whose operation it is | nothing |
+//! | [`checker`] | does a history keep what its object promises: linearizability, sets; three answers | nothing |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
 //! | [`run`] | one run, from seed to verdict; the ground that sessions stand on, too | signals |
 //! | [`soak`] | many seeds of one script, side by side | its folder, signals |
@@ -59,6 +60,7 @@
 //! 10. What is about to be done is on disk before it is done.
 
 pub mod agent;
+pub mod checker;
 pub mod cli;
 pub mod cluster;
 pub mod demo;

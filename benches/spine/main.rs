@@ -1,9 +1,10 @@
 //! The speed of the spine, measured on the binary itself: `cargo bench --bench spine`; and how exact impairments are, and
-//! what they cost: `cargo bench --bench spine shaping`.
+//! what they cost: `cargo bench --bench spine shaping`; the checkers alone: `cargo bench --bench spine checkers`.
 //!
 //! Every figure is a median of several rounds in one run, with the spread beside it, since machines are noisy; what has
 //! a peer is measured in interleaved pairs. Needs the right to make namespaces, nothing else.
 
+mod checkers;
 mod figures;
 mod packets;
 mod rounds;

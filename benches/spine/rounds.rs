@@ -1,5 +1,6 @@
 //! The measurements. Each runs the binary as a user would and reads its journal where the figure lies inside.
 
+use crate::checkers;
 use crate::figures::Figure;
 use crate::shaping;
 use std::path::Path;
@@ -21,6 +22,7 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("plan", plan),
     ("script", scripts),
     ("throughput", throughput),
+    ("checkers", checkers::figures),
     ("shaping-delay", shaping::delay),
     ("shaping-loss", shaping::loss),
     ("shaping-jitter", shaping::jitter),

@@ -6,6 +6,7 @@ mod chaos;
 mod check;
 mod doc;
 mod doctor;
+mod history;
 pub mod oneshot;
 pub mod place;
 mod plan;
@@ -90,6 +91,8 @@ enum Command {
     Repl(repl::Args),
     /// Make trouble at random in the cluster that is up, until Ctrl-C
     Chaos(chaos::Args),
+    /// Check recorded histories: are they linearizable?
+    History(history::Args),
     /// Print the functions that scripts can call
     Doc(doc::Args),
     /// Show what this machine can do, and how to mend what it cannot
@@ -183,6 +186,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Repl(args) => repl::main(&place, &args).map(ExitCode::from),
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
         Command::Check(args) => Ok(ExitCode::from(check::main(&place, &args))),
+        Command::History(args) => history::main(&args).map(ExitCode::from),
         Command::Doc(args) => doc::main(&args).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::agent::main(args)),

@@ -102,7 +102,11 @@ impl Timeline {
             }
             EventBody::Note { message } => Some(("note", message.clone())),
             EventBody::Metric { name, value } => Some(("metric", format!("{name} = {value}"))),
-            EventBody::Check { name, ok: false, message } => Some(("FAILED", format!("{name}: {message}"))),
+            EventBody::Check { name, unknown: true, message, .. } => Some(("UNKNOWN", format!("{name}: {message}"))),
+            EventBody::Check { name, ok: false, message, .. } => Some(("FAILED", format!("{name}: {message}"))),
+            EventBody::Check { name, message, details, .. } if !details.is_null() => {
+                Some(("check", format!("{name}: {message}")))
+            }
             _ => None,
         }
     }

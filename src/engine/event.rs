@@ -205,8 +205,14 @@ pub enum EventBody {
         name: String,
         /// Whether it held.
         ok: bool,
-        /// What was claimed.
+        /// Whether that cannot be said; then it is not `ok`, and is no failure either.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unknown: bool,
+        /// What was claimed, or what was found.
         message: String,
+        /// More, where there is more.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        details: Value,
     },
     /// A part of the script begins.
     #[serde(rename = "phase")]
@@ -223,4 +229,13 @@ pub enum EventBody {
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
+}
+
+impl EventBody {
+    /// An invariant was looked at: whether it held.
+    #[must_use]
+    pub fn claim(name: &str, ok: bool, message: &str) -> Self {
+        let (name, message) = (name.to_owned(), message.to_owned());
+        Self::Check { name, ok, unknown: false, message, details: Value::Null }
+    }
 }

@@ -30,15 +30,25 @@ impl Tally {
 }
 
 impl Sums {
-    /// A claim that did not hold fails the run, even if the script has caught its error.
+    /// A claim that did not hold fails the run, even if the script has caught its error; of one of which nobody can say
+    /// whether it holds, nobody can say that the run passed.
     pub(super) fn held(&self) -> Result<()> {
-        match self.checks.iter().find(|check| check.verdict == Verdict::Fail) {
-            None => Ok(()),
-            Some(CheckResult { name, message, .. }) => {
-                let what = if message.is_empty() { name.clone() } else { format!("{name}: {message}") };
-                Err(Error::new(ErrorKind::Failed, format!("a claim did not hold, and the script went on: {what}")))
-            }
+        let first = |verdict| self.checks.iter().find(|check| check.verdict == verdict).map(CheckResult::what);
+        if let Some(what) = first(Verdict::Fail) {
+            return Err(Error::new(ErrorKind::Failed, format!("a claim did not hold, and the script went on: {what}")));
         }
+        match first(Verdict::Unknown) {
+            Some(what) => {
+                Err(Error::new(ErrorKind::Unknown, format!("it cannot be said whether a claim holds: {what}")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl CheckResult {
+    fn what(&self) -> String {
+        if self.message.is_empty() { self.name.clone() } else { format!("{}: {}", self.name, self.message) }
     }
 }
 
@@ -56,10 +66,14 @@ impl Output for Tally {
             EventBody::OpOk(_) => sums.operations.ok += 1,
             EventBody::OpFail(_) => sums.operations.fail += 1,
             EventBody::OpInfo(_) => sums.operations.info += 1,
-            EventBody::Check { name, ok, message } if !ok || sums.checks.len() < HELD_MAX => {
-                let verdict = if *ok { Verdict::Pass } else { Verdict::Fail };
-                let (name, message) = (name.clone(), message.clone());
-                sums.checks.push(CheckResult { name, verdict, message, details: serde_json::Value::Null });
+            EventBody::Check { name, ok, unknown, message, details } if !ok || sums.checks.len() < HELD_MAX => {
+                let verdict = match (ok, unknown) {
+                    (_, true) => Verdict::Unknown,
+                    (true, false) => Verdict::Pass,
+                    (false, false) => Verdict::Fail,
+                };
+                let (name, message, details) = (name.clone(), message.clone(), details.clone());
+                sums.checks.push(CheckResult { name, verdict, message, details });
             }
             _ => {}
         }

@@ -3,12 +3,10 @@
 
 mod authoring;
 mod chance;
+mod checkers;
 mod faults;
 mod http;
-mod later;
 mod lists;
-#[cfg(test)]
-pub(super) use later::LATER;
 mod looking;
 mod nodes;
 mod ops;
@@ -39,10 +37,10 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     verdict::register(engine, host);
     verify::register(engine, host);
     ops::register(engine, host);
+    checkers::register(engine, host);
     workload::register(engine, host);
     authoring::register(engine);
     lists::register(engine);
-    later::register(engine);
 }
 
 /// Whether a value is only a name for something: faults, tasks and links, which no script changes in place.

@@ -70,7 +70,7 @@ fn operation([f, key, value]: [&Dynamic; 3]) -> Result<Operation> {
 }
 
 /// A value as it stands in a history.
-fn data(value: &Dynamic, what: &str) -> Result<Value> {
+pub(super) fn data(value: &Dynamic, what: &str) -> Result<Value> {
     rhai::serde::from_dynamic(value).map_err(|_| {
         Error::usage(format!("{what} is no data: it is or holds {}", odd(value)))
             .help("a history holds numbers, texts, bools, (), lists and maps of them")

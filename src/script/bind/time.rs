@@ -79,7 +79,7 @@ fn conditions(engine: &mut Engine, host: &Rc<Host>) {
 
 /// Records a claim; one that does not hold fails the run.
 fn claim(host: &Host, name: &str, ok: bool, message: &str) -> Result<()> {
-    host.record(EventBody::Check { name: name.to_owned(), ok, message: message.to_owned() })?;
+    host.record(EventBody::claim(name, ok, message))?;
     if ok { Ok(()) } else { Err(Error::new(ErrorKind::Failed, format!("{name} does not hold: {message}"))) }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn("fail", move |context: NativeCallContext, message: Dynamic| -> Scripted<()> {
         let message = printed(&context, &message);
         at_call(
-            own.record(EventBody::Check { name: "fail".into(), ok: false, message: message.clone() })
+            own.record(EventBody::claim("fail", false, &message))
                 .and_then(|()| Err(Error::new(ErrorKind::Failed, message))),
         )
     });
@@ -41,7 +41,7 @@ fn printed(context: &NativeCallContext, value: &Dynamic) -> String {
 
 fn assert(host: &Host, holds: &Dynamic, message: &str) -> Result<()> {
     let ok = holds.as_bool().map_err(|_| values::expected("true or false", holds))?;
-    host.record(EventBody::Check { name: "assert".into(), ok, message: message.to_owned() })?;
+    host.record(EventBody::claim("assert", ok, message))?;
     let failed =
         if message.is_empty() { "assertion failed".to_owned() } else { format!("assertion failed: {message}") };
     if ok { Ok(()) } else { Err(Error::new(ErrorKind::Failed, failed)) }

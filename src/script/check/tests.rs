@@ -1,7 +1,6 @@
 //! What is found, and what must not be.
 
 use super::super::Script;
-use super::super::bind::LATER;
 use super::super::reference::GROUPS;
 use crate::diagnostic::Severity;
 use proptest::prelude::*;
@@ -200,9 +199,7 @@ fn an_empty_script_is_fine() {
 
 /// Scripts that are known to work.
 fn valid() -> Vec<String> {
-    let is_later = |text: &str| LATER.iter().any(|(name, _)| text.contains(&format!("{name}(")));
-    let examples = GROUPS.iter().flat_map(|group| group.functions).map(|function| function.example.to_owned());
-    examples.filter(|example| !is_later(example)).collect()
+    GROUPS.iter().flat_map(|group| group.functions).map(|function| function.example.to_owned()).collect()
 }
 
 /// The same script where it stands in something else.

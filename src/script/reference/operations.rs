@@ -51,17 +51,35 @@ pub(super) const FUNCTIONS: &[Reference] = &[
     },
     Reference {
         name: "check_linearizable",
-        text: "Claims that the history is linearizable. Without a single successful operation the verdict is unknown.",
-        takes: &[("model", "\"register\", \"cas-register\", \"kv\", \"lock\", \"queue\", …")],
-        returns: "the result",
+        text: "Claims that the run's history so far is linearizable: that all answers are as if each operation had taken \
+               effect at one moment between its invocation and its completion. Each key is an object of its own. What is \
+               `info`, or not over, may take effect at any later time or never; what failed never happened. A claim that \
+               does not hold fails the run (exit code 1), with the shortest beginning of the history that no order \
+               explains. Without a single successful operation, or when the time runs out, the run's verdict is unknown \
+               (exit code 5), and the script goes on. A cas that gives false found another value; so does an acquire that \
+               gives false, and a dequeue that gives () found nothing.",
+        takes: &[
+            (
+                "model",
+                "\"register\" (read, write), \"cas-register\" (also cas, of [from, to]), \"kv\" (get, put, append), \
+                 \"lock\" (acquire, release), \"queue\" (enqueue, dequeue), \"counter\" (add, increment, decrement, read) \
+                 or \"set\" (add, remove, read)",
+            ),
+            ("options", "a map: timeout, a duration, of real time"),
+        ],
+        returns: "#{ verdict, message, model, operations, objects, witness }",
         example: r#"op("write", 1, || ());
+op("read", (), || 1);
 check_linearizable("register");"#,
     },
     Reference {
         name: "check_set",
-        text: "Claims that every acknowledged addition is in a set at the end.",
+        text: "Claims that every acknowledged `add` of the history is in a list that was read at the end, once, and nothing \
+               that was never added, or whose addition failed. What is `info` may be there or not. A claim that does not \
+               hold fails the run (exit code 1); without a single acknowledged one the run's verdict is unknown (exit code \
+               5).",
         takes: &[("final_read", "the list that was read at the end")],
-        returns: "the acknowledged, lost, unexpected and duplicated ones",
+        returns: "#{ verdict, message, operations, acknowledged, lost, unexpected, duplicated, recovered }, all but the first three lists of values",
         example: r#"op("add", 1, || ());
 check_set([1]);"#,
     },

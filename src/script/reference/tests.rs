@@ -1,6 +1,5 @@
 //! Nothing is without its description, and every example runs.
 
-use super::super::bind::LATER;
 use super::*;
 use crate::cluster::{Nowhere, RuntimeKind, Variables};
 use crate::diagnostic::Severity;
@@ -67,7 +66,7 @@ fn every_line_of_an_example_fits_80_columns() {
 #[test]
 fn every_example_is_found_right_by_the_check() {
     let nodes = ["n1", "n2", "n3"].map(str::to_owned);
-    for function in all().filter(|function| !is_later(function)) {
+    for function in all() {
         let script = Script::compile(function.name, function.example).unwrap();
         let errors: Vec<_> = script
             .check(Some(&nodes))
@@ -101,11 +100,6 @@ fn the_definition_files_name_every_function_and_have_a_form() {
     assert!(functions.iter().all(|function| function.comment.len() > 4), "each with its comment");
 }
 
-/// What no example can use yet.
-fn is_later(function: &Reference) -> bool {
-    LATER.iter().any(|(name, _)| function.example.contains(&format!("{name}(")))
-}
-
 /// A run of a script on a simulated cluster of n1, n2 and n3.
 fn simulated(name: &str, text: &str) -> run::Outcome {
     let params = BTreeMap::new();
@@ -132,7 +126,7 @@ fn simulated(name: &str, text: &str) -> run::Outcome {
 
 #[test]
 fn every_example_passes_on_three_nodes() {
-    for function in all().filter(|function| !is_later(function)) {
+    for function in all() {
         let outcome = simulated(function.name, function.example);
         let told: Vec<String> =
             outcome.error.iter().flat_map(|error| &error.diagnostics).map(|d| d.render(false)).collect();

@@ -1,0 +1,67 @@
+//! One JSON object a line: `{"index", "t_us", "process", "type", "f", "key", "value", "error"}`, as a run's
+//! `history.jsonl`; of other programs also without `index`, `t_us`, `key` and `error`.
+
+use super::Wrong;
+use crate::checker::Event;
+use crate::history::Kind;
+use serde::Deserialize;
+use serde_json::Value;
+
+const HELP: &str =
+    "one object a line: {\"process\": 0, \"type\": \"invoke|ok|fail|info\", \"f\": …, \"key\": …, \"value\": …}";
+
+#[derive(Deserialize)]
+struct Line {
+    index: Option<u64>,
+    t_us: Option<u64>,
+    process: Value,
+    #[serde(rename = "type")]
+    kind: Kind,
+    f: String,
+    #[serde(default)]
+    key: Value,
+    #[serde(default)]
+    value: Value,
+}
+
+/// What the lines so far have said of their order.
+#[derive(Default)]
+pub(super) struct Order {
+    index: Option<u64>,
+    t_us: Option<u64>,
+}
+
+impl Order {
+    /// The event in a line.
+    pub(super) fn event(&mut self, number: usize, line: &str) -> Result<Event, Wrong> {
+        let read: Line = serde_json::from_str(line).map_err(|error| no_operation(&error))?;
+        if !(read.process.is_u64() || read.process.is_string()) {
+            return Err(Wrong::new("a process is a number from 0, or a text", HELP));
+        }
+        match (self.t_us, read.t_us) {
+            (Some(before), Some(now)) if now < before => {
+                let message = format!("time goes back: t_us is {now}, and was {before} before");
+                return Err(Wrong::new(message, "a history has its events in the order in which they happened"));
+            }
+            _ => self.t_us = read.t_us.or(self.t_us),
+        }
+        match (self.index, read.index) {
+            (Some(before), Some(now)) if now <= before => {
+                let message = format!("the index goes back: it is {now}, and was {before} before");
+                return Err(Wrong::new(message, "a history has its events in the order in which they happened"));
+            }
+            _ => self.index = read.index.or(self.index),
+        }
+        let Line { process, kind, f, key, value, .. } = read;
+        Ok(Event { line: number, process, kind, f, key, value })
+    }
+}
+
+/// What the parser says without its own place: the line is shown.
+fn no_operation(error: &serde_json::Error) -> Wrong {
+    let told = error.to_string();
+    let why = told.rsplit_once(" at line ").map_or(told.as_str(), |(why, _)| why);
+    let at = error.column().saturating_sub(1);
+    let wrong = Wrong::new(format!("this line is no operation: {why}"), HELP);
+    if error.is_syntax() { wrong.at(at..at + 1) } else { wrong }
+}
