@@ -40,7 +40,7 @@ cut.heal();"#,
             ("target", "the same; nothing may be both source and target"),
         ],
         returns: FAULT,
-        example: r#"let deaf = one_way("n1", ["n2", "n3"]);
+        example: r#"one_way("n1", ["n2", "n3"]);
 assert(reachable("n1", "n2") && !reachable("n2", "n1"));"#,
     },
     Reference {
@@ -56,7 +56,7 @@ block(between("n2", "n3").on(#{ proto: "tcp", port: 6379 }));"#,
         text: "The links answer at once, with ICMP unreachable or a TCP reset, where block() is silent.",
         takes: &[("links", LINKS), ("a", "nodes, or \"world\""), ("b", "nodes, or \"world\"")],
         returns: FAULT,
-        example: r#"let refused = reject("n1", "n2");"#,
+        example: r#"reject("n1", "n2");"#,
     },
     Reference {
         name: "slow",
