@@ -57,7 +57,7 @@ fn each_is_told_and_the_session_goes_on() {
     2 :seed x
       error: expected a seed: a whole number from 0, got `x`
     2 :help partitoin
-      error: there is no function `partitoin`
+      error: there is no function or module `partitoin`
     2 :quit now
       error: `:quit` takes nothing, got `now`
     2 1)
