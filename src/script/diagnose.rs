@@ -165,6 +165,18 @@ fn at(source: &Source, ast: &AST, position: Position, error: &EvalAltResult) -> 
     }
 }
 
+/// Completes the error about a variable in use: by what the other tasks wait for, or by what else it can come from.
+pub(super) fn explain_use(error: &mut Error, waiting: &str) {
+    let Some(place) = error.diagnostics.first_mut() else { return };
+    if waiting.is_empty() {
+        "a variable is in use: a call on it looks at it again".clone_into(&mut place.message);
+        place.label.clear(); // Rhai does not say where
+        place.help = Some("a closure in the call holds the variable: give it a copy, `let own = x;`".to_owned());
+    } else if let Some(help) = &mut place.help {
+        *help = format!("{help}; at this moment {waiting}");
+    }
+}
+
 /// What happened, and its places in the texts that it came through, outermost first.
 struct Trail<'e> {
     error: &'e EvalAltResult,
@@ -322,6 +334,9 @@ fn no_variable(source: &Source, ast: &AST, position: Position, name: &str) -> Er
         return diagnostic.help("functions share no variables; state(key, value) does").into();
     }
     let words = function_names(ast);
+    if words.contains(name) {
+        return diagnostic.help(format!("a function is called, `{name}(…)`, or named: `Fn(\"{name}\")`")).into();
+    }
     match nearest(name, words.iter().map(String::as_str).chain(declared)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")).into(),
         None => {

@@ -34,7 +34,7 @@ mod values;
 pub use drive::{Drive, Options};
 pub use host::{Host, HostSettings, Interrupt};
 pub use modules::modules;
-pub use session::{Known, Session, tells_of_a_task};
+pub use session::{Known, Saved, Session, tells_of_a_task};
 pub use shaping::{correlated, filter_of_words, impairment_of_words};
 pub use source::Script;
 pub use table::{BUILTINS, Builtin};

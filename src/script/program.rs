@@ -8,8 +8,8 @@ use super::texts::Texts;
 use super::{Options, Script};
 use crate::{Error, Result};
 use rhai::{
-    AST, Dynamic, Engine, EvalAltResult, Expr, FnPtr, GlobalRuntimeState, ImmutableString, NativeCallContext, Position,
-    Scope, Stmt,
+    AST, Dynamic, Engine, EvalAltResult, Expr, FnPtr, GlobalRuntimeState, ImmutableString, NativeCallContext,
+    OptimizationLevel, Position, Scope, Stmt,
 };
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -35,9 +35,10 @@ impl Program {
         Ok(Self::on(host, engine, ast, Texts::of(&script.source)))
     }
 
-    /// One that has no text yet.
+    /// One that has no text yet. What a session is told runs as it is written: a `return` at its end is seen.
     pub(super) fn empty(host: Rc<Host>) -> Rc<Self> {
-        let engine = engine::bound(&host);
+        let mut engine = engine::bound(&host);
+        engine.set_optimization_level(OptimizationLevel::None);
         Self::on(host, engine, Rc::new(AST::empty()), Texts::default())
     }
 
@@ -139,9 +140,7 @@ impl Program {
         let is_race = matches!(error.unwrap_inner(), EvalAltResult::ErrorDataRace(..));
         let mut diagnosed = self.diagnosed(part, error);
         if is_race {
-            let waiting = format!("; at this moment {}", self.host.tasks.who_waits());
-            let helps = diagnosed.diagnostics.iter_mut().filter_map(|place| place.help.as_mut());
-            helps.for_each(|help| *help += &waiting);
+            diagnose::explain_use(&mut diagnosed, &self.host.tasks.who_waits());
         }
         diagnosed
     }

@@ -1,13 +1,15 @@
 //! A session as a script: the entries that succeeded, as they were typed, so that they run one after the other.
 //!
-//! Two things differ between entries and a script. An entry needs no semicolon at its end, and may define a function
-//! anew; of several definitions of one function the last is left. Pure.
+//! Three things differ between entries and a script. An entry needs no semicolon at its end, and may define a function
+//! anew; of several definitions of one function the last is left. And what ends an entry early would end the whole
+//! script. Pure.
 
+use super::check::PARTS;
 use super::diagnose::offset;
 use super::engine;
 use super::source::Script;
-use crate::Result;
-use rhai::{Engine, Position, Token};
+use crate::{Error, Result};
+use rhai::{AST, ASTFlags, Engine, Expr, FnCallExpr, OptimizationLevel, Position, Stmt, Token};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -17,13 +19,20 @@ use std::ops::Range;
 pub(super) enum Entry {
     /// Evaluated this.
     Text(String),
+    /// Evaluated this, up to a `return` or `exit()`.
+    Left(String),
     /// Drew from this seed from then on.
     Seed(u64),
 }
 
 /// The script.
+///
+/// # Errors
+/// An entry that did something and ended early: what follows it would be lost.
 pub(super) fn saved(entries: &[Entry]) -> Result<String> {
-    let engine = engine::bare();
+    let mut engine = engine::bare();
+    // A `return` at the end of an entry would be optimized away.
+    engine.set_optimization_level(OptimizationLevel::None);
     let last = last_definitions(&engine, entries);
     let mut script = String::new();
     for (number, entry) in entries.iter().enumerate() {
@@ -33,6 +42,7 @@ pub(super) fn saved(entries: &[Entry]) -> Result<String> {
                 let text = without(&engine, text, overruled);
                 script.push_str(&terminated(&engine, text.trim_end()));
             }
+            Entry::Left(text) => script.push_str(&left_out(&engine, text)?),
             Entry::Seed(seed) => {
                 let _cannot_fail = write!(script, "// from here on: --seed {seed}");
             }
@@ -41,6 +51,41 @@ pub(super) fn saved(entries: &[Entry]) -> Result<String> {
     }
     Script::compile("the saved session", &script)?;
     Ok(script)
+}
+
+/// The functions of a saved session that a run of it calls by itself, after the entries.
+pub(super) fn parts(script: &str) -> Vec<String> {
+    let ast = engine::bare().compile(script).unwrap_or_default();
+    let defined = |(name, count): &(&str, usize)| {
+        ast.iter_functions().any(|function| function.name == *name && function.params.len() == *count)
+    };
+    // Without OPTIONS there are no clients.
+    let has_clients = ast.iter_literal_variables(true, false).any(|(name, ..)| name == "OPTIONS");
+    let runs = |part: &(&str, usize)| defined(part) && (part.0 != "client" || has_clients);
+    PARTS.into_iter().filter(runs).map(|(name, _)| format!("{name}()")).collect()
+}
+
+/// An entry that ended early, as a comment.
+fn left_out(engine: &Engine, text: &str) -> Result<String> {
+    if engine.compile(text).is_ok_and(|ast| only_leaves(&ast)) {
+        return Ok(format!("// {}: ended its own entry", text.trim().lines().collect::<Vec<_>>().join(" ")));
+    }
+    let first = text.trim().lines().next().unwrap_or_default();
+    Err(Error::usage(format!("cannot save the session: its entry `{first}` was left by `return` or exit()"))
+        .help("in a script that would end all, so what follows would be lost: put such an entry into a function"))
+}
+
+/// Whether a text does nothing but leave.
+fn only_leaves(ast: &AST) -> bool {
+    let is_exit = |call: &FnCallExpr| call.name == "exit" && call.args.iter().all(Expr::is_constant);
+    match ast.statements() {
+        [Stmt::Return(value, flags, _)] => {
+            !flags.contains(ASTFlags::BREAK) && value.as_ref().is_none_or(|value| value.is_constant())
+        }
+        [Stmt::FnCall(call, _)] => is_exit(call),
+        [Stmt::Expr(expr)] => matches!(&**expr, Expr::FnCall(call, _) if is_exit(call)),
+        _ => false,
+    }
 }
 
 /// A function by its name and the number of its parameters.
@@ -56,7 +101,7 @@ struct Function {
 fn last_definitions(engine: &Engine, entries: &[Entry]) -> BTreeMap<Signature, usize> {
     let texts = entries.iter().enumerate().filter_map(|(number, entry)| match entry {
         Entry::Text(text) => Some((number, text)),
-        Entry::Seed(_) => None,
+        Entry::Left(_) | Entry::Seed(_) => None,
     });
     texts.flat_map(|(number, text)| functions(engine, text).into_iter().map(move |f| (f.signature, number))).collect()
 }
@@ -152,6 +197,33 @@ mod tests {
           2
         }
         "#);
+    }
+
+    fn left(text: &str) -> Result<String> {
+        saved(&[Entry::Left(text.to_owned()), Entry::Text("note(1)".to_owned())])
+    }
+
+    #[test]
+    fn what_only_ended_its_entry_is_left_out() {
+        for text in ["return 5", "return;", "exit(3)", "exit();"] {
+            assert_eq!(left(text).unwrap(), format!("// {text}: ended its own entry\nnote(1);\n"));
+        }
+    }
+
+    #[test]
+    fn what_did_more_before_it_ended_is_refused() {
+        for text in ["isolate(\"n1\");\nreturn 5", "if true { return; }", "exit(heal())", "stop()"] {
+            let error = left(text).unwrap_err();
+            assert!(error.message.contains(text.lines().next().unwrap()), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn functions_that_a_run_calls_are_known() {
+        let script = "fn chaos() { } fn check(a) { } fn setup() { } fn client(id) { }";
+        assert_eq!(parts(script), ["setup()", "chaos()"]);
+        let clients = parts(&format!("const OPTIONS = #{{ clients: 1 }}; {script}"));
+        assert_eq!(clients, ["setup()", "chaos()", "client()"]);
     }
 
     #[test]

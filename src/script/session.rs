@@ -9,7 +9,7 @@ use super::diagnose::Source;
 use super::engine;
 use super::host::Host;
 use super::program::{Program, constants};
-use super::saved::{Entry, saved};
+use super::saved::{Entry, parts, saved};
 use super::show::show;
 use super::table::{BUILTINS, Builtin};
 use crate::diagnostic::nearest;
@@ -66,6 +66,17 @@ pub struct Known {
     pub rhai_methods: BTreeSet<String>,
 }
 
+/// A session as a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Its text.
+    pub script: String,
+    /// The seed to run it with.
+    pub seed: u64,
+    /// Its functions that a run calls by itself after the entries: `chaos()`.
+    pub parts: Vec<String>,
+}
+
 impl Session {
     /// Opens a session on this host, and closes it when `body` has come to its end: its tasks are cancelled then.
     pub fn run(host: Rc<Host>, body: impl FnOnce(&mut Self) -> Result<()> + 'static) -> Result<()> {
@@ -109,9 +120,10 @@ impl Session {
         self.host.compute_anew();
         self.host.tasks.pardon();
         match self.statements(&ast) {
-            Ok(value) => {
+            Ok((value, early)) => {
                 self.globals.constants = Some(Rc::new(RefCell::new(constants(&self.scope))));
-                self.succeeded.push(Entry::Text(script.text().to_owned()));
+                let entry = if early { Entry::Left } else { Entry::Text };
+                self.succeeded.push(entry(script.text().to_owned()));
                 Ok(self.shown(&value))
             }
             Err(error) => {
@@ -139,7 +151,8 @@ impl Session {
         Before { variables: self.scope.len(), imports: self.globals.num_imports(), functions: former }
     }
 
-    fn statements(&mut self, ast: &AST) -> Result<Dynamic, Box<EvalAltResult>> {
+    /// Its value, and whether it was left early, by `return` or `exit()`.
+    fn statements(&mut self, ast: &AST) -> Result<(Dynamic, bool), Box<EvalAltResult>> {
         let block = StmtBlock::new(ast.statements().iter().cloned(), Position::NONE, Position::NONE);
         let body = Expr::Stmt(Box::new(block));
         self.globals.lib.clear();
@@ -150,10 +163,11 @@ impl Session {
         let mut context = EvalContext::new(engine, &mut self.globals, &mut caches, &mut self.scope, None);
         #[allow(deprecated, reason = "it is not deprecated but volatile, as its own documentation says")]
         let outcome = context.eval_expression_tree_raw(&(&body).into(), false);
-        outcome.or_else(|error| match *error {
-            EvalAltResult::Return(value, _) | EvalAltResult::Exit(value, _) => Ok(value),
-            _ => Err(error),
-        })
+        match outcome.map_err(|error| *error) {
+            Ok(value) => Ok((value, false)),
+            Err(EvalAltResult::Return(value, _) | EvalAltResult::Exit(value, _)) => Ok((value, true)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What the entry declared is forgotten, but for its closures: earlier variables and tasks may hold them.
@@ -231,9 +245,13 @@ impl Session {
         }
     }
 
-    /// The entries that succeeded as a script that runs, and the seed to run it with.
-    pub fn saved(&self) -> Result<(String, u64)> {
-        saved(&self.succeeded).map(|script| (script, self.first_seed))
+    /// The entries that succeeded as a script that runs.
+    ///
+    /// # Errors
+    /// An entry that cannot be part of a script.
+    pub fn saved(&self) -> Result<Saved> {
+        let script = saved(&self.succeeded)?;
+        Ok(Saved { parts: parts(&script), script, seed: self.first_seed })
     }
 
     /// What is known here.

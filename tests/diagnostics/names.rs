@@ -290,3 +290,17 @@ fn a_condition_that_wants_arguments() {
     help: write `||` for a closure without arguments
     "#);
 }
+
+#[test]
+fn a_function_as_a_value_is_named_by_fn() {
+    insta::assert_snapshot!(told("let m = #{ later: task };"), @r#"
+    exit 2
+    error: unknown variable `task`
+     --> s.rhai:1:19
+      |
+    1 | let m = #{ later: task };
+      |                   ^^^^ not known here
+      |
+    help: a function is called, `task(…)`, or named: `Fn("task")`
+    "#);
+}

@@ -211,6 +211,20 @@ fn a_variable_that_is_in_use_by_a_call_that_waits() {
 }
 
 #[test]
+fn a_variable_that_is_in_use_by_its_own_call() {
+    insta::assert_snapshot!(told("let l = [];\nl.push(|| l);"), @r"
+    exit 2
+    error: a variable is in use: a call on it looks at it again
+     --> s.rhai:1:1
+      |
+    1 | let l = [];
+      | ^
+      |
+    help: a closure in the call holds the variable: give it a copy, `let own = x;`
+    ");
+}
+
+#[test]
 fn an_interval_of_nothing_and_things_that_are_no_functions() {
     insta::assert_snapshot!(told("every(0, || 1);"), @r"
     exit 2

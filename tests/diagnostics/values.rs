@@ -224,7 +224,16 @@ fn links() {
 
 #[test]
 fn clients_are_counted_where_there_are_some() {
-    insta::assert_snapshot!(told("fn client(id) {}"), @r"exit 0");
+    insta::assert_snapshot!(told("fn client(id) {}"), @r"
+    exit 0
+    warning: no client is ever started
+     --> s.rhai:1:4
+      |
+    1 | fn client(id) {}
+      |    ^^^^^^
+      |
+    help: say how many: const OPTIONS = #{ clients: 3 };
+    ");
     insta::assert_snapshot!(told("const OPTIONS = #{ clients: 4 };"), @r"
     exit 2
     error: OPTIONS.clients without a `fn client(id)`

@@ -95,6 +95,20 @@ fn a_saved_session_holds_what_succeeded_and_runs() {
 }
 
 #[test]
+fn a_saved_session_says_what_runs_once_more_and_loses_nothing() {
+    let place = place();
+    let text = "fn chaos() { note(\"chaos\") }\nreturn 5\nnote(\"after\")\n:save s.rhai\n";
+    let ended = told(&place, text).with(0);
+    let line = "a run calls chaos() itself, after the entries: so parts of a script are named";
+    assert!(ended.stdout.contains(line), "{ended:?}");
+    assert!(place.read("s.rhai").lines().nth(1) == Some(&format!("// {line}")), "{}", place.read("s.rhai"));
+    let planned = place.blockade(&["plan", "s.rhai", "--seed", "1"]).with(0).stdout;
+    assert!(planned.contains("after") && planned.contains("chaos"), "{planned}");
+    let refused = told(&place, "if nodes().len == 3 { exit() }\n:save t.rhai\n").with(2);
+    assert!(refused.stderr.contains("cannot save the session: its entry `if nodes()"), "{refused:?}");
+}
+
+#[test]
 fn a_script_is_loaded_with_its_functions() {
     let place = place();
     place.write("lib.rhai", "const N = 2;\nfn f() { global::N }\nfn g() {\n  fail(\"here\")\n}\nnote(\"loaded\");\n");
@@ -112,7 +126,7 @@ fn commands_tell_of_the_cluster() {
     assert_eq!(values[..2], ["ID  FAULT", "f1  isolate n1"]);
     assert!(values[2].starts_with("NODE") && values[3].starts_with("n1") && values[6].contains("fault.active"));
     assert!(values[7].starts_with("isolate(nodes)"), "{values:?}");
-    assert_eq!(values.last().copied(), Some("no faults"));
+    assert_eq!(values.last(), Some(&"no faults"), "{values:?}");
 }
 
 #[test]

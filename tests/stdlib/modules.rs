@@ -80,6 +80,49 @@ fn functions_of_a_module_run_among_their_own_and_closures_among_theirs() {
     passes(script, &[("helpers.rhai", HELPERS), ("more.rhai", MORE)]);
 }
 
+const MAPS: &str = r"
+fn counter() { let n = 0; #{ by: 2, inc: || { n += 1; n }, add: |x| { n += x; n }, twice: || this.by * 2, grow: || this.by += 1 } }
+fn drive(api) { api.step() + api.say(4) }
+fn keep(f) { f }
+";
+
+#[test]
+fn functions_in_maps_are_called_on_their_map_across_modules() {
+    let script = r#"
+        import "maps" as maps;
+        let counter = maps::counter();
+        assert(counter.inc() == 1 && counter.inc() == 2 && counter.add(5) == 7);
+        assert(counter.twice() == 4);
+        counter.grow();
+        assert(counter.by == 3 && counter.twice() == 6);
+        assert(maps::counter().inc() == 1);
+        assert(maps::drive(#{ name: "x", step: || this.name + "step", say: |n| `${this.name}${n}` }) == "xstepx4");
+        let wrong = ();
+        try { counter.add(1, 2); } catch (error) { wrong = error; }
+        assert(wrong != ());
+    "#;
+    passes(script, &[("maps.rhai", MAPS)]);
+}
+
+#[test]
+fn a_closure_that_comes_back_from_a_module_counts_on_where_its_caller_is() {
+    let script = r#"
+        import "maps" as maps;
+        let f = maps::keep(|| 1);
+        for round in 0..95 {
+            let n = 0;
+            while n < 100000 { n += 1; }
+            sleep(1);
+            if round % 10 == 0 {
+                f.call();
+                let n = 0;
+                while n < 1000 { n += 1; }
+            }
+        }
+    "#;
+    passes(script, &[("maps.rhai", MAPS)]);
+}
+
 #[test]
 fn a_module_is_looked_for_beside_the_script_that_imports_it() {
     let place = place("", &[]);
@@ -220,11 +263,18 @@ fn an_error_inside_a_module_shows_the_modules_own_line() {
     ");
     insta::assert_snapshot!(run("invoke(|| isolate(\"n9\"))"), @r#"
     exit 2
-    error: there is no node `n9`
+    warning: there is no node `n9`
      --> s.rhai:3:28
       |
     3 | helpers::invoke(|| isolate("n9"));
       |                            ^^^^
+      |
+    help: did you mean `n1`? the nodes are n1, n2, n3
+    error: there is no node `n9`
+     --> s.rhai:3:20
+      |
+    3 | helpers::invoke(|| isolate("n9"));
+      |                    ^^^^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
     "#);
@@ -309,11 +359,18 @@ fn what_is_no_module_file_is_refused() {
 fn who_calls_the_standard_library_wrongly_is_shown_the_call() {
     insta::assert_snapshot!(crate::told("import \"nemesis\" as n;\nn::flapping(|| isolate(\"n9\"));\n"), @r#"
     exit 2
-    error: there is no node `n9`
+    warning: there is no node `n9`
      --> s.rhai:2:24
       |
     2 | n::flapping(|| isolate("n9"));
       |                        ^^^^
+      |
+    help: did you mean `n1`? the nodes are n1, n2, n3
+    error: there is no node `n9`
+     --> s.rhai:2:16
+      |
+    2 | n::flapping(|| isolate("n9"));
+      |                ^^^^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
     "#);

@@ -9,7 +9,7 @@ use super::words::Words;
 use crate::cli::doc;
 use crate::cli::oneshot::{Format, show};
 use crate::engine::{self, FaultInfo, Reply};
-use crate::script::{Session, tells_of_a_task};
+use crate::script::{Saved, Session, tells_of_a_task};
 use crate::{Error, ErrorKind, Result};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -162,13 +162,25 @@ impl Talk {
             return Err(Error::usage(format!("{} is there already, and no saved session", path.display()))
                 .help("choose another name, or remove it first"));
         }
-        let (script, seed) = session.saved()?;
-        let text = format!("{HEAD}: blockade run {} --seed {seed}\n{script}", path.display());
+        let Saved { script, seed, parts } = session.saved()?;
+        let warning = runs_as_parts(&parts);
+        let head = warning.as_ref().map(|line| format!("// {line}\n")).unwrap_or_default();
+        let text = format!("{HEAD}: blockade run {} --seed {seed}\n{head}{script}", path.display());
         std::fs::write(path, text)
             .map_err(|error| Error::usage(format!("cannot write {}: {error}", path.display())))?;
         self.screen.line(&format!("saved; `blockade run {} --seed {seed}` does it again", path.display()));
+        if let Some(line) = warning {
+            self.screen.line(&line);
+        }
         Ok(())
     }
+}
+
+/// What a session's functions do in a script beside what they did here.
+fn runs_as_parts(parts: &[String]) -> Option<String> {
+    let names = parts.join(", ");
+    (!parts.is_empty())
+        .then(|| format!("a run calls {names} itself, after the entries: so parts of a script are named"))
 }
 
 fn faults(session: &Session) -> Result<Vec<FaultInfo>> {

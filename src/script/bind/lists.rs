@@ -12,12 +12,10 @@ pub(super) fn register(engine: &mut Engine) {
             Ok(())
         });
     }
-    for name in ["dedup", "dedup_by"] {
-        engine.register_fn(name, |context: NativeCallContext, list: &mut Array, same: FnPtr| -> Scripted<()> {
-            *list = without_repetitions(list.clone(), &mut |a, b| holds(&context, &same, a, b))?;
-            Ok(())
-        });
-    }
+    engine.register_fn("dedup", |context: NativeCallContext, list: &mut Array, same: FnPtr| -> Scripted<()> {
+        *list = without_repetitions(list.clone(), &mut |a, b| holds(&context, &same, a, b))?;
+        Ok(())
+    });
 }
 
 /// Whether `a` belongs behind `b`: the comparer says a number above 0, or false.

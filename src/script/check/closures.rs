@@ -1,6 +1,7 @@
 //! Closures that can never be called as they will be.
 
 use super::Subject;
+use super::functions::Functions;
 use super::walk::{Call, Piece};
 use crate::diagnostic::Diagnostic;
 use rhai::{Expr, Stmt};
@@ -10,12 +11,26 @@ const CALLING: [&str; 7] = ["wait_until", "eventually", "always", "task", "every
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     subject.each(|piece, doubtful| {
-        let calls = |call: &Call<'_>| CALLING.contains(&call.name()) && subject.functions.is_builtin(*call);
-        let Some(call) = piece.call().filter(calls) else { return };
-        let Some(closure) = call.expr.args.last().and_then(Closure::of) else { return };
+        let Some(closure) = piece.call().and_then(|call| given(&subject.functions, call)) else { return };
         let wrong = wrong_arguments(subject, &closure);
         found.extend(wrong.map(|wrong| if doubtful { wrong.warning() } else { wrong }));
     });
+}
+
+/// The closure that is written as the argument of a function of ours that will call it.
+fn given<'a>(functions: &Functions<'_>, call: Call<'a>) -> Option<Closure<'a>> {
+    let calls = CALLING.contains(&call.name()) && functions.is_builtin(call);
+    call.expr.args.last().filter(|_| calls).and_then(Closure::of)
+}
+
+/// The name of that closure.
+pub(super) fn handed_over(functions: &Functions<'_>, call: Call<'_>) -> Option<String> {
+    given(functions, call).map(|closure| closure.name)
+}
+
+/// Whether an argument is a closure that is written there.
+pub(super) fn is_closure(argument: &Expr) -> bool {
+    Closure::of(argument).is_some()
 }
 
 /// A closure that is written as an argument.

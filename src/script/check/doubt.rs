@@ -1,135 +1,163 @@
-//! Where an error may never come to light: in a `try`, and where the script asks first what there is.
+//! What certainly runs. Only there a mistake is an error; elsewhere the script may never come to it, or may know better.
 //!
-//! What is called from such a place is in doubt as well.
+//! The parts run, with what they call and the closures that they hand to functions of ours. In doubt is what stands
+//! under a condition, in a `try`, or after a statement that may leave early.
 
-use super::Unit;
-use super::walk::Piece;
-use rhai::{ASTFlags, Expr, Stmt, StmtBlock};
+use super::closures::handed_over;
+use super::functions::Functions;
+use super::walk::{Call, Piece};
+use super::{PARTS, Unit};
+use rhai::{Expr, FnCallExpr, Stmt, Token};
 use std::collections::BTreeSet;
 
-/// What a script asks with, before it does what does not work everywhere.
-const ASKING: [&str; 5] = ["nodes", "param", "is_def_fn", "is_def_var", "status"];
+type See<'a, 's> = &'s mut dyn FnMut(Piece<'a>, bool);
 
 /// What is in doubt.
 pub(super) struct Doubt<'a> {
-    /// Variables and functions whose value tells what there is.
-    telling: BTreeSet<&'a str>,
-    /// Functions and closures that are called where an error may never show.
-    functions: BTreeSet<String>,
+    /// The functions and closures that may call `exit()`.
+    exits: BTreeSet<&'a str>,
+    /// For each unit, in their order, whether it certainly runs.
+    certain: Vec<bool>,
 }
 
 impl<'a> Doubt<'a> {
-    pub(super) fn new(units: &[Unit<'a>]) -> Self {
-        let mut doubt = Self { telling: telling(units), functions: BTreeSet::new() };
-        loop {
+    pub(super) fn new(units: &[Unit<'a>], functions: &Functions<'_>) -> Self {
+        let mut doubt = Self { exits: exits(units), certain: units.iter().map(is_part).collect() };
+        let mut open: Vec<usize> = (0..units.len()).filter(|at| doubt.certain[*at]).collect();
+        while let Some(at) = open.pop() {
             let mut reached = BTreeSet::new();
-            for unit in units {
-                doubt.each(unit, &mut |piece, doubtful| {
-                    if doubtful {
-                        reached.extend(piece.closure());
-                        reached.extend(piece.call().map(|call| call.name().to_owned()));
-                    }
-                });
+            doubt.each(at, &units[at], &mut |piece, doubtful| {
+                reached.extend(piece.call().filter(|_| !doubtful).and_then(|call| runs(units, functions, call)));
+            });
+            for at in reached {
+                if !std::mem::replace(&mut doubt.certain[at], true) {
+                    open.push(at);
+                }
             }
-            if reached == doubt.functions {
-                return doubt;
-            }
-            doubt.functions = reached;
         }
+        doubt
     }
 
-    /// Visits all of a unit, told whether an error there may never show.
-    pub(super) fn each(&self, unit: &Unit<'a>, see: &mut dyn FnMut(Piece<'a>, bool)) {
-        let doubtful = unit.name.is_some_and(|name| self.functions.contains(name));
-        self.block(unit.statements, doubtful, see);
+    /// Visits all of a unit, told whether it may never come to run.
+    pub(super) fn each(&self, at: usize, unit: &Unit<'a>, see: See<'a, '_>) {
+        self.block(unit.statements, !self.certain[at], see);
     }
 
-    fn block(&self, statements: &'a [Stmt], mut doubtful: bool, see: &mut dyn FnMut(Piece<'a>, bool)) {
+    fn block(&self, statements: impl IntoIterator<Item = &'a Stmt>, mut doubtful: bool, see: See<'a, '_>) {
         for stmt in statements {
             self.piece(Piece::Stmt(stmt), doubtful, see);
-            doubtful = doubtful || self.may_leave(stmt);
+            doubtful = doubtful || self.may_leave(Piece::Stmt(stmt), false);
         }
     }
 
-    fn piece(&self, piece: Piece<'a>, doubtful: bool, see: &mut dyn FnMut(Piece<'a>, bool)) {
+    fn piece(&self, piece: Piece<'a>, doubtful: bool, see: See<'a, '_>) {
         see(piece, doubtful);
-        let branch = |block: &'a StmtBlock, asked: bool, see: &mut dyn FnMut(Piece<'a>, bool)| {
-            self.block(block.statements(), doubtful || asked, see);
-        };
         match piece {
             Piece::Stmt(Stmt::TryCatch(flow, _)) => {
-                branch(&flow.body, true, see);
-                branch(&flow.branch, false, see);
+                self.block(&flow.body, true, see);
+                self.block(&flow.branch, true, see);
             }
             Piece::Stmt(Stmt::If(flow, _) | Stmt::While(flow, _)) => {
-                let asked = self.asks(&flow.expr);
                 self.piece(Piece::Expr(&flow.expr), doubtful, see);
-                branch(&flow.body, asked, see);
-                branch(&flow.branch, asked, see);
+                self.block(&flow.body, doubtful || !always(&flow.expr), see);
+                self.block(&flow.branch, true, see);
             }
-            Piece::Stmt(Stmt::Switch(of, _)) => {
-                let asked = self.asks(&of.0);
-                self.piece(Piece::Expr(&of.0), doubtful, see);
-                for case in &of.1.expressions {
-                    self.piece(Piece::Expr(&case.lhs), doubtful || asked, see);
-                    self.piece(Piece::Expr(&case.rhs), doubtful || asked || self.asks(&case.lhs), see);
-                }
+            Piece::Stmt(Stmt::Do(flow, ..)) => {
+                self.block(&flow.body, doubtful, see);
+                let leaves = flow.body.iter().any(|stmt| self.may_leave(Piece::Stmt(stmt), false));
+                self.piece(Piece::Expr(&flow.expr), doubtful || leaves, see);
             }
-            Piece::Stmt(Stmt::Block(of)) | Piece::Expr(Expr::Stmt(of)) => branch(of, false, see),
             Piece::Stmt(Stmt::For(of, _)) => {
                 self.piece(Piece::Expr(&of.2.expr), doubtful, see);
-                branch(&of.2.body, false, see);
+                self.block(&of.2.body, doubtful || !has_items(&of.2.expr), see);
             }
-            Piece::Expr(Expr::And(all, _) | Expr::Or(all, _)) => {
-                let mut asked = doubtful;
-                for one in all.iter() {
-                    self.piece(Piece::Expr(one), asked, see);
-                    asked = asked || self.asks(one);
+            Piece::Stmt(Stmt::Switch(of, _)) => {
+                self.piece(Piece::Expr(&of.0), doubtful, see);
+                for case in &of.1.expressions {
+                    self.piece(Piece::Expr(&case.lhs), true, see);
+                    self.piece(Piece::Expr(&case.rhs), true, see);
                 }
+            }
+            Piece::Stmt(Stmt::Block(of)) | Piece::Expr(Expr::Stmt(of)) => self.block(of.iter(), doubtful, see),
+            Piece::Expr(Expr::And(all, _) | Expr::Or(all, _) | Expr::Coalesce(all, _)) => {
+                // The first decides about the others.
+                let parts = all.iter().enumerate();
+                parts.for_each(|(at, part)| self.piece(Piece::Expr(part), doubtful || at > 0, see));
             }
             _ => piece.parts(&mut |part| self.piece(part, doubtful, see)),
         }
     }
 
-    /// Whether a condition asks what there is.
-    fn asks(&self, condition: &'a Expr) -> bool {
-        Piece::Expr(condition).any(|piece| is_telling(piece, &self.telling))
-    }
-
-    /// `if !nodes().contains("n4") { return; }`: what follows is done only where there is such a node.
-    fn may_leave(&self, stmt: &'a Stmt) -> bool {
-        let Stmt::If(flow, _) = stmt else { return false };
-        let leaves = |piece: Piece<'a>| matches!(piece, Piece::Stmt(Stmt::Return(..) | Stmt::BreakLoop(..)));
-        self.asks(&flow.expr) && Piece::Stmt(stmt).any(leaves)
-    }
-}
-
-fn is_telling<'a>(piece: Piece<'a>, telling: &BTreeSet<&'a str>) -> bool {
-    let is_known = |name: &str| ASKING.contains(&name) || telling.contains(name);
-    match piece {
-        Piece::Expr(Expr::Variable(of, ..)) => telling.contains(of.1.as_str()),
-        _ => piece.call().is_some_and(|call| is_known(call.name())),
+    /// Whether what follows in its block may not run because of it.
+    fn may_leave(&self, piece: Piece<'a>, in_loop: bool) -> bool {
+        let in_loop = match piece {
+            Piece::Stmt(Stmt::Return(..)) => return true,
+            Piece::Stmt(Stmt::BreakLoop(..)) if !in_loop => return true,
+            Piece::Stmt(Stmt::While(..) | Stmt::Do(..) | Stmt::For(..)) => true,
+            _ => in_loop,
+        };
+        let ends = |name: &str| ["exit", "fail"].contains(&name) || self.exits.contains(name);
+        let mut leaves =
+            piece.call().is_some_and(|call| ends(call.name())) || piece.closure().is_some_and(|name| ends(&name));
+        piece.parts(&mut |part| leaves = leaves || self.may_leave(part, in_loop));
+        leaves
     }
 }
 
-/// The variables that are set to, and the functions that return, what tells about the cluster.
-fn telling<'a>(units: &[Unit<'a>]) -> BTreeSet<&'a str> {
-    let mut telling = BTreeSet::new();
-    for unit in units {
-        let asks = unit.any(|piece| is_telling(piece, &BTreeSet::new()));
-        telling.extend(unit.name.filter(|_| asks));
+fn is_part(unit: &Unit<'_>) -> bool {
+    unit.name.is_none_or(|name| PARTS.contains(&(name, unit.params.len())))
+}
+
+/// The function of the script that a call certainly runs, or the closure that it hands over.
+fn runs(units: &[Unit<'_>], functions: &Functions<'_>, call: Call<'_>) -> Option<usize> {
+    let closure = handed_over(functions, call);
+    let parameters = call.expr.args.len();
+    let is_meant = |unit: &Unit<'_>| match &closure {
+        Some(closure) => unit.name == Some(closure),
+        None => unit.name == Some(call.name()) && unit.params.len() == parameters,
+    };
+    // Of several, which one depends on the value before the dot; of a map it may be none.
+    let mut meant = (0..units.len()).filter(|at| is_meant(&units[*at]));
+    let found = meant.next().filter(|_| call.module().is_none() && meant.next().is_none());
+    found.filter(|_| !call.method || !functions.may_be_key(call.name()))
+}
+
+/// The functions that end the part that they are called in, themselves or by what they call.
+fn exits<'a>(units: &[Unit<'a>]) -> BTreeSet<&'a str> {
+    let mut exits = BTreeSet::new();
+    loop {
+        let ends = |name: &str| name == "exit" || exits.contains(name);
+        let leaves = |piece: Piece<'a>| {
+            piece.call().is_some_and(|call| ends(call.name())) || piece.closure().is_some_and(|name| ends(&name))
+        };
+        let more: BTreeSet<&str> = units.iter().filter(|unit| unit.any(leaves)).filter_map(|unit| unit.name).collect();
+        if more == exits {
+            return exits;
+        }
+        exits = more;
     }
-    for piece in units.iter().flat_map(Unit::pieces) {
-        piece.each(&mut |piece| {
-            let (name, value) = match piece {
-                Piece::Stmt(Stmt::Var(of, flags, _)) if !flags.contains(ASTFlags::EXPORTED) => (&of.0.name, &of.1),
-                Piece::Stmt(Stmt::For(of, _)) => (&of.0.name, &of.2.expr),
-                _ => return,
-            };
-            if Piece::Expr(value).any(|part| is_telling(part, &telling)) {
-                telling.insert(name.as_str());
-            }
-        });
+}
+
+/// A condition that needs no looking at: `true`, or that of `loop`.
+fn always(condition: &Expr) -> bool {
+    matches!(condition, Expr::Unit(_) | Expr::BoolConstant(true, _))
+}
+
+/// Whether a loop over it turns at least once.
+fn has_items(list: &Expr) -> bool {
+    match list {
+        Expr::Array(items, _) => !items.is_empty(),
+        Expr::FnCall(range, _) => is_filled_range(range),
+        _ => false,
     }
-    telling
+}
+
+/// `0..3`, in numbers.
+fn is_filled_range(range: &FnCallExpr) -> bool {
+    let [Expr::IntegerConstant(from, _), Expr::IntegerConstant(to, _)] = &*range.args else { return false };
+    match range.op_token {
+        Some(Token::ExclusiveRange) => from < to,
+        Some(Token::InclusiveRange) => from <= to,
+        _ => false,
+    }
 }

@@ -120,9 +120,10 @@ impl<'a> Functions<'a> {
         self.own.contains_key(name)
     }
 
-    /// Whether a call is one of ours: the script has no function of the name, and it is in no module.
+    /// Whether a call is one of ours: the script has no function of the name, it is in no module, and in no map.
     pub(super) fn is_builtin(&self, call: Call<'_>) -> bool {
-        call.module().is_none() && !self.is_own(call.name())
+        let may_be_maps = call.method && (self.may_be_key(call.name()) || self.may_be_unseen());
+        call.module().is_none() && !self.is_own(call.name()) && !may_be_maps
     }
 
     /// Whether it is a function of Rhai's or ours.

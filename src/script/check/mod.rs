@@ -1,9 +1,8 @@
 //! The static check of a script: what will go wrong, found without running anything.
 //!
 //! Pure: from a script's text, its syntax tree, the functions that there are and the cluster's nodes to a list of
-//! diagnostics. An error is what must fail if it is reached; what may never be reached (`try`, or a branch that asks
-//! for the nodes first) is a warning at most, and what only a run can know is not judged: a script that works is never
-//! refused.
+//! diagnostics. An error is what certainly runs and must fail; what may never be reached (`try`, or a branch) is a
+//! warning at most, and what only a run can know is not judged: a script that works is never refused.
 
 mod calls;
 mod closures;
@@ -26,6 +25,9 @@ use functions::Functions;
 use rhai::{AST, ASTNode, ImmutableString, Module, Position, Stmt};
 use std::rc::Rc;
 use walk::Piece;
+
+/// The parts of a script beside its body, each with the number of its parameters.
+pub(super) const PARTS: [(&str, usize); 4] = [("setup", 0), ("chaos", 0), ("client", 1), ("check", 0)];
 
 /// A function of a script with its statements. Rhai shows those of functions only while it walks over them, so these
 /// are copies.
@@ -91,7 +93,7 @@ impl<'a> Subject<'a> {
         let body = Unit { name: None, params: &[], statements: ast.statements() };
         let units: Vec<Unit<'a>> = std::iter::once(body).chain(functions.iter().map(Unit::of)).collect();
         let functions = Functions::new(&units, modules());
-        let doubt = Doubt::new(&units);
+        let doubt = Doubt::new(&units, &functions);
         Self { source, ast, units, functions, doubt, nodes }
     }
 
@@ -99,10 +101,10 @@ impl<'a> Subject<'a> {
         self.units.iter().find(|unit| unit.name == Some(name))
     }
 
-    /// Visits every piece of the script, told whether an error there may never come to light.
+    /// Visits every piece of the script, told whether it may never come to run.
     fn each(&self, mut see: impl FnMut(Piece<'a>, bool)) {
-        for unit in &self.units {
-            self.doubt.each(unit, &mut see);
+        for (at, unit) in self.units.iter().enumerate() {
+            self.doubt.each(at, unit, &mut see);
         }
     }
 

@@ -35,7 +35,7 @@ fn functions_that_do_not_exist() {
     assert_eq!(errors("let f = isolate(\"n1\");\nf.heel();"), ["2:3 unknown function `heel`"]);
     assert_eq!(errors("fn chaos() { wait_until(\"1s\", || elapsde() > 3); }"), ["1:34 unknown function `elapsde`"]);
     assert_eq!(errors("let x = 1; loop { break abc(x); }"), ["1:25 unknown function `abc`"]);
-    assert_eq!(errors("switch seed() { 1 => abc(), 2 if ab() => (), _ => () }").len(), 2);
+    assert_eq!(warnings("switch seed() { 1 => abc(), 2 if ab() => (), _ => () }").len(), 2);
     assert_eq!(errors("timestamp();"), ["1:1 unknown function `timestamp`"]);
 }
 
@@ -103,7 +103,7 @@ fn clients_that_never_wait() {
             "fn client(id) {{ {body} }}\nfn pause_a_bit() {{ sleep(1); }}\nfn calm() {{ random() }}\nconst OPTIONS = #{{ clients: 1 }};"
         )
     };
-    assert_eq!(errors(&client("loop { note(id); }")), ["1:17 this loop never waits and never ends"]);
+    assert_eq!(warnings(&client("loop { note(id); }")), ["1:17 this loop never waits and never ends"]);
     assert_eq!(warnings(&client("loop { calm(); }")), ["1:17 this loop never waits"]);
     assert_eq!(warnings(&client("loop { if chance(0.1) { break; } }")), ["1:17 this loop never waits"]);
     assert_eq!(warnings(&client("while elapsed() < 5 { note(id); }")).len(), 1);
@@ -112,6 +112,23 @@ fn clients_that_never_wait() {
     fine(&client("let i = 0; while i < 10 { i += 1; }"));
     fine(&client("let f = || sleep(1); loop { f.call(); }"));
     fine(&client("for i in 0..10 { note(i); }"));
+    assert_eq!(warnings(&client("loop { op(\"count\", (), || 1); [1].map(|x| x); }")).len(), 1);
+}
+
+#[test]
+fn clients_that_wait_in_what_they_hand_over() {
+    for body in [
+        "let read = || exec(\"n1\", \"true\"); loop { op(\"read\", (), read); }",
+        "loop { op(\"w\", 1, Fn(\"work\")); }",
+        "let step = |x| sleep(x); loop { [1, 2].map(step); }",
+        "loop { [1, 2].for_each(rest); }",
+        "let f = isolate(\"n1\"); loop { if f.active { let x = 1; } }",
+        "let read = |x| sleep(x); loop { op(\"read\", (), read.curry(1)); }",
+    ] {
+        fine(&format!(
+            "fn work() {{ sleep(1); 1 }} fn rest(x) {{ sleep(x); }} fn client(id) {{ {body} }} const OPTIONS = #{{ clients: 1 }};"
+        ));
+    }
 }
 
 #[test]
@@ -158,6 +175,9 @@ fn closures_in_maps() {
     fine("let store = #{ get: |x| x, partitoin: || 1 }; store.get(1); store.partitoin();");
     fine("let store = #{}; store.put = |x| x; store.put(1); store[\"del\"] = || 2; store.del();");
     fine("fn make() { #{ walk: |a, b, c| a } } make().walk(1, 2, 3); let m = #{ sub: #{ deep: || 1 } }; m.sub.deep();");
+    fine("let api = #{ block: |who| print(who) }; api.block(\"user1\");");
+    fine("let pool = #{ task: |f| print(f.call(1)) }; pool.task(|x| x + 1);");
+    fine("import \"lib/own\" as own; own::api().block(\"user1\"); own::pool().after(|x| x + 1);");
     // Under a name that is not written anywhere: a warning, in case.
     let made = "let m = #{}; let k = \"a\" + \"bc\"; m[k] = || 1; m.abc();";
     assert_eq!((errors(made).len(), warnings(made).len()), (0, 1));
@@ -173,8 +193,25 @@ fn what_is_imported_from_files() {
 }
 
 #[test]
-fn errors_that_the_script_catches_or_asks_about() {
+fn what_may_never_run_is_a_warning() {
     for script in [
+        "fn size() { nodes().len } fn big() { size() > 3 } if big() { isolate(\"n9\"); }",
+        "let big = false; if nodes().len > 3 { big = true; } if big { isolate(\"n9\"); }",
+        "fn cut(big) { if big { isolate(\"n9\"); } } cut(nodes().len > 4);",
+        "let has = true; try { ip(\"n1\"); } catch { has = false; } if has { isolate(\"n9\"); }",
+        "import \"h\" as h; if h::has(\"n9\") { isolate(\"n9\"); }",
+        "if nodes().len < 4 { exit(); } isolate(\"n9\");",
+        "switch nodes().len { 3 => return, _ => () } isolate(\"n9\");",
+        "fn need(n) { if nodes().len < n { exit(); } } need(4); isolate(\"n9\");",
+        "if nodes().len < 4 { throw \"too few\"; } isolate(\"n9\");",
+        "for i in 0..3 { if nodes().len == i { continue; } isolate(\"n9\"); }",
+        "while nodes().len > 3 { isolate(\"n9\"); }",
+        "for node in nodes() { abc(node); }",
+        "fn never() { abc(); }",
+        "let f = || abc(); if chance(0.5) { f.call(); }",
+        "nodes().for_each(|node| abc(node));",
+        "switch seed() { 1 => abc(), _ => () }",
+        "fn f() { } fn f(a) { isolate(\"n9\"); } f();",
         "try { isolate(\"n9\"); } catch { }",
         "try { walk(); } catch { } fn walk() { isolate(\"n9\"); }",
         "try { wait_until(\"1s\", || tcp(\"n9\", 1)); } catch { }",
@@ -188,6 +225,28 @@ fn errors_that_the_script_catches_or_asks_about() {
         "fn has(n) { nodes().contains(n) } if has(\"n9\") { isolate(\"n9\"); }",
     ] {
         assert_eq!((errors(script), warnings(script).len()), (vec![], 1), "{script}");
+    }
+}
+
+#[test]
+fn what_certainly_runs_is_an_error() {
+    for script in [
+        "isolate(\"n9\");",
+        "fn setup() { abc(); }",
+        "fn chaos() { cut(); } fn cut() { deep(); } fn deep() { isolate(\"n9\"); }",
+        "const OPTIONS = #{ clients: 1 }; fn client(id) { loop { sleep(1); abc(); } }",
+        "fn check() { if true { abc(); } }",
+        "task(|| abc()); wait_until(\"1s\", || true);",
+        "let n = 1; wait_until(\"1s\", || abc(n));",
+        "for i in 0..3 { abc(i); }",
+        "for node in [\"n1\", \"n2\"] { abc(node); }",
+        "loop { if chance(0.5) { break; } } abc();",
+        "do { abc(); } while chance(0.5);",
+        "if chance(0.5) { note(\"x\"); } abc();",
+        "if abc() { }",
+        "op(\"x\", (), || { if chance(0.5) { return 1; } 2 }); abc();",
+    ] {
+        assert_eq!((errors(script).len(), warnings(script)), (1, vec![]), "{script}");
     }
 }
 

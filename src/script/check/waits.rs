@@ -1,6 +1,7 @@
 //! Loops of clients that never wait. Tasks hand over only where they wait: such a loop keeps all others from running,
 //! and no time passes while it runs.
 
+use super::closures::is_closure;
 use super::ends::{is_endless, may_break};
 use super::functions::Functions;
 use super::walk::{Call, Piece};
@@ -68,15 +69,15 @@ fn wrong(subject: &Subject<'_>, piece: Piece<'_>) -> Option<Diagnostic> {
     let leaves = flow.body.iter().any(may_break) || piece.any(|piece| leaves_unit(subject, piece));
     match (endless, leaves) {
         (true, false) => Some(told(subject, position, "this loop never waits and never ends")),
-        (true, true) => Some(told(subject, position, "this loop never waits").warning()),
+        (true, true) => Some(told(subject, position, "this loop never waits")),
         (false, _) => asks_others(&flow.expr)
-            .then(|| told(subject, position, "this loop never waits for what its condition asks").warning()),
+            .then(|| told(subject, position, "this loop never waits for what its condition asks")),
     }
 }
 
 fn told(subject: &Subject<'_>, position: Position, message: &str) -> Diagnostic {
     let help = "while a client computes no other runs and no time passes: sleep(), or do an operation that waits";
-    subject.diagnostic(position, message).help(help)
+    subject.diagnostic(position, message).help(help).warning()
 }
 
 /// By `return`, by an error, by what `exit` does, or by what a function of the script may do.
@@ -97,8 +98,13 @@ fn waits(subject: &Subject<'_>, piece: Piece<'_>, seen: &mut BTreeSet<String>) -
         if let Some(name) = piece.closure() {
             return function_waits(subject, &name, seen);
         }
-        piece.call().is_some_and(|call| call_waits(subject, call, seen))
+        is_looking(piece) || piece.call().is_some_and(|call| call_waits(subject, call, seen))
     })
+}
+
+/// `fault.active` asks the cluster.
+fn is_looking(piece: Piece<'_>) -> bool {
+    matches!(piece, Piece::Expr(Expr::Property(of, _)) if of.2 == "active")
 }
 
 fn call_waits(subject: &Subject<'_>, call: Call<'_>, seen: &mut BTreeSet<String>) -> bool {
@@ -113,11 +119,27 @@ fn call_waits(subject: &Subject<'_>, call: Call<'_>, seen: &mut BTreeSet<String>
     if subject.functions.is_own(name) {
         return function_waits(subject, name, seen);
     }
-    let is_ours = BUILTINS.iter().any(|builtin| builtin.name == name);
-    (is_ours && !AT_ONCE.contains(&name)) || !Functions::is_native(name)
+    let may_call = call.expr.args.iter().any(may_be_function);
+    if BUILTINS.iter().any(|builtin| builtin.name == name) {
+        return !AT_ONCE.contains(&name) || name == "op" && may_call;
+    }
+    !Functions::is_native(name) || may_call
+}
+
+/// Whether an argument may be a function other than one that is written there.
+fn may_be_function(argument: &Expr) -> bool {
+    match argument {
+        Expr::FnCall(call, _) => call.op_token.is_none(),
+        Expr::Array(..) | Expr::Map(..) | Expr::InterpolatedString(..) | Expr::And(..) | Expr::Or(..) => false,
+        _ => !argument.is_constant() && !is_closure(argument),
+    }
 }
 
 fn function_waits(subject: &Subject<'_>, name: &str, seen: &mut BTreeSet<String>) -> bool {
+    // Not one that is written here: of it nothing is known.
+    if !subject.functions.is_own(name) {
+        return true;
+    }
     if !seen.insert(name.to_owned()) {
         return false;
     }

@@ -99,14 +99,24 @@ fn carry(item: &mut Dynamic, from: &GlobalRuntimeState) {
 fn bound(function: FnPtr, home: GlobalRuntimeState) -> Option<Dynamic> {
     let name = if function.is_anonymous() { CLOSURE } else { function.fn_name() }.to_owned();
     let call = move |context: NativeCallContext, arguments: &mut [&mut Dynamic]| -> Outcome {
-        let mut state = home.clone();
-        state.level = context.global_runtime_state().level;
+        let (mut state, caller) = (home.clone(), context.global_runtime_state());
+        (state.level, state.num_operations) = (caller.level, caller.num_operations);
+        let this = usize::from(takes_this(&function, &home, arguments.len()));
+        let (this, arguments) = arguments.split_at_mut(this);
         // Who calls may try again with other arguments: these stay as they are.
         let arguments: Vec<Dynamic> = arguments.iter().map(|argument| (*argument).clone()).collect();
-        let outcome = function.call_raw(&within(&context, &state), None, arguments);
+        let outcome = function.call_raw(&within(&context, &state), this.first_mut().map(|this| &mut **this), arguments);
         outcome.map_err(|error| renamed(error, function.fn_name()))
     };
     FnPtr::from_fn(name, call).ok().map(Dynamic::from)
+}
+
+/// Whether the first argument is what a script's function is called on. `map.function()` hands the map to one of ours
+/// like any other argument.
+fn takes_this(function: &FnPtr, home: &GlobalRuntimeState, arguments: usize) -> bool {
+    let takes = |count| home.lib.iter().any(|lib| lib.get_script_fn(function.fn_name(), count).is_some());
+    let given = function.curry().len() + arguments;
+    arguments > 0 && !takes(given) && takes(given - 1)
 }
 
 /// Rhai tries other numbers of arguments (`map` and the like add an index) where it sees that none of this name took
