@@ -4,6 +4,7 @@
 use super::Script;
 use super::host::Host;
 use super::program::Program;
+use super::tasks::Task;
 use super::values::{self, known_keys};
 use crate::engine::{Command, EventBody, Selection};
 use crate::{Error, ErrorKind, Result};
@@ -102,20 +103,22 @@ impl Drive {
     fn chaos(&self, options: Options) -> Result<()> {
         let clients = self.start_clients(options)?;
         if self.program.defines("chaos", 0) {
-            let others = self.host().tasks.names();
+            let before = self.host().tasks.names();
             self.part("chaos")?;
             // What chaos() has started ends with it; clients and what setup() has started see the recovery.
-            self.host().cancel_tasks(|task| !others.contains(&task.name()) && !clients.contains(&task.name()))?;
+            self.host().cancel_tasks(|task| !before.contains(&task.name()))?;
             self.recover(options)?;
         } else if !clients.is_empty() {
             // Nobody but the clients says when it is enough.
-            clients.iter().try_for_each(|name| self.host().join_named(name))?;
+            for client in &clients {
+                drop(self.host().join_task(client)?);
+            }
             self.recover(options)?;
         }
         self.host().cancel_tasks(|_| true)
     }
 
-    fn start_clients(&self, options: Options) -> Result<Vec<String>> {
+    fn start_clients(&self, options: Options) -> Result<Vec<Rc<Task>>> {
         match (options.clients, self.program.defines("client", 1)) {
             (0, _) => return Ok(Vec::new()),
             (_, true) => {}
@@ -125,10 +128,10 @@ impl Drive {
             }
         }
         let start = |id: usize| {
-            let (program, name) = (Rc::clone(&self.program), format!("client {id}"));
+            let program = Rc::clone(&self.program);
             let body = move || program.call("client", vec![Dynamic::from(id as rhai::INT)]);
-            let started = self.host().start_named(name.clone(), body);
-            started.map(|_| name).map_err(|error| self.program.at("const OPTIONS", "OPTIONS", error))
+            let started = self.host().start_named(format!("client {id}"), body);
+            started.map_err(|error| self.program.at("const OPTIONS", "OPTIONS", error))
         };
         (0..options.clients).map(start).collect()
     }

@@ -111,14 +111,14 @@ pub struct Host {
     pub(super) deadline_us: Cell<u64>,
     /// How long the run may take, as its user said it.
     timeout_us: Cell<u64>,
-    /// When somebody waited last, and how often at that instant.
+    /// When somebody waited last on virtual time, and how often at that instant.
     waits: Cell<(u64, u64)>,
     /// Operations of the current task, counted by Rhai at its last wait and at the last look.
     pub(super) operations: Cell<(u64, u64)>,
     /// When the current task began to compute, on the machine's clock.
     waited: Cell<Instant>,
-    /// How often the cluster was changed at this time of the run.
-    changes: Cell<(u64, u32)>,
+    /// The same of changes of the cluster.
+    changes: Cell<(u64, u64)>,
 }
 
 /// A script that computes so long without waiting for anything is taken for an endless loop.
@@ -129,7 +129,7 @@ const WAITS_MAX: u64 = 1_000_000;
 const COMPUTING_MAX: Duration = Duration::from_secs(60);
 /// On virtual time a change of the cluster takes none, so that a loop of them would never come to its deadline; and each
 /// fault makes the next one more expensive.
-const CHANGES_MAX: u32 = 10_000;
+const CHANGES_MAX: u64 = 10_000;
 
 impl Host {
     /// A host for one run.
@@ -157,7 +157,7 @@ impl Host {
             waits: Cell::new((0, 0)),
             operations: Cell::new((0, 0)),
             waited: Cell::new(Instant::now()),
-            changes: Cell::default(),
+            changes: Cell::new((0, 0)),
         }
     }
 
@@ -175,34 +175,30 @@ impl Host {
 
     /// Hands in a command and waits for its reply.
     pub fn call(&self, command: Command) -> Result<Reply> {
-        if self.clock.is_virtual() && command.changes() {
-            self.count_change()?;
+        if command.changes() {
+            self.count(&self.changes, CHANGES_MAX, "faults and heals")?;
         }
         let job = self.port.call(&self.tasks.current().name(), command);
         self.wait(job)
     }
 
-    /// Counts one more change of the cluster, if no time has passed since the last one.
-    fn count_change(&self) -> Result<()> {
-        let now_us = self.clock.now_us();
-        let (at_us, before) = self.changes.get();
-        let count = if at_us == now_us { before + 1 } else { 1 };
-        if count > CHANGES_MAX {
-            return Err(self.tasks.doom(runaway(&format!("{CHANGES_MAX} faults and heals without any time passing"))));
+    /// Counts something that takes no time of the virtual clock; too often at one instant, it is a loop without an end.
+    fn count(&self, instant: &Cell<(u64, u64)>, max: u64, what: &str) -> Result<()> {
+        if !self.clock.is_virtual() {
+            return Ok(());
         }
-        self.changes.set((now_us, count));
+        let now_us = self.clock.now_us();
+        let (at_us, before) = instant.get();
+        let count = if at_us == now_us { before + 1 } else { 1 };
+        instant.set((now_us, count));
+        if count > max {
+            return Err(self.tasks.doom(runaway(&format!("{max} {what} without any time passing"))));
+        }
         Ok(())
     }
 
-    /// Counts one more wait on virtual time, if no time has passed since the last one.
-    fn count_wait(&self, now_us: u64) -> Result<()> {
-        let (at_us, before) = self.waits.get();
-        let count = if at_us == now_us && self.clock.is_virtual() { before + 1 } else { 1 };
-        self.waits.set((now_us, count));
-        if count > WAITS_MAX {
-            return Err(self.tasks.doom(runaway(&format!("{WAITS_MAX} waits without any time passing"))));
-        }
-        Ok(())
+    fn count_wait(&self) -> Result<()> {
+        self.count(&self.waits, WAITS_MAX, "waits")
     }
 
     /// Looks at the cluster without taking a turn on virtual time: what a person sees changes no interleaving.
@@ -276,7 +272,7 @@ impl Host {
                 self.compute_anew();
                 return Ok(());
             }
-            return self.count_wait(now_us);
+            return self.count_wait();
         }
         self.hand_over(Wait::Until(t_us))
     }
@@ -284,7 +280,7 @@ impl Host {
     /// Lets other tasks run until this wait has ended.
     pub(super) fn hand_over(&self, wait: Wait) -> Result<()> {
         let before_us = self.clock.now_us();
-        self.count_wait(before_us)?;
+        self.count_wait()?;
         self.tasks.suspend(wait)?;
         // A loop that makes no time pass is one that computes, on virtual time.
         if self.clock.now_us() > before_us {

@@ -359,18 +359,6 @@ impl Host {
         }
     }
 
-    /// Waits for the end of the task of this name; at once where there is none.
-    pub(super) fn join_named(&self, name: &str) -> Result<()> {
-        let running = self
-            .tasks
-            .running
-            .borrow()
-            .values()
-            .find(|running| *running.task.name.borrow() == name)
-            .map(|r| Rc::clone(&r.task));
-        running.map_or(Ok(()), |task| self.join_task(&task).map(|_| ()))
-    }
-
     /// Ends a task where it waits. Nothing of it runs any more when this returns.
     pub(super) fn cancel_task(&self, task: &Rc<Task>) -> Result<()> {
         if task.has_ended() {
