@@ -6,9 +6,9 @@
 //! change takes two transactions: grow, then shrink. Between them the kernel must be done with the packets that were
 //! under way ([`Transaction::after_grace`]). All else is one transaction.
 //!
-//! Regular chains come and go whole and are never edited, for the same reason: which rules a packet meets and which
-//! elements a set has are read at different moments. A base chain's jumps are exchanged all at once; a packet in it goes
-//! through the chains of before or through those of after.
+//! Chains of treatments come and go whole and are never edited, for the same reason: which rules a packet meets and which
+//! elements a set has are read at different moments. The jumps of a base chain are exchanged all at once; a packet in it
+//! goes through the chains of before or through those of after.
 
 use super::ruleset::{ClassId, Ruleset};
 use super::table::{Base, Classes, Elements, Role, Rule, Set, SetType, TABLE, Table, TableFamily, Tables};
@@ -193,14 +193,13 @@ impl Steps {
         for (name, set) in new.sets.iter().filter(|(name, _)| !old.sets.contains_key(*name)) {
             self.grow.push(at(Act::AddSet(name.clone(), set.family, set.size)));
             push_elements(&mut self.grow, family, Act::AddElements, name, set.elements.iter().copied().collect());
-            self.grown.add(set);
         }
         for (name, map) in new.maps.iter().filter(|(name, _)| !old.maps.contains_key(*name)) {
             self.grow.push(at(Act::AddMap(name.clone(), map.family)));
             self.map(family, name, &BTreeMap::new(), &map.elements);
         }
         for (name, chain) in new.chains.iter().filter(|(name, _)| !old.chains.contains_key(*name)) {
-            self.grown.strangers.extend(asks_for_strangers(new, &chain.rules).then_some(family));
+            self.grown.add(family, new, &chain.rules);
             self.grow.push(at(Act::AddChain(name.clone(), chain.base.clone())));
             if chain.base.is_none() {
                 self.grow.extend(chain.rules.iter().map(|rule| at(Act::AddRule(name.clone(), rule.clone()))));
@@ -222,15 +221,12 @@ impl Steps {
         // Those that lead to others first.
         gone.sort_by_key(|(_, chain)| chain.base.is_none());
         for (name, chain) in gone {
-            self.shrunk.strangers.extend(asks_for_strangers(old, &chain.rules).then_some(family));
+            self.shrunk.add(family, old, &chain.rules);
             self.shrink.extend((!vanishes).then(|| at(Act::DeleteChain(name.clone()))));
         }
-        for (name, set) in old.sets.iter().filter(|(name, _)| !new.sets.contains_key(*name)) {
-            self.shrunk.add(set);
-            self.shrink.extend((!vanishes).then(|| at(Act::DeleteSet(name.clone()))));
-        }
-        for (name, map) in old.maps.iter().filter(|(name, _)| !new.maps.contains_key(*name)) {
-            self.shrunk.addresses.extend(map.elements.keys());
+        let sets = old.sets.keys().filter(|name| !new.sets.contains_key(*name));
+        let maps = old.maps.keys().filter(|name| !new.maps.contains_key(*name));
+        for name in sets.chain(maps) {
             self.shrink.extend((!vanishes).then(|| at(Act::DeleteSet(name.clone()))));
         }
     }
@@ -293,9 +289,16 @@ impl Steps {
 }
 
 impl Concerned {
-    fn add(&mut self, set: &Set) {
-        if set.role == Role::Refused {
-            self.addresses.extend(&set.elements);
+    /// All that the rules of a chain look up: it may do to them what another chain has done so far.
+    fn add(&mut self, family: TableFamily, table: &Table, rules: &[Rule]) {
+        for set in rules.iter().flat_map(Rule::sets).filter_map(|set| table.sets.get(set)) {
+            match set.role {
+                Role::Refused => self.addresses.extend(&set.elements),
+                Role::Known => _ = self.strangers.insert(family),
+            }
+        }
+        for map in rules.iter().filter_map(Rule::map).filter_map(|map| table.maps.get(map)) {
+            self.addresses.extend(map.elements.keys());
         }
     }
 }
@@ -310,10 +313,6 @@ fn push_elements(
     if !elements.is_empty() {
         changes.push(Change { table, act: act(set.to_owned(), elements) });
     }
-}
-
-fn asks_for_strangers(table: &Table, rules: &[Rule]) -> bool {
-    rules.iter().any(|rule| rule.sets().any(|set| table.sets.get(set).is_some_and(|set| set.role == Role::Known)))
 }
 
 impl fmt::Display for Change {
@@ -430,21 +429,42 @@ mod tests {
         add set inet blockade rejected4 { type ipv4_addr; size 512; }
         add element inet blockade rejected4 { 10.0.0.2 }
         add set inet blockade rejected6 { type ipv6_addr; size 512; }
+        add chain inet blockade arriving_rejected { type filter hook prerouting priority raw; policy accept; }
+        add rule inet blockade arriving_rejected meta l4proto tcp ip saddr @rejected4 reject with tcp reset
+        add rule inet blockade arriving_rejected ip saddr @rejected4 reject with icmpx port-unreachable
+        add rule inet blockade arriving_rejected icmpv6 type 133-137 return
+        add rule inet blockade arriving_rejected meta l4proto tcp ip6 saddr @rejected6 reject with tcp reset
+        add rule inet blockade arriving_rejected ip6 saddr @rejected6 reject with icmpx port-unreachable
+        # when all packets are through
+        delete chain inet blockade arriving_dropped
+        delete set inet blockade dropped4
+        delete set inet blockade dropped6
+        ");
+    }
+
+    #[test]
+    fn a_second_treatment_leads_to_both_before_the_chain_of_the_first_goes() {
+        let old = refusing(&[(Filter::ANY, Drop, &["10.0.0.2"])]);
+        let new = refusing(&[(Filter::ANY, Drop, &["10.0.0.2"]), (Filter::ANY, Reject, &["10.0.0.3"])]);
+        insta::assert_snapshot!(script(&diff(&old, &new)), @r"
+        add set inet blockade rejected4 { type ipv4_addr; size 512; }
+        add element inet blockade rejected4 { 10.0.0.3 }
+        add set inet blockade rejected6 { type ipv6_addr; size 512; }
+        add chain inet blockade arriving { type filter hook prerouting priority raw; policy accept; }
+        add chain inet blockade dropped
+        add rule inet blockade dropped ip saddr @dropped4 drop
+        add rule inet blockade dropped icmpv6 type 133-137 return
+        add rule inet blockade dropped ip6 saddr @dropped6 drop
         add chain inet blockade rejected
         add rule inet blockade rejected meta l4proto tcp ip saddr @rejected4 reject with tcp reset
         add rule inet blockade rejected ip saddr @rejected4 reject with icmpx port-unreachable
         add rule inet blockade rejected icmpv6 type 133-137 return
         add rule inet blockade rejected meta l4proto tcp ip6 saddr @rejected6 reject with tcp reset
         add rule inet blockade rejected ip6 saddr @rejected6 reject with icmpx port-unreachable
-        flush chain inet blockade arriving
         add rule inet blockade arriving jump dropped
         add rule inet blockade arriving jump rejected
         # when all packets are through
-        flush chain inet blockade arriving
-        add rule inet blockade arriving jump rejected
-        delete chain inet blockade dropped
-        delete set inet blockade dropped4
-        delete set inet blockade dropped6
+        delete chain inet blockade arriving_dropped
         ");
     }
 
@@ -454,8 +474,13 @@ mod tests {
         let old = Ruleset { world, devices: ["eth0".to_owned()].into(), ..Ruleset::default() };
         let new = Ruleset { devices: ["eth0".to_owned(), "eth1".to_owned()].into(), ..old.clone() };
         insta::assert_snapshot!(script(&diff(&old, &new)), @r#"
-        add chain netdev blockade leaving_by_eth1 { type filter hook egress device "eth1" priority filter; policy accept; }
-        add rule netdev blockade leaving_by_eth1 jump world_dropped
+        add chain netdev blockade leaving_by_eth1_world_dropped { type filter hook egress device "eth1" priority filter; policy accept; }
+        add rule netdev blockade leaving_by_eth1_world_dropped ip daddr 224.0.0.0/3 return
+        add rule netdev blockade leaving_by_eth1_world_dropped ip6 daddr ff00::/8 return
+        add rule netdev blockade leaving_by_eth1_world_dropped ether daddr ff:ff:ff:ff:ff:ff return
+        add rule netdev blockade leaving_by_eth1_world_dropped ip daddr != @nodes4 drop
+        add rule netdev blockade leaving_by_eth1_world_dropped icmpv6 type 133-137 return
+        add rule netdev blockade leaving_by_eth1_world_dropped ip6 daddr != @nodes6 drop
         "#);
     }
 

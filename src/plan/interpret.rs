@@ -137,9 +137,8 @@ fn stage<'a>(family: TableFamily, at: &dyn Fn(usize) -> &'a Tables, packet: Pack
         // The rules are read when the packet enters the base chain, those of regular chains too; the sets stay theirs.
         let Some(table) = now() else { continue };
         let Some(chain) = table.chains.get(name) else { continue };
-        for jump in &chain.rules {
-            let Verdict::Jump(to) = &jump.verdict else { panic!("a base chain does nothing itself: {jump}") };
-            match through(&table.chains[to], table, &now, packet, met) {
+        for chain in treatments(table, chain) {
+            match through(chain, table, &now, packet, met) {
                 Left::ByReturn => {}
                 Left::ForUserSpace => break,
                 Left::Refused => return,
@@ -148,7 +147,18 @@ fn stage<'a>(family: TableFamily, at: &dyn Fn(usize) -> &'a Tables, packet: Pack
     }
 }
 
-/// How a packet leaves a regular chain.
+/// A base chain jumps to treatments, all of its rules, or is one.
+fn treatments<'a>(table: &'a Table, base: &'a Chain) -> Vec<&'a Chain> {
+    let jump = |rule: &'a Rule| match &rule.verdict {
+        Verdict::Jump(to) => Some(&table.chains[to]),
+        _ => None,
+    };
+    let led_to: Vec<&Chain> = base.rules.iter().filter_map(jump).collect();
+    assert!(led_to.is_empty() || led_to.len() == base.rules.len(), "a chain of jumps does nothing itself: {base:?}");
+    if led_to.is_empty() { vec![base] } else { led_to }
+}
+
+/// How a packet leaves a treatment's chain.
 enum Left {
     ByReturn,
     /// It goes on behind the base chain, marked.
@@ -234,8 +244,8 @@ fn act(table: &mut Table, act: &Act) {
             assert!(table.sets.insert(name, Set { family, role, size, elements: BTreeSet::new() }).is_none());
         }
         Act::DeleteSet(name) => {
-            let maps = |rule: &Rule| matches!(&rule.verdict, Verdict::ClassIn(map) if *map == name);
-            let used = |chain: &Chain| chain.rules.iter().any(|rule| rule.sets().any(|set| set == name) || maps(rule));
+            let looks_up = |rule: &Rule| rule.sets().chain(rule.map()).any(|looked_up| looked_up == name);
+            let used = |chain: &Chain| chain.rules.iter().any(looks_up);
             assert!(!table.chains.values().any(used), "{name} is in use");
             assert!(table.sets.remove(&name).is_some() || table.maps.remove(&name).is_some());
         }
@@ -256,7 +266,7 @@ fn act(table: &mut Table, act: &Act) {
         Act::AddRule(chain, rule) => {
             assert!(!matches!(&rule.verdict, Verdict::Jump(to) if !table.chains.contains_key(to)));
             assert!(rule.sets().all(|set| table.sets.contains_key(set)));
-            assert!(!matches!(&rule.verdict, Verdict::ClassIn(map) if !table.maps.contains_key(map)));
+            assert!(rule.map().is_none_or(|map| table.maps.contains_key(map)));
             table.chains.get_mut(&chain).unwrap().rules.push(rule);
         }
         Act::AddElements(set, elements) => {

@@ -1,5 +1,5 @@
-//! From a ruleset to nftables tables: one chain for each treatment, sets for its addresses, and base chains that lead
-//! there.
+//! From a ruleset to nftables tables: one chain for each treatment, sets for its addresses, and where there are several,
+//! base chains that lead there.
 //!
 //! The receiver refuses, on arrival and before connection tracking, so that the sender sees silence and established
 //! connections stop too. Sources are unicast addresses, so multicast and broadcast of a cut node are refused with the

@@ -117,9 +117,10 @@ pub enum Role {
     Known,
 }
 
-/// A chain. A treatment is a regular one, whose rules never change: another treatment is another chain, so that standing
-/// ones are never touched. Packets enter by base chains, whose rules jump to regular chains and do nothing else; these
-/// rules change, all of a chain's at once.
+/// A chain. A treatment is one whose rules never change: another treatment is another chain, so that standing ones are
+/// never touched. It is a base chain, which packets enter by a hook, where it is the hook's only one. Else it is a regular
+/// one, and the base chain's rules jump to regular chains and do nothing else; these rules change, all of a chain's at
+/// once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain {
     /// Where packets enter it; none where others jump to it.
@@ -346,6 +347,14 @@ impl Rule {
             Match::In(_, set) | Match::NotIn(_, set) => Some(set.as_str()),
             _ => None,
         })
+    }
+
+    /// The map it looks up.
+    pub fn map(&self) -> Option<&str> {
+        match &self.verdict {
+            Verdict::ClassIn(map) => Some(map),
+            _ => None,
+        }
     }
 
     fn write_match(&self, f: &mut fmt::Formatter<'_>, one: &Match) -> fmt::Result {

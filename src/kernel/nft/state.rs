@@ -18,7 +18,7 @@ const NFGENMSG: usize = 4;
 
 impl Nft {
     /// Whether the namespace holds this ruleset: its tables, chains and elements, no more and no less. (Rules are not
-    /// compared: a regular chain's never change, and a base chain's are the chains that there are.)
+    /// compared: a treatment's never change, and jumps are to the chains that there are.)
     pub fn holds(&mut self, ruleset: &Ruleset) -> Result<bool> {
         let wanted = ruleset.tables();
         if self.tables()? != wanted.keys().copied().collect::<Vec<_>>() {

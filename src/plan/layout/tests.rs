@@ -41,12 +41,8 @@ fn half_of_a_partition() {
             elements = { fd00::9, fe80::42:aff:fe00:9 }
         }
 
-        chain arriving {
+        chain arriving_dropped {
             type filter hook prerouting priority raw; policy accept;
-            jump dropped
-        }
-
-        chain dropped {
             ip saddr @dropped4 drop
             icmpv6 type 133-137 return
             ip6 saddr @dropped6 drop
@@ -71,12 +67,8 @@ fn the_deaf_end_of_a_one_way_link() {
             size 512
         }
 
-        chain arriving {
+        chain arriving_dropped {
             type filter hook prerouting priority raw; policy accept;
-            jump dropped
-        }
-
-        chain dropped {
             ip saddr @dropped4 drop
             icmpv6 type 133-137 return
             ip6 saddr @dropped6 drop
@@ -102,12 +94,8 @@ fn a_reject() {
             elements = { fd00::2 }
         }
 
-        chain arriving {
+        chain arriving_rejected {
             type filter hook prerouting priority raw; policy accept;
-            jump rejected
-        }
-
-        chain rejected {
             meta l4proto tcp ip saddr @rejected4 reject with tcp reset
             ip saddr @rejected4 reject with icmpx port-unreachable
             icmpv6 type 133-137 return
@@ -214,12 +202,8 @@ fn the_world_cut_off_both_ways() {
             elements = { fd00::9, fe80::42:aff:fe00:9 }
         }
 
-        chain arriving {
+        chain arriving_world_dropped {
             type filter hook prerouting priority raw; policy accept;
-            jump world_dropped
-        }
-
-        chain world_dropped {
             iif "lo" return
             ip saddr != @nodes4 drop
             icmpv6 type 133-137 return
@@ -240,17 +224,18 @@ fn the_world_cut_off_both_ways() {
             elements = { fd00::9, fe80::42:aff:fe00:9 }
         }
 
-        chain leaving_by_eth0 {
+        chain leaving_by_eth0_world_dropped {
             type filter hook egress device "eth0" priority filter; policy accept;
-            jump world_dropped
+            ip daddr 224.0.0.0/3 return
+            ip6 daddr ff00::/8 return
+            ether daddr ff:ff:ff:ff:ff:ff return
+            ip daddr != @nodes4 drop
+            icmpv6 type 133-137 return
+            ip6 daddr != @nodes6 drop
         }
 
-        chain leaving_by_wg/2b1 {
+        chain leaving_by_wg/2b1_world_dropped {
             type filter hook egress device "wg+1" priority filter; policy accept;
-            jump world_dropped
-        }
-
-        chain world_dropped {
             ip daddr 224.0.0.0/3 return
             ip6 daddr ff00::/8 return
             ether daddr ff:ff:ff:ff:ff:ff return
