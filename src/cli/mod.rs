@@ -8,12 +8,15 @@ mod doc;
 mod doctor;
 mod history;
 pub mod oneshot;
+mod past;
 pub mod place;
 mod plan;
 mod repl;
+mod replay;
 mod report;
 mod run;
 mod setup;
+mod shrink;
 mod soak;
 mod timeline;
 
@@ -85,6 +88,10 @@ enum Command {
     Plan(plan::Args),
     /// Run many seeds of a script, and tell which ones fail
     Soak(soak::Args),
+    /// Inject the recorded schedule of a run again
+    Replay(replay::Args),
+    /// Find a smaller schedule that still fails as a run did
+    Shrink(shrink::Args),
     /// Find what is wrong with scripts, without running them
     Check(check::Args),
     /// Type functions of the script API and see at once what they do
@@ -183,6 +190,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
         Command::Soak(args) => soak::main(&place, &args).map(ExitCode::from),
+        Command::Replay(args) => replay::main(&place, &args).map(ExitCode::from),
+        Command::Shrink(args) => shrink::main(&place, &args).map(ExitCode::from),
         Command::Repl(args) => repl::main(&place, &args).map(ExitCode::from),
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
         Command::Check(args) => Ok(ExitCode::from(check::main(&place, &args))),

@@ -46,10 +46,21 @@ impl Place {
         let path = cluster::find(script, self.config.as_deref())?;
         let text = std::fs::read_to_string(&path)
             .map_err(|error| Error::usage(format!("cannot read the cluster file {}: {error}", path.display())))?;
+        Ok((self.read(&path, &text, seed, params, kind)?, text))
+    }
+
+    /// The cluster of a file's text.
+    pub fn read(
+        &self,
+        path: &Path,
+        text: &str,
+        seed: u64,
+        params: &BTreeMap<String, String>,
+        kind: Option<RuntimeKind>,
+    ) -> Result<Cluster> {
         let name = self.name()?;
         let variables = Variables { name: &name, seed, params, env: &variable, kind, surroundings: &Here };
-        let cluster = cluster::load(&path, &text, &variables)?;
-        Ok((cluster, text))
+        cluster::load(path, text, &variables)
     }
 }
 

@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Where the nodes live: docker, netns or sim [default: docker where a node has an image, else netns]
     #[arg(long, value_parser = setup::runtime)]
     runtime: Option<RuntimeKind>,
+    /// The statements of this file in the place of the script's chaos()
+    #[arg(long, value_name = "FILE")]
+    chaos: Option<PathBuf>,
     /// End the run after this time, like 90s or 10m [default: the script's OPTIONS.timeout, else 10m]
     #[arg(long, value_name = "D", value_parser = setup::duration, allow_hyphen_values = true)]
     timeout: Option<u64>,
@@ -56,17 +59,14 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     } else {
         report::line(&format!("seed {seed}"));
     }
+    let chaos = args.chaos.as_deref().map(Script::load).transpose()?;
     let setup = prepare(place, args, seed, &params)?;
     setup::warn_of_unused(&params, &setup);
     let folder = RunFolder::create(args.out.as_deref(), &place.data_dir.join("runs"), seed)?;
     let settings = setup.settings(seed, params, args.timeout, Some(folder.clone()));
-    let settings = Settings { shaper: args.shaper, verify: args.verify, ..settings };
-    let output: Vec<Box<dyn Output>> = match (args.json, args.quiet) {
-        (true, _) => vec![Box::new(JsonLines::start(&run::header(&settings)?))],
-        (false, true) => Vec::new(),
-        (false, false) => vec![Box::new(Timeline::live())],
-    };
-    let outcome = run::run(settings, output)?;
+    let settings = Settings { chaos, shaper: args.shaper, verify: args.verify, ..settings };
+    let outputs = outputs(&settings, args.json, args.quiet)?;
+    let outcome = run::run(settings, outputs)?;
     if !args.json {
         conclude(&outcome);
     }
@@ -94,8 +94,17 @@ fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, Stri
     Setup::standing(setup.script, attached)
 }
 
+/// Who tells the person or the program in front of it.
+pub(super) fn outputs(settings: &Settings, json: bool, quiet: bool) -> Result<Vec<Box<dyn Output>>> {
+    Ok(match (json, quiet) {
+        (true, _) => vec![Box::new(JsonLines::start(&run::header(settings)?))],
+        (false, true) => Vec::new(),
+        (false, false) => vec![Box::new(Timeline::live())],
+    })
+}
+
 /// The verdict, on stdout.
-fn conclude(outcome: &Outcome) {
+pub(super) fn conclude(outcome: &Outcome) {
     let result = &outcome.result;
     let simulated = if result.simulated { " (simulated)" } else { "" };
     let seconds = result.duration_ms as f64 / 1e3;
@@ -129,6 +138,9 @@ fn replay(args: &Args, place: &Place, seed: u64) -> String {
     if let Some(shaper) = args.shaper {
         let name = clap::ValueEnum::to_possible_value(&shaper).map(|value| value.get_name().to_owned());
         words.extend(["--shaper".to_owned(), name.unwrap_or_default()]);
+    }
+    if let Some(chaos) = &args.chaos {
+        words.extend(["--chaos".to_owned(), chaos.display().to_string()]);
     }
     words.extend(args.verify.then(|| "--verify".to_owned()));
     if let Some(kind) = args.runtime {

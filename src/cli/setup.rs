@@ -58,6 +58,7 @@ impl Setup {
         let signals = if folder.is_none() { Signals::Kill } else { Signals::Interrupt };
         Settings {
             script: self.script,
+            chaos: None,
             cluster: self.cluster,
             cluster_text: self.cluster_text,
             kind: self.kind,

@@ -5,12 +5,14 @@
 mod folder;
 mod history;
 mod lines;
+mod past;
 mod reader;
 mod result;
 mod writer;
 
 pub use folder::RunFolder;
 pub use history::HistoryWriter;
+pub use past::PastRun;
 pub use reader::{Journal, read};
 pub use result::{CheckResult, Cleanup, Failure, Operations, RunResult, Verdict, signature};
 pub use writer::{Header, JournalWriter};

@@ -7,11 +7,13 @@ mod attach;
 mod ground;
 mod notices;
 mod signals;
+mod stop;
 mod tally;
 
 pub use attach::Attached;
 pub use ground::{Ends, Signals, Stage};
 pub use signals::interrupt_on_signals;
+pub use stop::{Stop, spawn};
 
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{EventBody, Output, Recorder};
@@ -28,6 +30,8 @@ use tally::Tally;
 pub struct Settings {
     /// Compiled.
     pub script: Script,
+    /// What takes the place of its `chaos()`: `--chaos FILE`, or a schedule.
+    pub chaos: Option<Script>,
     /// With addresses and all.
     pub cluster: Cluster,
     /// The text of the cluster file, for the run's folder.
@@ -109,7 +113,20 @@ pub fn header(settings: &Settings) -> Result<Header> {
         cluster,
         runtime: settings.kind.to_string(),
         kernel: (!simulated).then(|| rustix::system::uname().release().to_string_lossy().into_owned()),
-        options: serde_json::json!({ "set": settings.params, "timeout_us": settings.timeout_us }),
+        options: options(settings),
+    })
+}
+
+/// What else decides about a run, for whoever repeats it.
+fn options(settings: &Settings) -> serde_json::Value {
+    let chaos =
+        settings.chaos.as_ref().map(|file| serde_json::json!({ "path": file.path(), "sha256": sha256(file.text()) }));
+    serde_json::json!({
+        "set": settings.params,
+        "timeout_us": settings.timeout_us,
+        "shaper": settings.shaper,
+        "verify": settings.verify,
+        "chaos": chaos,
     })
 }
 
@@ -133,6 +150,9 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     if let Some(folder) = &settings.folder {
         folder.write("script.rhai", settings.script.text())?;
         folder.write("cluster.yaml", &settings.cluster_text)?;
+        if let Some(chaos) = &settings.chaos {
+            folder.write("chaos.rhai", chaos.text())?;
+        }
         readers.push(Box::new(JournalWriter::create(&folder.file("journal.jsonl"), &header(&settings)?)?));
         readers.push(Box::new(HistoryWriter::new(&folder.file("history.jsonl"))));
     }
@@ -141,8 +161,8 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     let stage = settings.stage();
     let clock = stage.clock();
     let recorder = Arc::new(Recorder::new(Arc::clone(&clock), readers));
-    let (script, timeout_us) = (&settings.script, settings.timeout_us);
-    let act = Box::new(move |host| Drive::new(script, host, timeout_us)?.run());
+    let (script, chaos, timeout_us) = (&settings.script, settings.chaos.as_ref(), settings.timeout_us);
+    let act = Box::new(move |host| Drive::new(script, chaos, host, timeout_us)?.run());
     let (verdict, cleanup) = ground::perform(&stage, &clock, &recorder, act);
     let tallied = tallied.take();
     let (verdict, cleanup) = weigh(verdict.and_then(|()| tallied.held()), cleanup);

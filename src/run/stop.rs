@@ -1,16 +1,29 @@
-//! Ctrl-C, SIGTERM and SIGHUP, for all runs of a soak together.
+//! Several runs side by side: their threads, and Ctrl-C, SIGTERM and SIGHUP for all of them together.
 //!
 //! Each run has an interrupt of its own, since a run may be interrupted by what befalls its own cluster; one handler
 //! raises them all.
 
-use crate::Result;
-use crate::run::interrupt_on_signals;
+use super::interrupt_on_signals;
 use crate::script::Interrupt;
+use crate::{Error, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Scope, ScopedJoinHandle};
+
+/// As much as a process's first thread has, on which `run` runs its script.
+const STACK: usize = 8 << 20;
+
+/// A thread on which a run may take place.
+pub fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>> {
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+    thread.map_err(|error| Error::machine(format!("cannot start a thread for a run: {error}")))
+}
 
 /// Ends everything that is under way.
-pub(super) struct Stop {
+pub struct Stop {
     user: Arc<Interrupt>,
     running: Arc<Running>,
     _listening: tokio::runtime::Runtime,
@@ -35,7 +48,7 @@ impl Running {
 
 impl Stop {
     /// From now on signals are heard.
-    pub(super) fn listen() -> Result<Self> {
+    pub fn listen() -> Result<Self> {
         let listening = crate::runtime::io_threads()?;
         let (user, running) = (Arc::new(Interrupt::default()), Arc::new(Running::default()));
         {
@@ -51,22 +64,22 @@ impl Stop {
     }
 
     /// Whether a person, or the system, said so.
-    pub(super) fn by_user(&self) -> bool {
+    pub fn by_user(&self) -> bool {
         self.user.is_raised()
     }
 
     /// Whether nothing more is to begin.
-    pub(super) fn is_raised(&self) -> bool {
+    pub fn is_raised(&self) -> bool {
         self.by_user() || self.running.raised.load(Ordering::SeqCst)
     }
 
     /// Ends everything.
-    pub(super) fn raise(&self) {
+    pub fn raise(&self) {
         self.running.raise();
     }
 
     /// The interrupt of a run that begins, raised already where it is too late.
-    pub(super) fn register(&self) -> Arc<Interrupt> {
+    pub fn register(&self) -> Arc<Interrupt> {
         let interrupt = Arc::new(Interrupt::default());
         self.running.interrupts().push(Arc::clone(&interrupt));
         if self.is_raised() {
@@ -76,7 +89,7 @@ impl Stop {
     }
 
     /// The run has ended.
-    pub(super) fn forget(&self, interrupt: &Arc<Interrupt>) {
+    pub fn forget(&self, interrupt: &Arc<Interrupt>) {
         self.running.interrupts().retain(|other| !Arc::ptr_eq(other, interrupt));
     }
 }

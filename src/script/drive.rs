@@ -57,9 +57,9 @@ pub struct Drive {
 }
 
 impl Drive {
-    /// Binds a script to a host.
-    pub fn new(script: &Script, host: Rc<Host>, timeout_us: Option<u64>) -> Result<Self> {
-        Ok(Self { program: Program::bind(script, host)?, timeout_us })
+    /// Binds a script to a host, with a file in the place of its `chaos()` where one is given.
+    pub fn new(script: &Script, chaos: Option<&Script>, host: Rc<Host>, timeout_us: Option<u64>) -> Result<Self> {
+        Ok(Self { program: Program::bind(script, chaos, host)?, timeout_us })
     }
 
     /// Runs all parts. An error is the run's verdict; faults may be active when this returns.

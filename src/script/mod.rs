@@ -6,7 +6,7 @@
 //! `engine` configures Rhai, `host` is what all functions share, `bind` holds the functions themselves (a file for
 //! each group), `values` turns script values into typed ones, `diagnose` turns Rhai's errors into ours, `tasks` lets
 //! functions run beside each other, `program` is a script whose functions can be called, and `drive` runs its parts in
-//! their order. `check` finds what is wrong with a script before anything runs, and `reference` is what is told about
+//! their order; `substitute` puts a file in a part's place. `check` finds what is wrong with a script before anything runs, and `reference` is what is told about
 //! each function. `modules` is what `import` finds.
 //! A person's `session` evaluates entry after entry instead; `texts` finds the one an error points into.
 
@@ -25,6 +25,7 @@ mod session;
 mod shaping;
 mod show;
 mod source;
+mod substitute;
 mod table;
 mod tasks;
 mod texts;

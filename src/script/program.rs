@@ -3,13 +3,14 @@
 use super::diagnose;
 use super::engine;
 use super::host::Host;
+use super::substitute::{REPLACED, substitute};
 use super::tasks::{Captures, own_variables};
 use super::texts::Texts;
 use super::{Options, Script};
 use crate::{Error, Result};
 use rhai::{
-    AST, Dynamic, Engine, EvalAltResult, Expr, FnPtr, GlobalRuntimeState, ImmutableString, NativeCallContext,
-    OptimizationLevel, Position, Scope, Stmt,
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, FnPtr, GlobalRuntimeState, ImmutableString,
+    NativeCallContext, OptimizationLevel, Position, Scope, Stmt, StmtBlock,
 };
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -25,14 +26,27 @@ pub(super) struct Program {
     /// The constants and imports of the body.
     globals: OnceCell<GlobalRuntimeState>,
     pub(super) captures: RefCell<Captures>,
+    /// Whose statements run in the place of the function [`REPLACED`].
+    substituted: OnceCell<AST>,
 }
 
 impl Program {
-    /// Binds a script to a host.
-    pub(super) fn bind(script: &Script, host: Rc<Host>) -> Result<Rc<Self>> {
+    /// Binds a script to a host, with a file in the place of its `chaos()` where one is given.
+    pub(super) fn bind(script: &Script, chaos: Option<&Script>, host: Rc<Host>) -> Result<Rc<Self>> {
         let engine = engine::bound(&host);
-        let ast = script.ast()?;
-        Ok(Self::on(host, engine, ast, Texts::of(&script.source)))
+        let (mut ast, mut texts) = (script.ast()?, Texts::of(&script.source));
+        let mut substituted = None;
+        if let Some(file) = chaos {
+            let file = substitute(&mut texts, file)?;
+            ast = Rc::new(ast.merge(&file.clone_functions_only()));
+            substituted = Some(file);
+        }
+        let program = Self::on(host, engine, ast, texts);
+        if let Some(file) = substituted {
+            program.captures.borrow_mut().add(&file);
+            let _first = program.substituted.set(file);
+        }
+        Ok(program)
     }
 
     /// One that has no text yet. What a session is told runs as it is written: a `return` at its end is seen.
@@ -45,7 +59,15 @@ impl Program {
     fn on(host: Rc<Host>, engine: Engine, ast: Rc<AST>, texts: Texts) -> Rc<Self> {
         let captures = RefCell::new(Captures::of(&ast));
         let (texts, ast) = (RefCell::new(texts), RefCell::new(ast));
-        let program = Rc::new(Self { texts, ast, engine, host, globals: OnceCell::new(), captures });
+        let program = Rc::new(Self {
+            texts,
+            ast,
+            engine,
+            host,
+            globals: OnceCell::new(),
+            captures,
+            substituted: OnceCell::new(),
+        });
         program.host.program.replace(Rc::downgrade(&program));
         program
     }
@@ -56,7 +78,8 @@ impl Program {
 
     /// Whether the script defines a function with so many parameters.
     pub(super) fn defines(&self, function: &str, parameters: usize) -> bool {
-        self.ast.borrow().iter_functions().any(|f| f.name == function && f.params.len() == parameters)
+        let is_it = |f: &rhai::ScriptFnMetadata<'_>| f.name == function && f.params.len() == parameters;
+        self.in_place_of(function).is_some() || self.ast.borrow().iter_functions().any(|f| is_it(&f))
     }
 
     /// `OPTIONS`, where it is written out.
@@ -90,9 +113,22 @@ impl Program {
         Ok(globals)
     }
 
+    /// The statements that are to run instead of a function.
+    fn in_place_of(&self, function: &str) -> Option<&AST> {
+        self.substituted.get().filter(|_| function == REPLACED)
+    }
+
     /// Calls a function of the script.
     pub(super) fn call(&self, name: &str, arguments: Vec<Dynamic>) -> Result<Dynamic> {
-        let globals = self.globals.get().cloned().unwrap_or_else(|| self.engine.new_global_runtime_state());
+        let mut globals = self.globals.get().cloned().unwrap_or_else(|| self.engine.new_global_runtime_state());
+        if let Some(file) = self.in_place_of(name) {
+            let outcome = statements(&self.engine, &mut globals, &mut Scope::new(), file);
+            let outcome = outcome.or_else(|error| match *error {
+                EvalAltResult::Return(value, _) => Ok(value),
+                _ => Err(error),
+            });
+            return self.outcome(Some(name), Position::NONE, outcome);
+        }
         let context = NativeCallContext::new_with_all_fields(&self.engine, name, None, &globals, Position::NONE);
         let outcome = FnPtr::new(name).and_then(|function| function.call_raw(&context, None, arguments));
         self.outcome(Some(name), Position::NONE, outcome)
@@ -155,6 +191,22 @@ impl Program {
         let diagnostic = self.texts.borrow().last().declared(declaration, name, &error);
         Error { diagnostics: vec![diagnostic], ..error }
     }
+}
+
+/// Evaluates a text's statements among these globals and variables. Where it is left early, that is the error
+/// `Return` or `Exit`.
+pub(super) fn statements(
+    engine: &Engine,
+    globals: &mut GlobalRuntimeState,
+    scope: &mut Scope,
+    ast: &AST,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let block = StmtBlock::new(ast.statements().iter().cloned(), Position::NONE, Position::NONE);
+    let body = Expr::Stmt(Box::new(block));
+    let mut caches = Caches::new();
+    let mut context = EvalContext::new(engine, globals, &mut caches, scope, None);
+    #[allow(deprecated, reason = "it is not deprecated but volatile, as its own documentation says")]
+    context.eval_expression_tree_raw(&(&body).into(), false)
 }
 
 /// The constants of a scope; of several with one name the latest.

@@ -8,17 +8,14 @@ use super::Script;
 use super::diagnose::Source;
 use super::engine;
 use super::host::Host;
-use super::program::{Program, constants};
+use super::program::{Program, constants, statements};
 use super::saved::{Entry, parts, saved};
 use super::show::show;
 use super::table::{BUILTINS, Builtin};
 use crate::diagnostic::nearest;
 use crate::engine::{Command, Reply};
 use crate::{Error, ErrorKind, Result};
-use rhai::{
-    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, GlobalRuntimeState, NativeCallContext, Position,
-    Scope, StmtBlock,
-};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, NativeCallContext, Position, Scope};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -153,16 +150,10 @@ impl Session {
 
     /// Its value, and whether it was left early, by `return` or `exit()`.
     fn statements(&mut self, ast: &AST) -> Result<(Dynamic, bool), Box<EvalAltResult>> {
-        let block = StmtBlock::new(ast.statements().iter().cloned(), Position::NONE, Position::NONE);
-        let body = Expr::Stmt(Box::new(block));
         self.globals.lib.clear();
         self.globals.lib.push(self.program.ast.borrow().shared_lib().clone());
         (self.globals.num_operations, self.globals.level, self.globals.scope_level) = (0, 0, 0);
-        let mut caches = Caches::new();
-        let engine = &self.program.engine;
-        let mut context = EvalContext::new(engine, &mut self.globals, &mut caches, &mut self.scope, None);
-        #[allow(deprecated, reason = "it is not deprecated but volatile, as its own documentation says")]
-        let outcome = context.eval_expression_tree_raw(&(&body).into(), false);
+        let outcome = statements(&self.program.engine, &mut self.globals, &mut self.scope, ast);
         match outcome.map_err(|error| *error) {
             Ok(value) => Ok((value, false)),
             Err(EvalAltResult::Return(value, _) | EvalAltResult::Exit(value, _)) => Ok((value, true)),

@@ -8,7 +8,6 @@ mod folder;
 mod reached;
 mod record;
 mod seeds;
-mod stop;
 mod summary;
 
 pub use folder::{SoakFolder, State};
@@ -17,15 +16,11 @@ pub use seeds::Seeds;
 pub use summary::{Failed, Group, Summary};
 
 use crate::journal::RunFolder;
-use crate::run::{self, Outcome, Settings, Signals};
+use crate::run::{self, Outcome, Settings, Signals, Stop};
 use crate::{Error, ErrorKind, Result};
 use reached::Reached;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use stop::Stop;
-
-/// As much as a process's first thread has, on which `run` runs its script.
-const STACK: usize = 8 << 20;
 
 /// When a soak ends.
 #[derive(Clone, Copy, Debug)]
@@ -97,10 +92,7 @@ pub fn soak(
     let soak = Soak { folder: &folder, settings, stop: &stop, ledger: Mutex::new(ledger) };
     std::thread::scope(|scope| {
         let soak = &soak;
-        let start = |job| {
-            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || soak.work(job));
-            thread.map_err(|error| soak.abort(Error::machine(format!("cannot start a thread for a run: {error}"))))
-        };
+        let start = |job| run::spawn(scope, move || soak.work(job)).map_err(|error| soak.abort(error));
         let jobs: Vec<_> = (0..bounds.jobs).map(start).collect();
         for job in jobs.into_iter().flatten() {
             if job.join().is_err() {

@@ -108,6 +108,7 @@ fn simulated(name: &str, text: &str) -> run::Outcome {
     let cluster = crate::cluster::load(Path::new("c.yaml"), "nodes: { n1: , n2: , n3: }", &variables).unwrap();
     let settings = run::Settings {
         script: Script::compile(name, text).unwrap(),
+        chaos: None,
         cluster,
         cluster_text: String::new(),
         kind: RuntimeKind::Sim,

@@ -1,0 +1,89 @@
+//! A past run as what another run is made from: its script, its cluster and its options, as they were then.
+
+use super::place::Place;
+use super::report;
+use super::setup::{self, Setup};
+use crate::cluster::Cluster;
+use crate::journal::{PastRun, RunFolder};
+use crate::plan::Shaper;
+use crate::run::Settings;
+use crate::schedule::{self, Recorded, Schedule, Step};
+use crate::script::Script;
+use crate::{Error, Result};
+use std::path::Path;
+
+/// A past run, ready to be repeated.
+pub(super) struct Past {
+    pub(super) run: PastRun,
+    pub(super) schedule: Schedule,
+    setup: Setup,
+    shaper: Option<Shaper>,
+}
+
+impl Past {
+    /// Reads a run's folder, and says what a repetition will not be like.
+    pub(super) fn open(place: &Place, named: &Path) -> Result<Self> {
+        let run = PastRun::open(named, &place.data_dir.join("runs"))?;
+        let Recorded { schedule, is_cut_off, other_deeds } = schedule::recorded(&run.journal)?;
+        if is_cut_off {
+            report::message("warning: the journal was cut off within chaos(): what came later is not known");
+        }
+        if !other_deeds.is_empty() {
+            let deeds: Vec<String> = other_deeds.into_iter().map(|deed| format!("{deed}()")).collect();
+            report::message(&format!(
+                "warning: chaos() also called {}: a schedule holds faults only; let a client(id) do that",
+                deeds.join(", ")
+            ));
+        }
+        let kind = setup::runtime(&run.runtime).map_err(Error::usage)?;
+        let script = Script::compile(&run.script_path.display().to_string(), &run.script)?;
+        let cluster = place.read(&run.cluster_path, &run.cluster, run.seed, &run.params, Some(kind))?;
+        let setup = Setup { script, cluster, cluster_text: run.cluster.clone(), kind, attached: None };
+        setup::check(&setup, true)?;
+        check_nodes(&schedule, &setup.cluster)?;
+        let shaper = serde_json::from_value(run.shaper.clone())
+            .map_err(|error| Error::usage(format!("the journal's header has a shaper that there is not: {error}")))?;
+        setup::check_shaper(shaper, kind)?;
+        crate::runtime::prepare(kind, &setup.cluster)?;
+        Ok(Self { run, schedule, setup, shaper })
+    }
+
+    /// Where its nodes lived, and will.
+    pub(super) fn kind(&self) -> crate::cluster::RuntimeKind {
+        self.setup.kind
+    }
+
+    /// The names of its nodes.
+    pub(super) fn nodes(&self) -> Vec<String> {
+        self.setup.cluster.nodes.iter().map(|node| node.name.clone()).collect()
+    }
+
+    /// The cluster once more, for a run beside others.
+    pub(super) fn cluster(&self, place: &Place) -> Result<Cluster> {
+        place.read(&self.run.cluster_path, &self.run.cluster, self.run.seed, &self.run.params, Some(self.setup.kind))
+    }
+
+    /// The same run, with this in the place of its `chaos()`.
+    pub(super) fn settings(&self, chaos: Script, folder: Option<RunFolder>) -> Settings {
+        let run = &self.run;
+        let settings = self.setup.again().settings(run.seed, run.params.clone(), run.timeout_us, folder);
+        Settings { chaos: Some(chaos), shaper: self.shaper, verify: run.verify, ..settings }
+    }
+}
+
+/// The cluster may be another one than then: its file may name the environment.
+fn check_nodes(schedule: &Schedule, cluster: &Cluster) -> Result<()> {
+    let known = |name: &str| name == "world" || cluster.nodes.iter().any(|node| node.name == name);
+    let named = schedule.steps.iter().flat_map(|step| match step {
+        Step::Fault { fault, .. } => fault.names(),
+        Step::Node { nodes, .. } => nodes.iter().map(String::as_str).collect(),
+    });
+    match named.into_iter().find(|name| !known(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let nodes: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+            Err(Error::usage(format!("the recorded schedule names {name}, which is no node of the cluster any more"))
+                .help(format!("the nodes are {}", nodes.join(", "))))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `blockade shrink`: the smallest schedule that still fails, as a file that people read.
+
+use super::past::Past;
+use super::place::Place;
+use super::report;
+use super::setup;
+use crate::cluster::RuntimeKind;
+use crate::journal::RunFolder;
+use crate::run::{Settings, Stop};
+use crate::schedule::{Schedule, Times};
+use crate::script::Script;
+use crate::shrink::{Budget, Clusters, Counts, Found, Rate, Reruns, Watch, shrink};
+use crate::{Error, Result};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Enough for a dozen faults that fail for certain, and the runs at the end.
+const TRIALS: u32 = 400;
+
+const AFTER_HELP: &str = "\
+First the recorded schedule is run again some times: how often does it fail? Then faults are left out, weakened and \
+moved; what still fails with the same signature is kept, in minimal.rhai in the run's folder, from the first success on. \
+At the end the smallest schedule, the recorded one and none at all are run 20 times each.
+
+Exit codes: 0 where it was shrunk (the recorded schedule may be the smallest); 5 where the failure did not come again; \
+130 when interrupted, with the best so far kept; else those of `blockade run`.";
+
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The folder of a run that failed, or its name below DATA_DIR/runs
+    run: PathBuf,
+    #[command(flatten)]
+    bounds: Bounds,
+    /// How many trials side by side, each with a cluster of its own
+    #[arg(long, value_name = "J", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    jobs: u32,
+}
+
+/// How much may be tried.
+#[derive(clap::Args)]
+struct Bounds {
+    /// How many runs at most, those at the end included
+    #[arg(long, value_name = "N", default_value_t = TRIALS, value_parser = clap::value_parser!(u32).range(1..))]
+    trials: u32,
+    /// Try no more candidates after this time, like 10m or 2h; then come the runs at the end
+    #[arg(long = "for", value_name = "D", value_parser = setup::lasting, allow_hyphen_values = true)]
+    lasting: Option<u64>,
+}
+
+pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
+    let until = args.bounds.lasting.and_then(|us| Instant::now().checked_add(Duration::from_micros(us)));
+    let found = shrink_run(place, &args.run, args.bounds.trials, until, args.jobs)?;
+    Ok(found.interrupted.map_or(0, |error| error.kind.exit_code()))
+}
+
+/// Shrinks the schedule of a run that failed. `soak --shrink` does the same.
+pub(super) fn shrink_run(place: &Place, run: &Path, trials: u32, until: Option<Instant>, jobs: u32) -> Result<Found> {
+    let past = Past::open(place, run)?;
+    let Some(signature) = past.run.signature.clone() else {
+        let word = past.run.verdict.as_deref().unwrap_or("cut off");
+        return Err(Error::usage(format!("this run did not fail (it is {word}): there is nothing to shrink"))
+            .help("name a run whose verdict is fail"));
+    };
+    report::line(&format!("shrinking {} faults of seed {}: {signature}", past.schedule.len(), past.run.seed));
+    let stop = Stop::listen()?;
+    let folder = past.run.folder.file("shrink");
+    let nodes: Vec<String> = past.nodes();
+    let mut lab = Clusters {
+        settings: |job, chaos, folder| settings(place, &past, jobs, job, chaos, folder),
+        signature,
+        folder: folder.clone(),
+        jobs,
+        until,
+        stop: &stop,
+        spent: Default::default(),
+        next: Default::default(),
+    };
+    let mut told = Told { place, past: &past, began: Instant::now() };
+    let found = shrink(&past.schedule, &nodes, Budget { trials }, &mut lab, &mut told);
+    let mean = lab.mean();
+    let _leftovers_of_trials_are_nobodys = std::fs::remove_dir_all(&folder);
+    let found = found?;
+    told.write(&found.best, &rates(&found))?;
+    told.conclude(&found, mean);
+    Ok(found)
+}
+
+/// A trial's run. Containers are called after their blockade: side by side each job's has a name of its own, and each
+/// run chooses its network.
+fn settings(place: &Place, past: &Past, jobs: u32, job: usize, chaos: Script, folder: RunFolder) -> Result<Settings> {
+    let mut settings = past.settings(chaos, Some(folder));
+    if past.kind() == RuntimeKind::Docker {
+        let name = if jobs > 1 { Some(format!("{}-{}", place.name()?, job + 1)) } else { place.name.clone() };
+        settings.cluster = past.cluster(&Place { name, ..place.clone() })?;
+    }
+    Ok(settings)
+}
+
+/// What a person is told, and what is kept.
+struct Told<'a> {
+    place: &'a Place,
+    past: &'a Past,
+    began: Instant,
+}
+
+impl Watch for Told<'_> {
+    fn estimated(&mut self, counts: Counts, rate: Rate, cost: u32) {
+        let tries = rate.tries();
+        report::line(&format!(
+            "the recorded schedule failed in {counts} trials: a candidate is rejected after {tries} that do not; about {cost} trials"
+        ));
+        if rate.is_flaky() {
+            report::message(&format!(
+                "warning: it fails too seldom to be shrunk well: --trials {} would be needed, or a seed that fails more often",
+                cost.saturating_add(60)
+            ));
+        }
+    }
+
+    fn accepted(&mut self, best: &Schedule, trials: u32) -> Result<()> {
+        let faults = if best.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", best.len()) };
+        let seconds = best.end_us as f64 / 1e6;
+        report::line(&format!("{:>5}  {faults} in {seconds:.1} s", format!("#{trials}")));
+        self.write(best, "not finished: the smallest schedule so far")
+    }
+}
+
+impl Told<'_> {
+    /// Writes the best so far, in one step: an interruption leaves this one or the one before.
+    fn write(&self, best: &Schedule, rates: &str) -> Result<()> {
+        let (target, draft) =
+            (self.past.run.folder.file("minimal.rhai"), self.past.run.folder.file("minimal.rhai.new"));
+        let text = self.text(best, rates);
+        std::fs::write(&draft, text)
+            .and_then(|()| std::fs::rename(&draft, &target))
+            .map_err(|error| Error::machine(format!("cannot write {}: {error}", target.display())))
+    }
+
+    fn text(&self, best: &Schedule, rates: &str) -> String {
+        let run = &self.past.run;
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "// The smallest schedule that was found to fail like seed {} of {}:",
+            run.seed,
+            run.script_path.display()
+        );
+        let _ = writeln!(text, "// {}", run.signature.as_deref().unwrap_or_default().replace('\n', " "));
+        let _ = writeln!(text, "// {rates}");
+        let _ = writeln!(text, "//\n//     {}\n", self.command());
+        text.push_str(&best.text(Times::Plain));
+        text
+    }
+
+    /// The command that runs it.
+    fn command(&self) -> String {
+        let run = &self.past.run;
+        let params: Vec<(String, String)> = run.params.clone().into_iter().collect();
+        let place = Place { config: Some(run.cluster_path.clone()), ..self.place.clone() };
+        let mut words = setup::replay(&place, &run.script_path, run.seed, &params);
+        words.extend(["--runtime".to_owned(), run.runtime.clone()]);
+        words.extend(["--chaos".to_owned(), self.past.run.folder.file("minimal.rhai").display().to_string()]);
+        setup::joined(&words)
+    }
+
+    fn conclude(&self, found: &Found, mean: Duration) {
+        report::line(&rates(found));
+        if let Some(Reruns { none, .. }) = found.reruns
+            && none.same > 0
+        {
+            report::message("warning: it also fails without any fault: the failure is not the faults' doing alone");
+        }
+        if !found.is_minimal && found.interrupted.is_none() {
+            report::message("warning: the trials or the time ran out: something smaller may fail, too");
+        }
+        if found.interrupted.is_some() {
+            report::message("interrupted: the best so far is kept");
+        }
+        let took = self.began.elapsed().as_secs_f64();
+        report::message(&format!("{} trials in {took:.0} s, {:.1} s each", found.trials, mean.as_secs_f64()));
+        report::line(&format!("{}:", self.past.run.folder.file("minimal.rhai").display()));
+        report::line(found.best.text(Times::Plain).trim_end());
+        report::line(&format!("run it: {}", self.command()));
+    }
+}
+
+/// `minimal 19/20, recorded 20/20, no faults 0/20`.
+fn rates(found: &Found) -> String {
+    match found.reruns {
+        Some(Reruns { minimal, recorded, none }) => {
+            format!(
+                "fails like this: the smallest schedule {minimal}, the recorded one {recorded}, no faults at all {none}"
+            )
+        }
+        None => {
+            format!("fails like this: the recorded schedule {} (there were no trials left to compare)", found.estimate)
+        }
+    }
+}

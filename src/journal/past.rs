@@ -1,0 +1,118 @@
+//! A run's folder, read back: all that is needed to repeat it.
+
+use super::{Journal, RunFolder, read};
+use crate::{Error, Result};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A run that has ended, or was cut off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastRun {
+    /// Its folder, absolute.
+    pub folder: RunFolder,
+    /// What happened.
+    pub journal: Journal,
+    /// The script as it was named.
+    pub script_path: PathBuf,
+    /// The script's text then.
+    pub script: String,
+    /// The cluster file as it was named.
+    pub cluster_path: PathBuf,
+    /// The cluster file's text then.
+    pub cluster: String,
+    /// Where its nodes lived.
+    pub runtime: String,
+    /// Of every choice.
+    pub seed: u64,
+    /// `--set NAME=VALUE`.
+    pub params: BTreeMap<String, String>,
+    /// `--timeout`, microseconds.
+    pub timeout_us: Option<u64>,
+    /// `--shaper`, as JSON.
+    pub shaper: Value,
+    /// `--verify`.
+    pub verify: bool,
+    /// The signature of its failure, where it failed.
+    pub signature: Option<String>,
+    /// Its verdict in a word; none where it was cut off.
+    pub verdict: Option<String>,
+}
+
+impl PastRun {
+    /// Reads the folder at this path, or the one of that name below `runs`.
+    ///
+    /// # Errors
+    /// There is none, or it is not whole.
+    pub fn open(named: &Path, runs: &Path) -> Result<Self> {
+        let path = if named.exists() { named.to_path_buf() } else { runs.join(named) };
+        if !path.is_dir() {
+            return Err(Error::usage(format!("there is no run in {}", named.display()))
+                .help("name a run's folder, as `blockade run` and `blockade soak` print it"));
+        }
+        let path = path.canonicalize().map_err(|error| Error::machine(format!("{}: {error}", path.display())))?;
+        if !path.join("journal.jsonl").exists() {
+            return Err(Error::usage(format!("{} holds no journal", path.display())).help(
+                "of a run that passes a soak keeps only the result: run its seed again with `blockade run SCRIPT --seed N`",
+            ));
+        }
+        Self::read(RunFolder { path })
+    }
+
+    fn read(folder: RunFolder) -> Result<Self> {
+        let journal = read(&folder.file("journal.jsonl"))?;
+        let text = |name: &str| {
+            std::fs::read_to_string(folder.file(name)).map_err(|error| {
+                Error::usage(format!("cannot read {}: {error}", folder.file(name).display()))
+                    .help("a run's folder is whole or cannot be repeated; run its seed again")
+            })
+        };
+        let (script, cluster) = (text("script.rhai")?, text("cluster.yaml")?);
+        let result = result(&folder)?;
+        let head = &journal.header;
+        let word = |value: &Value, what: &str| {
+            value.as_str().map(str::to_owned).ok_or_else(|| Error::usage(format!("the journal's header has no {what}")))
+        };
+        let seed = head["seed"].as_u64().ok_or_else(|| Error::usage("the journal's header has no seed"))?;
+        let set = head["options"]["set"].as_object().cloned().unwrap_or_default();
+        let params = set.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
+        Ok(Self {
+            script_path: word(&head["script"]["path"], "script")?.into(),
+            cluster_path: word(&head["cluster"]["file"], "cluster file")?.into(),
+            runtime: word(&head["runtime"], "runtime")?,
+            timeout_us: head["options"]["timeout_us"].as_u64(),
+            shaper: head["options"]["shaper"].clone(),
+            verify: head["options"]["verify"].as_bool().unwrap_or_default(),
+            signature: result["failure"]["signature"].as_str().map(str::to_owned),
+            verdict: result["verdict"].as_str().map(str::to_owned),
+            folder,
+            script,
+            cluster,
+            seed,
+            params,
+            journal,
+        })
+    }
+}
+
+/// `result.json`; null where the run was cut off before it wrote one.
+fn result(folder: &RunFolder) -> Result<Value> {
+    let path = folder.file("result.json");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Value::Null),
+        Err(error) => return Err(Error::usage(format!("cannot read {}: {error}", path.display()))),
+    };
+    let result: Value = serde_json::from_str(&text)
+        .map_err(|error| Error::usage(format!("{} is no result of a run: {error}", path.display())))?;
+    match result["format"].as_u64() {
+        Some(format) if format == u64::from(super::FORMAT) => Ok(result),
+        format => Err(Error::usage(format!(
+            "{} has format {}, this version reads format {}",
+            path.display(),
+            format.map_or("none".to_owned(), |format| format.to_string()),
+            super::FORMAT
+        ))
+        .help("use the version of blockade that wrote it, or a newer one")),
+    }
+}

@@ -1,0 +1,134 @@
+//! Trials on clusters: each a run of the script with a schedule in the place of its `chaos()`, some side by side.
+//!
+//! Touches the folder that it is given, where each trial has a folder as long as it lasts.
+
+use super::{Counts, search::Lab};
+use crate::journal::RunFolder;
+use crate::run::{self, Outcome, Settings, Signals, Stop};
+use crate::script::Script;
+use crate::{Error, ErrorKind, Result};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Clusters for trials.
+pub struct Clusters<'a, S> {
+    /// The run of a job with a number from 0, a body of `chaos()` and a folder.
+    pub settings: S,
+    /// Of the failure in question.
+    pub signature: String,
+    /// Where trials keep their files.
+    pub folder: PathBuf,
+    /// How many side by side.
+    pub jobs: u32,
+    /// When no more candidates are tried.
+    pub until: Option<Instant>,
+    /// Ctrl-C.
+    pub stop: &'a Stop,
+    /// How many trials there were, and how long they took together.
+    pub spent: Mutex<(u32, Duration)>,
+    /// Numbers the folders.
+    pub next: AtomicU64,
+}
+
+/// What an attempt has come to so far.
+#[derive(Default)]
+struct Progress {
+    begun: u32,
+    counts: Counts,
+    error: Option<Error>,
+}
+
+impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Clusters<'_, S> {
+    /// How long a trial takes, as far as is known.
+    pub fn mean(&self) -> Duration {
+        let (trials, spent) = *lock(&self.spent);
+        spent / trials.max(1)
+    }
+
+    /// Runs trials until there are enough of them.
+    fn work(&self, job: usize, script: &Script, tries: u32, enough: u32, progress: &Mutex<Progress>) {
+        loop {
+            {
+                let mut progress = lock(progress);
+                if progress.begun == tries || progress.counts.same >= enough || progress.error.is_some() {
+                    return;
+                }
+                progress.begun += 1;
+            }
+            let failed = self.trial(job, script);
+            let mut progress = lock(progress);
+            match failed {
+                Ok(same) => progress.counts = progress.counts.and(Counts { same: u32::from(same), of: 1 }),
+                Err(error) => progress.error = progress.error.take().or(Some(error)),
+            }
+        }
+    }
+
+    /// Whether a run failed in the way in question.
+    fn trial(&self, job: usize, script: &Script) -> Result<bool> {
+        let path = self.folder.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        let folder = RunFolder::create(Some(&path), &self.folder, 0)?;
+        let interrupt = self.stop.register();
+        let settings = (self.settings)(job, script.clone(), folder)?;
+        let settings = Settings { interrupt: interrupt.clone(), signals: Signals::Others, ..settings };
+        let began = Instant::now();
+        let outcome = run::run(settings, Vec::new());
+        self.stop.forget(&interrupt);
+        let _left_to_whoever_removes_the_run = std::fs::remove_dir_all(&path);
+        let is_first = {
+            let mut spent = lock(&self.spent);
+            *spent = (spent.0 + 1, spent.1 + began.elapsed());
+            spent.0 == 1
+        };
+        self.judge(outcome?, is_first)
+    }
+
+    /// What befalls the very first trial befalls all of them.
+    fn judge(&self, outcome: Outcome, is_first: bool) -> Result<bool> {
+        if let Some(left) = outcome.cleanup {
+            return Err(left);
+        }
+        if self.stop.is_raised() {
+            return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
+        }
+        let same = outcome.result.failure.is_some_and(|failure| failure.signature == self.signature);
+        match outcome.error {
+            Some(error) if is_first && !same && matches!(error.kind, ErrorKind::Machine | ErrorKind::Usage) => {
+                Err(error)
+            }
+            _ => Ok(same),
+        }
+    }
+}
+
+impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Lab for Clusters<'_, S> {
+    fn attempt(&mut self, chaos: &str, tries: u32, enough: u32) -> Result<Counts> {
+        if self.stop.is_raised() {
+            return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
+        }
+        let script = Script::compile("chaos.rhai", chaos)?;
+        let progress = Mutex::new(Progress::default());
+        std::thread::scope(|scope| {
+            let (this, script, progress) = (&*self, &script, &progress);
+            for job in 0..self.jobs.min(tries) as usize {
+                let started = run::spawn(scope, move || this.work(job, script, tries, enough, progress));
+                if let Err(error) = started {
+                    lock(progress).error.get_or_insert(error);
+                }
+            }
+        });
+        let progress = progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+        progress.error.map_or(Ok(progress.counts), Err)
+    }
+
+    fn has_time(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
+}
+
+/// Whoever crashed while it had it ends the shrinking; what is written there stays true.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

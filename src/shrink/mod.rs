@@ -1,0 +1,14 @@
+//! From a schedule that fails to a smaller one that fails the same way.
+//!
+//! `rate` says how often a trial must be repeated before its passing means something, `reduce` proposes smaller
+//! schedules, and `search` goes from one that fails to the next; these are pure. Trials are carried out by a [`Lab`]: that
+//! of clusters is `lab`.
+
+mod lab;
+mod rate;
+mod reduce;
+mod search;
+
+pub use lab::Clusters;
+pub use rate::{Counts, Rate};
+pub use search::{Budget, Found, Lab, Reruns, Watch, shrink};
