@@ -198,7 +198,8 @@ pub(super) fn shorter(schedule: &Schedule, wait: usize) -> Vec<Schedule> {
     let begin = if wait == 0 { 0 } else { times[wait - 1] };
     let length = end - begin;
     // Nothing is needed before the first fault and behind the last; what lies between is at least the least.
-    let is_outside = wait == 0 || wait + 1 == times.len();
+    let last = moments(&schedule.steps).max().unwrap_or(0);
+    let is_outside = wait == 0 || begin >= last;
     let lengths = [0, nice(length / 4).max(SHORTEST_US), nice(length / 2).max(SHORTEST_US)];
     let lengths = lengths.into_iter().filter(|shorter| *shorter < length && (is_outside || *shorter > 0));
     lengths.map(|shorter| map_times(schedule, |us| if us >= end { us - (length - shorter) } else { us }, 0)).collect()
@@ -206,16 +207,19 @@ pub(super) fn shorter(schedule: &Schedule, wait: usize) -> Vec<Schedule> {
 
 /// All moments at which something begins or ends, and the end of all, each once.
 fn times(schedule: &Schedule) -> Vec<u64> {
-    let mut times = vec![schedule.end_us];
-    for step in &schedule.steps {
-        times.push(step.at_us());
-        if let Step::Fault { end: End::Healed(end), .. } = step {
-            times.push(end.at_us);
-        }
-    }
-    times.sort_unstable();
-    times.dedup();
-    times
+    let all: BTreeSet<u64> = moments(&schedule.steps).chain([schedule.end_us]).collect();
+    all.into_iter().collect()
+}
+
+/// When steps begin and end.
+fn moments(steps: &[Step]) -> impl Iterator<Item = u64> {
+    steps.iter().flat_map(|step| {
+        let healed = match step {
+            Step::Fault { end: End::Healed(end), .. } => Some(end.at_us),
+            _ => None,
+        };
+        std::iter::once(step.at_us()).chain(healed)
+    })
 }
 
 /// Every time replaced. What lasted some time lasts `least_us` at least.
@@ -241,8 +245,8 @@ fn map_times(schedule: &Schedule, map: impl Fn(u64) -> u64, least_us: u64) -> Sc
         Step::Node { action, nodes, from } => Step::Node { action: *action, nodes: nodes.clone(), from: moment(*from) },
     };
     let steps: Vec<Step> = schedule.steps.iter().map(step).collect();
-    let last = times(&Schedule { steps: steps.clone(), end_us: 0 }).last().copied().unwrap_or(0);
-    Schedule { steps, end_us: map(schedule.end_us).max(last) }
+    let last = moments(&steps).max().unwrap_or(0);
+    Schedule { end_us: map(schedule.end_us).max(last), steps }
 }
 
 /// The nearest duration that people would write: 1, 2 or 5 and noughts.

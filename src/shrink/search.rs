@@ -369,7 +369,11 @@ mod tests {
         let mut lab = Fake::new(&["pause(\"n3\")", "stop(\"n8\")"], 1.0);
         let (found, log) = run(&mut lab, 400);
         let found = found.unwrap();
-        insta::assert_snapshot!(found.best.text(Times::Plain), @"");
+        insta::assert_snapshot!(found.best.text(Times::Plain), @r#"
+        during(pause("n3"), "0.1s");
+        sleep("0.1s");
+        during(stop("n8"), "0.1s");
+        "#);
         assert!(found.is_minimal && found.interrupted.is_none());
         let all = |same| Counts { same, of: RERUNS };
         assert_eq!(found.reruns, Some(Reruns { minimal: all(20), recorded: all(20), none: all(0) }));
@@ -402,7 +406,7 @@ mod tests {
         let error = run(&mut lab, 400).0.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unknown);
         assert_eq!(lab.trials, ESTIMATE);
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @r"the failure did not come again: 0/20 runs of the recorded schedule failed with its signature (what it takes may be chance or load beside the faults: soak for other seeds, or raise --trials)");
     }
 
     #[test]
@@ -420,15 +424,9 @@ mod tests {
         for trials in [4, 20, 61] {
             let mut lab = Fake::new(&["pause(\"n3\")"], 1.0);
             let found = run(&mut lab, trials).0.unwrap();
-            assert!(lab.trials <= trials && !found.is_minimal, "{}", lab.trials);
-            assert_eq!(
-                found.reruns.map(|reruns| reruns.none.of),
-                match trials {
-                    4 => Some(1).filter(|_| found.estimate.of == 1),
-                    20 => Some(3),
-                    _ => Some(10),
-                }
-            );
+            assert!(lab.trials <= trials && found.is_minimal == (trials > 20), "{}", lab.trials);
+            let each = found.reruns.map(|reruns| reruns.none.of);
+            assert!(each >= Some(trials / 2 / 3) && each <= Some(trials / 3), "{each:?} of {trials}");
         }
     }
 }
