@@ -191,7 +191,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
         Command::Soak(args) => soak::main(&place, &args).map(ExitCode::from),
         Command::Replay(args) => replay::main(&place, &args).map(ExitCode::from),
-        Command::Shrink(args) => shrink::main(&place, &args).map(ExitCode::from),
+        Command::Shrink(args) => shrink::main(&place, args).map(ExitCode::from),
         Command::Repl(args) => repl::main(&place, &args).map(ExitCode::from),
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
         Command::Check(args) => Ok(ExitCode::from(check::main(&place, &args))),

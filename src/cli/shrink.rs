@@ -13,6 +13,8 @@ use crate::shrink::{Budget, Clusters, Counts, Found, Rate, Reruns, Watch, shrink
 use crate::{Error, Result};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 /// Enough for a dozen faults that fail for certain, and the runs at the end.
@@ -32,38 +34,46 @@ pub(super) struct Args {
     /// The folder of a run that failed, or its name below DATA_DIR/runs
     run: PathBuf,
     #[command(flatten)]
-    bounds: Bounds,
-    /// How many trials side by side, each with a cluster of its own
-    #[arg(long, value_name = "J", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    jobs: u32,
+    effort: Effort,
 }
 
-/// How much may be tried.
+/// How much may be tried, and how.
 #[derive(clap::Args)]
-struct Bounds {
+pub(super) struct Effort {
     /// How many runs at most, those at the end included
     #[arg(long, value_name = "N", default_value_t = TRIALS, value_parser = clap::value_parser!(u32).range(1..))]
     trials: u32,
     /// Try no more candidates after this time, like 10m or 2h; then come the runs at the end
     #[arg(long = "for", value_name = "D", value_parser = setup::lasting, allow_hyphen_values = true)]
     lasting: Option<u64>,
+    /// How many trials side by side, each with a cluster of its own
+    #[arg(long, value_name = "J", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    jobs: u32,
 }
 
-pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
-    let until = args.bounds.lasting.and_then(|us| Instant::now().checked_add(Duration::from_micros(us)));
-    let found = shrink_run(place, &args.run, args.bounds.trials, until, args.jobs)?;
+impl Effort {
+    /// What nobody said otherwise.
+    pub(super) fn usual(jobs: u32) -> Self {
+        Self { trials: TRIALS, lasting: None, jobs }
+    }
+}
+
+pub(super) fn main(place: &Place, args: Args) -> Result<u8> {
+    let found = shrink_run(place, &args.run, args.effort, report::line)?;
     Ok(found.interrupted.map_or(0, |error| error.kind.exit_code()))
 }
 
 /// Shrinks the schedule of a run that failed. `soak --shrink` does the same.
-pub(super) fn shrink_run(place: &Place, run: &Path, trials: u32, until: Option<Instant>, jobs: u32) -> Result<Found> {
+pub(super) fn shrink_run(place: &Place, run: &Path, effort: Effort, tell: fn(&str)) -> Result<Found> {
+    let Effort { trials, lasting, jobs } = effort;
+    let until = lasting.and_then(|us| Instant::now().checked_add(Duration::from_micros(us)));
     let past = Past::open(place, run)?;
-    let Some(signature) = past.run.signature.clone() else {
-        let word = past.run.verdict.as_deref().unwrap_or("cut off");
+    let word = past.run.verdict.as_deref().unwrap_or("cut off");
+    let Some(signature) = past.run.signature.clone().filter(|_| word == "fail") else {
         return Err(Error::usage(format!("this run did not fail (it is {word}): there is nothing to shrink"))
             .help("name a run whose verdict is fail"));
     };
-    report::line(&format!("shrinking {} faults of seed {}: {signature}", past.schedule.len(), past.run.seed));
+    tell(&format!("shrinking {} faults of seed {}: {signature}", past.schedule.len(), past.run.seed));
     let stop = Stop::listen()?;
     let folder = past.run.folder.file("shrink");
     let nodes: Vec<String> = past.nodes();
@@ -74,10 +84,10 @@ pub(super) fn shrink_run(place: &Place, run: &Path, trials: u32, until: Option<I
         jobs,
         until,
         stop: &stop,
-        spent: Default::default(),
-        next: Default::default(),
+        spent: Mutex::default(),
+        next: AtomicU64::default(),
     };
-    let mut told = Told { place, past: &past, began: Instant::now() };
+    let mut told = Told { place, past: &past, began: Instant::now(), tell };
     let found = shrink(&past.schedule, &nodes, Budget { trials }, &mut lab, &mut told);
     let mean = lab.mean();
     let _leftovers_of_trials_are_nobodys = std::fs::remove_dir_all(&folder);
@@ -103,12 +113,13 @@ struct Told<'a> {
     place: &'a Place,
     past: &'a Past,
     began: Instant,
+    tell: fn(&str),
 }
 
 impl Watch for Told<'_> {
     fn estimated(&mut self, counts: Counts, rate: Rate, cost: u32) {
         let tries = rate.tries();
-        report::line(&format!(
+        (self.tell)(&format!(
             "the recorded schedule failed in {counts} trials: a candidate is rejected after {tries} that do not; about {cost} trials"
         ));
         if rate.is_flaky() {
@@ -122,7 +133,7 @@ impl Watch for Told<'_> {
     fn accepted(&mut self, best: &Schedule, trials: u32) -> Result<()> {
         let faults = if best.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", best.len()) };
         let seconds = best.end_us as f64 / 1e6;
-        report::line(&format!("{:>5}  {faults} in {seconds:.1} s", format!("#{trials}")));
+        (self.tell)(&format!("{:>5}  {faults} in {seconds:.1} s", format!("#{trials}")));
         self.write(best, "not finished: the smallest schedule so far")
     }
 }
@@ -167,7 +178,7 @@ impl Told<'_> {
     }
 
     fn conclude(&self, found: &Found, mean: Duration) {
-        report::line(&rates(found));
+        (self.tell)(&rates(found));
         if let Some(Reruns { none, .. }) = found.reruns
             && none.same > 0
         {
@@ -181,9 +192,9 @@ impl Told<'_> {
         }
         let took = self.began.elapsed().as_secs_f64();
         report::message(&format!("{} trials in {took:.0} s, {:.1} s each", found.trials, mean.as_secs_f64()));
-        report::line(&format!("{}:", self.past.run.folder.file("minimal.rhai").display()));
-        report::line(found.best.text(Times::Plain).trim_end());
-        report::line(&format!("run it: {}", self.command()));
+        (self.tell)(&format!("{}:", self.past.run.folder.file("minimal.rhai").display()));
+        (self.tell)(found.best.text(Times::Plain).trim_end());
+        (self.tell)(&format!("run it: {}", self.command()));
     }
 }
 

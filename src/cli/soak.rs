@@ -5,13 +5,14 @@ mod progress;
 use super::place::Place;
 use super::report;
 use super::setup::{self, Setup};
+use super::shrink;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::run::{Settings, sha256};
-use crate::soak::{self, Bounds, Ended, Group, Record, Seeds, SoakFolder, State, Summary, Turn, Watch};
-use crate::{Error, Result};
+use crate::soak::{self, Bounds, Ended, Failed, Group, Record, Seeds, SoakFolder, State, Summary, Turn, Watch};
+use crate::{Error, ErrorKind, Result};
 use progress::{Pace, Progress};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How many runs there are where nothing else is said.
@@ -50,6 +51,9 @@ pub(super) struct Args {
     /// Begin no more runs after one that does not pass
     #[arg(long)]
     stop_on_failure: bool,
+    /// Shrink the first run of each kind of failure afterwards, with the same jobs
+    #[arg(long)]
+    shrink: bool,
     /// Holds the runs' folders; one that holds this soak already goes on with it [default: DATA_DIR/soak/<UTC
     /// time>-<seed>]
     #[arg(long, value_name = "DIR")]
@@ -98,8 +102,27 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     if ended.interrupted {
         report::message(&format!("interrupted: the same command with --out {} goes on", path.display()));
     }
+    if args.shrink && !ended.interrupted && ended.trouble.is_none() {
+        shrink_failures(place, args, &ended)?;
+    }
     let code = ended.exit_code();
     ended.trouble.map_or(Ok(code), Err)
+}
+
+/// Shrinks one run of each kind of failure. What cannot be shrunk is told, and the others still are.
+fn shrink_failures(place: &Place, args: &Args, ended: &Ended) -> Result<()> {
+    let tell = if args.json { report::message } else { report::line };
+    for group in ended.summary.groups() {
+        let is_first = |failed: &&Failed| failed.signature == group.signature;
+        let Some(first) = ended.summary.failures.iter().find(is_first) else { continue };
+        match shrink::shrink_run(place, Path::new(&first.run), shrink::Effort::usual(args.jobs as u32), tell) {
+            Ok(found) if found.interrupted.is_some() => return Ok(()),
+            Ok(_) => {}
+            Err(error) if matches!(error.kind, ErrorKind::Usage | ErrorKind::Unknown) => report::error(&error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// What all runs are made from.

@@ -59,7 +59,9 @@ pub fn recorded(journal: &Journal) -> Result<Recorded> {
     let mut reader = Reader { start_us, ..Reader::default() };
     during.iter().filter(is_chaos).for_each(|event| reader.event(event));
     // What was begun before chaos() returned may have come to its end only then.
-    after.iter().for_each(|event| reader.late(event));
+    for event in after {
+        reader.late(event);
+    }
     let is_cut_off = end.is_none() && !during.iter().any(|event| matches!(event.body, EventBody::Verdict { .. }));
     let schedule = reader.schedule(end_us - start_us);
     Ok(Recorded { schedule, is_cut_off, other_deeds: reader.other_deeds })

@@ -129,7 +129,7 @@ fn told(impairment: &Impairment) -> Vec<(&'static str, String)> {
         told.extend(share("correlation", *correlation));
     }
     told.extend(share("loss", *loss));
-    bursts.iter().for_each(|burst| told.extend(burst_told(burst)));
+    told.extend(bursts.iter().flat_map(burst_told));
     for (key, Chance { p, correlation }) in [("duplicate", duplicate), ("corrupt", corrupt), ("reorder", reorder)] {
         told.extend(share(key, *p));
         told.extend(share("correlation", *correlation));

@@ -11,6 +11,7 @@ use crate::signal::Signal;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +28,7 @@ impl Output for Collect {
 
 /// The journal of a run on `sim` whose chaos() is this.
 fn journal(script: &str, chaos: &str) -> Journal {
-    let params = Default::default();
+    let params = BTreeMap::default();
     let variables =
         Variables { name: "test", seed: 1, params: &params, env: &|_| None, kind: None, surroundings: &Nowhere };
     let nodes = "nodes: { n1: , n2: , n3: , n4: }";

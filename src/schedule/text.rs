@@ -45,14 +45,16 @@ impl Schedule {
         numbered.collect()
     }
 
-    /// All that begins and ends, in the order of time; of one time what ends comes before what begins.
+    /// All that begins and ends, in the order of time. Of one time what ends comes before what begins, the latest first,
+    /// as where one fault was made within another.
     fn moments(&self) -> Vec<(Moment, Act)> {
         let mut moments = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
             let (Step::Fault { from, .. } | Step::Node { from, .. }) = step;
-            moments.push((*from, 1, Act::Begin(index)));
+            moments.push((*from, (1, index), Act::Begin(index)));
             if let Step::Fault { end: End::Healed(end), .. } = step {
-                moments.push((*end, if end.at_us > from.at_us { 0 } else { 2 }, Act::End(index)));
+                let order = if end.at_us > from.at_us { 0 } else { 2 };
+                moments.push((*end, (order, usize::MAX - index), Act::End(index)));
             }
         }
         moments.sort_by_key(|(moment, order, _)| (moment.at_us, *order));
@@ -62,8 +64,11 @@ impl Schedule {
 
 fn noun(fault: &Fault) -> &'static str {
     match fault {
-        Fault::Partition { .. } | Fault::Isolate { .. } | Fault::OneWay { .. } => "cut",
-        Fault::Block { .. } | Fault::Reject { .. } => "cut",
+        Fault::Partition { .. }
+        | Fault::Isolate { .. }
+        | Fault::OneWay { .. }
+        | Fault::Block { .. }
+        | Fault::Reject { .. } => "cut",
         Fault::Degrade { .. } => "impaired",
         Fault::Pause { .. } => "frozen",
         Fault::Stop { .. } | Fault::Kill { .. } => "down",
@@ -170,7 +175,7 @@ impl Writer<'_> {
 
     fn end(&mut self, index: usize, is_beside: bool) {
         let Some(name) = self.names.get(&index).cloned() else { return };
-        let begun_beside = self.joins.iter().any(|join| *join == name);
+        let begun_beside = self.joins.contains(&name);
         self.joins.retain(|join| *join != name);
         let call = if begun_beside { format!("{name}.join().heal()") } else { format!("{name}.heal()") };
         let line = if is_beside { self.beside(index, &call) } else { format!("{call};") };

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 /// Times become multiples of these, the first that still fails; microseconds.
 const GRIDS_US: [u64; 4] = [1_000_000, 500_000, 100_000, 10_000];
+/// Of more links than these each alone would take for ever: a node's are tried first then.
+const MANY_LINKS: usize = 6;
 /// No wait is made shorter than this, microseconds.
 const SHORTEST_US: u64 = 100_000;
 
@@ -124,9 +126,7 @@ fn fewer_links(links: &LinkSet) -> Vec<LinkSet> {
     let one = links.pairs.iter().map(|pair| set(vec![pair.clone()]));
     let by_node = of(&|pair| pair.0.clone()).into_iter().chain(of(&|pair| pair.1.clone()));
     let smaller = |other: &LinkSet| other.pairs.len() < links.pairs.len();
-    // Of many links each alone would take for ever: a node's are tried first then.
-    const MANY: usize = 6;
-    if links.pairs.len() <= MANY {
+    if links.pairs.len() <= MANY_LINKS {
         one.chain(by_node).filter(smaller).collect()
     } else {
         by_node.filter(smaller).collect()
