@@ -38,6 +38,8 @@
 //! | [`checker`] | does a history keep what its object promises: linearizability, sets; three answers | nothing |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
 //! | [`run`] | one run, from seed to verdict; the ground that sessions stand on, too | signals |
+//! | [`schedule`] | resolved faults with times: read from a journal, written as the body of `chaos()` | nothing |
+//! | [`shrink`] | from a schedule that fails to a smaller one that fails the same way | a folder for its trials |
 //! | [`soak`] | many seeds of one script, side by side | its folder, signals |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
