@@ -39,6 +39,7 @@
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
 //! | [`run`] | one run, from seed to verdict; the ground that sessions stand on, too | signals |
 //! | [`soak`] | many seeds of one script, side by side | its folder, signals |
+//! | [`text`] | texts that a person names, read with a bound | those files |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
@@ -81,6 +82,7 @@ pub mod shaper;
 pub mod signal;
 pub mod soak;
 pub mod supervisor;
+pub mod text;
 
 pub use error::{Error, ErrorKind, Result};
 

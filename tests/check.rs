@@ -254,3 +254,23 @@ fn modules_that_can_be_imported_are_fine() {
     ");
     place.run(&["--runtime", "sim"]).with(0);
 }
+
+#[test]
+fn what_never_ends_is_not_read_to_its_end() {
+    let place = Place::with("import \"zero\" as zero;", THREE);
+    std::os::unix::fs::symlink("/dev/zero", place.path().join("zero.rhai")).unwrap();
+    insta::assert_snapshot!(told(&place.blockade(&["check", "s.rhai", "/dev/zero", "-c", "s.yaml"])), @r#"
+    exit 2
+    error: cannot read the module zero.rhai: it has more than 16 MiB
+     --> s.rhai:1:8
+      |
+    1 | import "zero" as zero;
+      |        ^
+      |
+    help: the module is a text of 16 MiB at most: was another file meant?
+    error: cannot read the script /dev/zero: it has more than 16 MiB
+    help: the script is a text of 16 MiB at most: was another file meant?
+
+    2 scripts checked: 2 errors, 0 warnings
+    "#);
+}

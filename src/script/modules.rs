@@ -9,7 +9,7 @@ pub(super) use enclose::CLOSURE;
 
 use super::diagnose::{Source, raise};
 use super::source::Script;
-use crate::{Error, Result};
+use crate::{Error, Result, text};
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -67,11 +67,7 @@ fn text_of(path: &str) -> Result<Option<String>> {
     if let Some(name) = path.strip_prefix(SHELF) {
         return Ok(stdlib(name.trim_end_matches(ENDING)).map(str::to_owned));
     }
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::usage(format!("cannot read the module {path}: {error}"))),
-    }
+    text::read_if_there("the module", Path::new(path))
 }
 
 /// The module that `name` means in the script at `importer`; `None` where there is none.

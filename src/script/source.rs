@@ -5,7 +5,7 @@ use super::check;
 use super::diagnose::{self, Source};
 use super::engine;
 use crate::diagnostic::Diagnostic;
-use crate::{Error, Result};
+use crate::{Result, text};
 use rhai::{AST, Engine, OptimizationLevel};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,9 +21,7 @@ pub struct Script {
 impl Script {
     /// Reads and compiles a script.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::usage(format!("cannot read the script {}: {error}", path.display())))?;
-        Self::compile(&path.display().to_string(), &text)
+        Self::compile(&path.display().to_string(), &text::read("the script", path)?)
     }
 
     /// Compiles a script; `path` is what its errors call it.
