@@ -208,3 +208,21 @@ fn a_program_that_prints_something_else_is_a_wrong_one() {
         assert!(ended.stderr.contains(why), "{}", ended.stderr);
     }
 }
+
+/// JSON has no word for them: they used to become `null` in the files, and the script did not know.
+#[test]
+fn numbers_that_no_history_can_hold_are_an_error() {
+    for (script, message) in [
+        ("op(\"write\", 0.0 / 0.0, || 1);", "the value is or holds NaN, which no history can hold"),
+        ("op(\"write\", [1, #{ a: 1.0 / 0.0 }], || 1);", "the value is or holds inf, which no history can hold"),
+        ("op(\"write\", -1.0 / 0.0, 1, || 1);", "the key is or holds -inf, which no history can hold"),
+        ("op(\"read\", (), || [0.0 / 0.0]);", "what the operation gives is or holds NaN, which no history can hold"),
+    ] {
+        let place = simulated(script, 2);
+        assert_eq!(result(&place)["failure"]["message"], message, "{script}");
+        assert_eq!(result(&place)["failure"]["line"], 1, "{script}");
+    }
+    let place = simulated("op(\"write\", [9223372036854775807, -9223372036854775807 - 1, 1e300], || 0.1);", 0);
+    let values: Vec<String> = place.lines("out/history.jsonl").iter().map(|line| line["value"].to_string()).collect();
+    assert_eq!(values, ["[9223372036854775807,-9223372036854775808,1e+300]", "0.1"]);
+}
