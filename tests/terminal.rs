@@ -1,5 +1,5 @@
 //! What a person at a terminal meets: the line below a run's timeline that tells how long it has been and which faults
-//! are in force.
+//! are in force, and Ctrl-C before anything has begun.
 
 #![allow(clippy::unwrap_used, reason = "a test says so by failing")]
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
@@ -8,8 +8,10 @@ mod common;
 #[path = "repl/pty.rs"]
 mod pty;
 
-use common::{Place, THREE, User, namespaces};
+use common::{Place, THREE, User, ended, namespaces, until};
 use pty::Terminal;
+use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Waits under a fault, and under more than a line can show.
 const WAITS: &str = r#"
@@ -67,4 +69,35 @@ fn without_a_terminal_or_with_quiet_there_is_no_such_line() {
     quiet.sees("PASS");
     assert_eq!(quiet.ends(), 0);
     assert!(!quiet.raw().contains("isolate"), "{}", quiet.raw());
+}
+
+/// A command in its first moments: it has opened its script, a pipe that nobody writes into, and waits.
+fn interrupted_at_once(args: &[&str], signal: Signal) -> common::Ended {
+    let place = Place::with("", THREE);
+    let pipe = place.path().join("pipe");
+    mkfifoat(CWD, &pipe, Mode::RWXU).unwrap();
+    let command = place.start(args);
+    let mut writes = None;
+    until("the script is opened", || {
+        writes = rustix::fs::open(&pipe, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()).ok();
+        writes.is_some()
+    });
+    kill_process(Pid::from_child(&command), signal).unwrap();
+    ended(command.wait_with_output().unwrap())
+} // the pipe's other end is closed here
+
+#[test]
+fn a_command_that_has_nothing_yet_ends_with_130_too() {
+    for command in ["run", "soak"] {
+        for signal in [Signal::INT, Signal::TERM] {
+            let ended = interrupted_at_once(&[command, "pipe", "-c", "s.yaml", "--runtime", "sim"], signal).with(130);
+            assert!(ended.stderr.ends_with("error: interrupted\n"), "{command}: {}", ended.stderr);
+        }
+    }
+}
+
+/// There is nothing to heal: whoever plans dies of it, as any program does.
+#[test]
+fn a_plan_dies_of_the_signal() {
+    assert_eq!(interrupted_at_once(&["plan", "pipe", "-c", "s.yaml"], Signal::INT).code, -1);
 }

@@ -17,6 +17,7 @@ mod setup;
 mod soak;
 mod timeline;
 
+use crate::signal::early;
 use crate::{Error, Result};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -139,6 +140,13 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Whether it may have something to heal or to remove when it is interrupted, and so ends with 130 then.
+    fn may_hold_something(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Soak(_) | Self::Repl(_) | Self::Chaos(_) | Self::OneShot(_))
+    }
+}
+
 /// Parses the arguments and does what they say.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -179,6 +187,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         report::trace(level);
     }
     let place = cli.global.place();
+    if cli.command.may_hold_something() {
+        early::end_on_signals();
+    }
     match cli.command {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
