@@ -128,6 +128,13 @@ enum Command {
     /// Holds packets where the kernel cannot; started by blockade itself
     #[command(hide = true)]
     Shaper(crate::shaper::Args),
+    /// Runs a workload, and ends all that it has started; started by blockade itself
+    #[command(hide = true)]
+    Workload {
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<String>,
+    },
     /// Keeps a container's network namespace; started by blockade itself
     #[command(hide = true)]
     Hold,
@@ -202,6 +209,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::agent::main(args)),
         Command::Shaper(args) => Ok(crate::shaper::main(&args)),
+        Command::Workload { program } => Ok(ExitCode::from(crate::script::hold_workload(&program))),
         Command::Hold => {
             crate::runtime::docker::hold();
             Ok(ExitCode::SUCCESS)

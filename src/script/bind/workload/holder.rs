@@ -1,0 +1,82 @@
+//! `blockade workload -- PROGRAM`: stands between a run and its workload, so that nothing of it outlives the run. Whatever
+//! the program starts, in whatever process group or session, comes to this process when its own parent ends, and ends
+//! with it.
+//!
+//! Its standard input is a socket to the run: up goes whether the program could be started, and its end is the end of
+//! whoever listens. Its exit code is the program's. Touches its own descendants, and nothing else.
+
+use crate::agent::kill_descendants;
+use rustix::process::{Signal, WaitOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+
+/// What the run is told of a program that was started; all else is why it was not.
+pub(super) const STARTED: &str = "started";
+/// Of a program that was not started, or that was ended: nobody looks at it.
+const NOBODY_ASKS: u8 = 1;
+
+/// Runs the program to its end, or to that of the run; the exit code.
+pub fn hold(program: &[String]) -> u8 {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let code = tokio.and_then(|tokio| tokio.block_on(run(program))).unwrap_or(NOBODY_ASKS);
+    end_all();
+    code
+}
+
+async fn run(program: &[String]) -> io::Result<u8> {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let mut listener = listener()?;
+    let mut child = match start(program) {
+        Ok(child) => child,
+        Err(error) => {
+            listener.write_all(format!("{error}\n").as_bytes()).await?;
+            return Ok(NOBODY_ASKS);
+        }
+    };
+    listener.write_all(format!("{STARTED}\n").as_bytes()).await?;
+    tokio::select! {
+        status = child.wait() => status.map(code),
+        _gone = listener.read_u8() => Ok(NOBODY_ASKS),
+    }
+}
+
+/// The socket to the run. A second descriptor of it: the first goes to no program.
+fn listener() -> io::Result<UnixStream> {
+    let socket = std::os::unix::net::UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    socket.set_nonblocking(true)?;
+    UnixStream::from_std(socket)
+}
+
+fn start(program: &[String]) -> io::Result<Child> {
+    let (name, arguments) = program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut command = Command::new(name);
+    // A group of its own: what it sends to that is not for us.
+    command.args(arguments).stdin(Stdio::null()).process_group(0);
+    // SAFETY: the closure only makes a system call.
+    unsafe {
+        command
+            .pre_exec(|| rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from));
+    }
+    command.spawn()
+}
+
+/// As a shell has it.
+fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
+
+/// Ends all that is left, until there is nothing to wait for: what lost its parent meanwhile has come to us.
+fn end_all() {
+    loop {
+        kill_descendants();
+        if rustix::process::wait(WaitOptions::empty()).is_err() {
+            return;
+        }
+    }
+}
