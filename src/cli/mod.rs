@@ -131,6 +131,9 @@ enum Command {
     /// Runs a workload, and ends all that it has started; started by blockade itself
     #[command(hide = true)]
     Workload {
+        /// The socket of whoever listens, where it is not standard input
+        #[arg(long)]
+        to: Option<PathBuf>,
         /// The program and its arguments
         #[arg(last = true, required = true)]
         program: Vec<String>,
@@ -209,7 +212,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::agent::main(args)),
         Command::Shaper(args) => Ok(crate::shaper::main(&args)),
-        Command::Workload { program } => Ok(ExitCode::from(crate::script::hold_workload(&program))),
+        Command::Workload { to, program } => Ok(ExitCode::from(crate::script::hold_workload(to.as_deref(), &program))),
         Command::Hold => {
             crate::runtime::docker::hold();
             Ok(ExitCode::SUCCESS)

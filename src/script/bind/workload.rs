@@ -1,7 +1,8 @@
-//! `workload()`: a client that is a program of the user's. It runs on the host and prints its operations, which go into the
-//! history as they come.
+//! `workload()`: a client that is a program of the user's. It runs on the host or in a node and prints its operations,
+//! which go into the history as they come.
 
 mod holder;
+mod inside;
 
 pub use holder::hold;
 
@@ -19,12 +20,14 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 /// So many lines wait for the script before the program does.
 const LINES: usize = 64;
+/// What a program has written is there by then after its end; others that hold its output are not waited for.
+const AFTER_ITS_END: Duration = Duration::from_millis(500);
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     let own = Rc::clone(host);
@@ -38,11 +41,12 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
 }
 
 fn workload(host: &Host, command: &Dynamic, options: &Map) -> Result<Map> {
-    known_keys(options, &["timeout"])?;
+    known_keys(options, &["timeout", "node"])?;
+    let node = options.get("node").map(|node| host.node(node)).transpose()?;
     let timeout = options.get("timeout").map(values::duration_us).transpose()?.map(Duration::from_micros);
     let argv = argv(command)?;
     // As with exec() on the virtual clock: it succeeds, and says nothing.
-    let (code, count) = if host.clock.is_virtual() { (0, 0) } else { run(host, argv, timeout)? };
+    let (code, count) = if host.clock.is_virtual() { (0, 0) } else { run(host, node, &argv, timeout)? };
     let mut map = Map::new();
     map.insert("ok".into(), (code == 0).into());
     map.insert("code".into(), i64::from(code).into());
@@ -51,8 +55,11 @@ fn workload(host: &Host, command: &Dynamic, options: &Map) -> Result<Map> {
 }
 
 /// Its exit code, and how many operations it completed.
-fn run(host: &Host, argv: Vec<String>, timeout: Option<Duration>) -> Result<(i32, i64)> {
-    let mut said = start(&argv, timeout)?;
+fn run(host: &Host, node: Option<String>, argv: &[String], timeout: Option<Duration>) -> Result<(i32, i64)> {
+    let mut said = match node {
+        Some(node) => inside::start(host, &node, argv, timeout)?,
+        None => start(argv, timeout)?,
+    };
     let number = host.workloads.replace(host.workloads.get() + 1);
     let mut program = Program::new(format!("workload {number}"));
     let mut count = 0;
@@ -72,6 +79,7 @@ fn run(host: &Host, argv: Vec<String>, timeout: Option<Duration>) -> Result<(i32
             Some(Said::NotStarted(why)) => {
                 return Err(Error::usage(format!("the workload `{}` cannot be started: {why}", argv.join(" "))));
             }
+            Some(Said::Lost(error)) => return Err(error),
             None => return Err(Error::machine("the workload got lost")),
         }
     };
@@ -86,6 +94,8 @@ enum Said {
     Line(String),
     /// Its exit code, as a shell has it.
     Ended(i32),
+    /// Nobody knows, and why.
+    Lost(Error),
 }
 
 /// Starts the program under its [`holder`]: it ends, with all that it started, when nobody listens to it any more, and with
@@ -126,23 +136,11 @@ async fn hear(
     held: &mut BufReader<tokio::net::UnixStream>,
     say: &mpsc::Sender<Said>,
 ) -> Option<Said> {
-    /// What it has written is there by then; others that hold its output are not waited for.
-    const AFTER_ITS_END: Duration = Duration::from_millis(500);
-    let mut told = String::new();
-    held.read_line(&mut told).await.ok()?;
-    if told.trim_end() != holder::STARTED {
-        return Some(Said::NotStarted(told.trim_end().to_owned()));
+    if let Some(not_started) = greeting(held).await {
+        return Some(not_started);
     }
-    let mut lines = BufReader::new(child.stdout.take()?);
-    let listen = async {
-        let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line).await.ok()? > 0 {
-            say.send(Said::Line(String::from_utf8_lossy(&line).into_owned())).await.ok()?;
-            line.clear();
-        }
-        Some(())
-    };
-    let mut listen = std::pin::pin!(listen);
+    let mut output = BufReader::new(child.stdout.take()?);
+    let mut listen = std::pin::pin!(lines(&mut output, say));
     let status = tokio::select! {
         heard = &mut listen => {
             heard?;
@@ -154,4 +152,23 @@ async fn hear(
         }
     };
     status.code().map(Said::Ended)
+}
+
+/// What the holder says first: nothing to tell where the program was started.
+async fn greeting(held: &mut BufReader<tokio::net::UnixStream>) -> Option<Said> {
+    let mut told = String::new();
+    if held.read_line(&mut told).await.is_err() {
+        return Some(Said::NotStarted("its holder is gone".to_owned()));
+    }
+    (told.trim_end() != holder::STARTED).then(|| Said::NotStarted(told.trim_end().to_owned()))
+}
+
+/// Hands on what a program prints, to its end.
+async fn lines(output: &mut (impl AsyncBufRead + Unpin), say: &mpsc::Sender<Said>) -> Option<()> {
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).await.ok()? > 0 {
+        say.send(Said::Line(String::from_utf8_lossy(&line).into_owned())).await.ok()?;
+        line.clear();
+    }
+    Some(())
 }
