@@ -41,6 +41,7 @@
 //! | [`schedule`] | resolved faults with times: read from a journal, written as the body of `chaos()` | nothing |
 //! | [`shrink`] | from a schedule that fails to a smaller one that fails the same way | a folder for its trials |
 //! | [`soak`] | many seeds of one script, side by side | its folder, signals |
+//! | [`text`] | texts that a person names, read with a bound | those files |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
@@ -85,6 +86,7 @@ pub mod shrink;
 pub mod signal;
 pub mod soak;
 pub mod supervisor;
+pub mod text;
 
 pub use error::{Error, ErrorKind, Result};
 

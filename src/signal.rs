@@ -1,6 +1,9 @@
 //! Signals by name and number, for `kill(n, "SIGTERM")`, `kill --signal 9` and `stop: {signal: …}` alike.
 //!
-//! Pure: a signal is only named here, never sent.
+//! Pure: a signal is only named here, never sent. How this process takes those that it gets itself before anybody listens
+//! is [`early`].
+
+pub mod early;
 
 use crate::diagnostic::nearest;
 use crate::script::quantity::{Problem, Raw};

@@ -185,3 +185,92 @@ fn definitions_are_written_for_editors() {
     place.write("file", "");
     place.blockade(&["doc", "--definitions", "file/x"]).with(2);
 }
+
+/// A folder with a script, and more files.
+fn with_files(script: &str, files: &[(&str, &str)]) -> Place {
+    let place = Place::with(script, THREE);
+    for (name, text) in files {
+        place.write(name, text);
+    }
+    place
+}
+
+#[test]
+fn imports_are_resolved_as_a_run_would() {
+    let script = r#"import "nemisis" as nemesis;
+import "gone" as gone;
+import "bad" as bad;
+import "circle" as circle;
+import "helpers" as helpers;
+import "folder" as folder;
+helpers::twice(1, 2);
+helpers::hidden();
+helpers::twcie(1);
+gone::whatever(1);
+import `dy${"n"}amic` as dynamic;
+dynamic::whatever();
+if chance(0.5) { import "rarely" as rarely; }
+"#;
+    let place = with_files(
+        script,
+        &[
+            ("bad.rhai", "fn f() {\n    let x = ;\n}\n"),
+            ("circle.rhai", "import \"back\" as back;\n"),
+            ("back.rhai", "\n  import \"circle\" as circle;\n"),
+            (
+                "helpers.rhai",
+                "import \"lost\" as lost;\nfn twice(a) { a * 2 }\nprivate fn hidden() { }\nfn later() { import \"never\" as never; }\n",
+            ),
+        ],
+    );
+    std::fs::create_dir(place.path().join("folder.rhai")).unwrap();
+    insta::assert_snapshot!(told(&place.blockade(&["check", "s.rhai"])));
+    let checked = place.blockade(&["check", "s.rhai"]).stderr;
+    let run = place.run(&["--runtime", "sim"]).with(2);
+    assert_eq!(run.stderr, checked, "a run checks first, and so reports all of it");
+    assert!(!place.path().join("out").exists(), "nothing was started");
+}
+
+#[test]
+fn modules_that_can_be_imported_are_fine() {
+    let script = "import \"helpers\" as h;\nimport \"nemesis\" as n;\nh::a(); h::a(1); h::b(); n::halves().heal(); h::K;\n\
+                  h::api().block(\"user1\");\n\
+                  fn again() { import \"./helpers\" as same; same::b() }\nagain();\n";
+    let place = with_files(
+        script,
+        &[
+            (
+                "helpers.rhai",
+                "\u{feff}import \"more\" as more;\nfn a() { }\nfn a(x) { x }\nfn b() { more::c() }\nfn api() { #{ block: |who| who } }\nexport const K = 1;",
+            ),
+            // Each imports the other, but only when both bodies have run.
+            ("more.rhai", "fn c() { import \"helpers\" as h; h::a() }"),
+        ],
+    );
+    insta::assert_snapshot!(told(&place.blockade(&["check", "s.rhai"])), @r"
+    exit 0
+
+    1 script checked: 0 errors, 0 warnings
+    ");
+    place.run(&["--runtime", "sim"]).with(0);
+}
+
+#[test]
+fn what_never_ends_is_not_read_to_its_end() {
+    let place = Place::with("import \"zero\" as zero;", THREE);
+    std::os::unix::fs::symlink("/dev/zero", place.path().join("zero.rhai")).unwrap();
+    insta::assert_snapshot!(told(&place.blockade(&["check", "s.rhai", "/dev/zero", "-c", "s.yaml"])), @r#"
+    exit 2
+    error: cannot read the module zero.rhai: it has more than 16 MiB
+     --> s.rhai:1:8
+      |
+    1 | import "zero" as zero;
+      |        ^
+      |
+    help: the module is a text of 16 MiB at most: was another file meant?
+    error: cannot read the script /dev/zero: it has more than 16 MiB
+    help: the script is a text of 16 MiB at most: was another file meant?
+
+    2 scripts checked: 2 errors, 0 warnings
+    "#);
+}

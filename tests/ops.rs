@@ -208,3 +208,62 @@ fn a_program_that_prints_something_else_is_a_wrong_one() {
         assert!(ended.stderr.contains(why), "{}", ended.stderr);
     }
 }
+
+/// JSON has no word for them: they used to become `null` in the files, and the script did not know.
+#[test]
+fn numbers_that_no_history_can_hold_are_an_error() {
+    for (script, message) in [
+        ("op(\"write\", 0.0 / 0.0, || 1);", "the value is or holds NaN, which no history can hold"),
+        ("op(\"write\", [1, #{ a: 1.0 / 0.0 }], || 1);", "the value is or holds inf, which no history can hold"),
+        ("op(\"write\", -1.0 / 0.0, 1, || 1);", "the key is or holds -inf, which no history can hold"),
+        ("op(\"read\", (), || [0.0 / 0.0]);", "what the operation gives is or holds NaN, which no history can hold"),
+    ] {
+        let place = simulated(script, 2);
+        assert_eq!(result(&place)["failure"]["message"], message, "{script}");
+        assert_eq!(result(&place)["failure"]["line"], 1, "{script}");
+    }
+    let place = simulated("op(\"write\", [9223372036854775807, -9223372036854775807 - 1, 1e300], || 0.1);", 0);
+    let values: Vec<String> = place.lines("out/history.jsonl").iter().map(|line| line["value"].to_string()).collect();
+    assert_eq!(values, ["[9223372036854775807,-9223372036854775808,1e+300]", "0.1"]);
+}
+
+/// Whoever can reach n2's port is inside the network: on the host there is no way to it.
+#[test]
+fn a_workload_in_a_node_runs_in_its_network_and_is_heard_line_by_line() {
+    let program = r#"
+echo "{\"process\": 0, \"type\": \"invoke\", \"f\": \"host\"}"
+sleep 0.3
+echo "{\"process\": 0, \"type\": \"ok\", \"f\": \"host\", \"value\": \"$(hostname)\"}"
+setsid sleep 31441 >/dev/null 2>&1 &
+exit 4
+"#;
+    let script = r#"
+        let r = workload(["sh", param("program", "")], #{ node: "n2" });
+        assert(!r.ok && r.code == 4 && r.ops == 1, `${r}`);
+        assert(exec("n2", "pgrep -fx 'sleep 31441'").code == 1, "what it started is gone");
+        let late = workload("sleep 100", #{ node: "n2", timeout: "300ms" });
+        assert(late.code == 137, `${late}`);
+        let paused = pause("n2");
+        assert(workload("true", #{ node: "n2" }).code == 125);
+        paused.heal();
+        let told = "";
+        try { workload(["no-such-program"], #{ node: "n1" }); } catch (error) { told = error.message; }
+        assert(told.contains("the workload `no-such-program` cannot be started: "), told);
+        task(|| workload("sleep 31442", #{ node: "n1" }));
+        wait_until("5s", || exec("n1", "pgrep -fx 'sleep 31442'").ok);
+    "#;
+    for user in [User::Ours, User::Ordinary] {
+        if !namespaces(user) {
+            return;
+        }
+        let place = Place::of(user, script, THREE);
+        let path = place.write("client.sh", program).display().to_string();
+        place.run(&["--runtime", "netns", "--quiet", "--set", &format!("program={path}")]).with(0);
+        assert_eq!(brief(&place)[..2], ["0 invoke null null", "0 ok n2 null"]);
+        let history = place.lines("out/history.jsonl");
+        let took_us = history[1]["t_us"].as_u64().unwrap() - history[0]["t_us"].as_u64().unwrap();
+        assert!(took_us >= 200_000, "it was heard when it was said, not at the end: {took_us}");
+    }
+    let ended = Place::with("workload(\"true\", #{ node: \"n9\" });", THREE).run(&["--runtime", "sim"]).with(2);
+    assert!(ended.stderr.contains("there is no node `n9`"), "{}", ended.stderr);
+}

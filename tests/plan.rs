@@ -329,3 +329,28 @@ fn a_misspelt_parameter_is_noticed() {
     assert_eq!(planned.stderr, "warning: --set ack_s: neither the script nor the cluster file mentions it\n");
     assert!(planned.stdout.contains("two"), "{}", planned.stdout);
 }
+
+#[test]
+fn seeds_that_are_no_range_are_told_why() {
+    let place = Place::with("", THREE);
+    let told = |seeds: &str| {
+        let ended = place.blockade(&["plan", "s.rhai", "--seeds", seeds]).with(2);
+        ended.stderr.lines().next().unwrap_or_default().split_once("'--seeds <A..B>': ").unwrap().1.to_owned()
+    };
+    for far in ["1..18446744073709551615", "1..9223372036854775808", "99999999999999999999..1"] {
+        assert_eq!(told(far), "the greatest seed is 9223372036854775807", "{far}");
+    }
+    for odd in ["5..1", "x..3", "7", "..", "1...3"] {
+        assert_eq!(told(odd), "expected A..B with A ≤ B, like 1..100", "{odd}");
+    }
+}
+
+/// As for `run` and `soak`: a failed assertion is worse than an unknown verdict, whatever the numbers.
+#[test]
+fn of_several_seeds_the_worst_exit_code_counts() {
+    let script = "fn check() { if seed() == 1 { assert(false, \"no\"); } check_linearizable(\"register\"); }";
+    let place = Place::with(script, THREE);
+    place.blockade(&["plan", "s.rhai", "--seeds", "2..3", "--quiet"]).with(5);
+    place.blockade(&["plan", "s.rhai", "--seeds", "1..3", "--quiet"]).with(1);
+    place.blockade(&["plan", "s.rhai", "--seeds", "1..3"]).with(1);
+}

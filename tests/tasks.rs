@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Place, THREE};
+use common::{Place, THREE, User, namespaces};
 use serde_json::Value;
 
 /// What the journal of a planned script holds.
@@ -269,20 +269,47 @@ fn exit_ends_what_it_is_called_in() {
     assert_eq!(said, ["0 task 1: task", "1 client 0: client", "2 chaos: chaos"]);
 }
 
+/// How many programs run with exactly these words.
+fn running(words: &[&str]) -> usize {
+    let wanted = words.join("\0") + "\0";
+    let all = std::fs::read_dir("/proc").unwrap();
+    let lines = all.filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
+    lines.filter(|line| line.as_slice() == wanted.as_bytes()).count()
+}
+
 #[test]
 fn a_workload_ends_with_the_run_even_by_sigkill() {
     let place = Place::with("workload(\"exec sleep 31439\");", THREE);
     let mut run = place.start(&["run", "s.rhai", "--seed", "1"]);
-    let lives = || {
-        let all = std::fs::read_dir("/proc")
-            .unwrap()
-            .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
-        all.filter(|line| line.as_slice() == b"sleep\x0031439\x00").count()
-    };
-    common::until("the program runs", || lives() == 1);
+    common::until("the program runs", || running(&["sleep", "31439"]) == 1);
     run.kill().unwrap();
     run.wait().unwrap();
-    common::until("the program is gone", || lives() == 0);
+    common::until("the program is gone", || running(&["sleep", "31439"]) == 0);
+}
+
+/// A session of its own, whose parent has ended: neither its group nor its ancestors tell where it came from.
+const LEAVES: &str = "setsid sh -c \"sleep 31440 & setsid sleep 31440 &\"; while ! [ -e go ]; do sleep 0.05; done";
+
+#[test]
+fn what_a_workload_has_started_ends_with_it_wherever_it_went() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let ends = ["", ", #{ timeout: \"700ms\" }", ""];
+    for (turn, options) in ends.into_iter().enumerate() {
+        let place = Place::with(&format!("workload(`{LEAVES}`{options}); note(\"over\"); sleep(\"1s\");"), THREE);
+        let mut run = place.start(&["run", "s.rhai", "--seed", "1"]);
+        common::until("both have left", || running(&["sleep", "31440"]) == 2);
+        match turn {
+            0 => drop(place.write("go", "")),
+            1 => {}
+            _ => run.kill().unwrap(),
+        }
+        common::until("both are gone", || running(&["sleep", "31440"]) == 0);
+        // In the first turns the run itself goes on: it is not its end that ended them.
+        assert!(turn == 2 || run.try_wait().unwrap().is_none(), "turn {turn}");
+        run.wait().unwrap();
+    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use std::path::PathBuf;
 use std::process::ExitCode;
+pub(crate) use tree::kill_descendants;
 
 /// Arguments of the hidden subcommand `blockade agent`. Descriptors are inherited, and taken over.
 #[derive(Clone, Debug, clap::Args)]

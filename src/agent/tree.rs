@@ -29,10 +29,25 @@ pub(super) fn kill_host_tree(pid: i32) -> Result<()> {
 /// Kills a session's leader, its descendants, and what is left of its session, until none of them is found.
 pub(super) fn kill_tree(leader: Pid) {
     let leader = leader.as_raw_nonzero().get();
+    kill_all(|all| members(all, leader));
+}
+
+/// Kills all that came from this process, until none of them is found.
+pub(crate) fn kill_descendants() {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    kill_all(|all| {
+        let mut members = with_descendants(all, BTreeSet::from([own]));
+        members.remove(&own);
+        members
+    });
+}
+
+/// Kills what is found among all processes, until nothing new is.
+fn kill_all(find: impl Fn(&[Process]) -> BTreeSet<i32>) {
     let mut killed = BTreeSet::new();
     for _ in 0..ROUNDS {
         let all = processes();
-        let members = members(&all, leader);
+        let members = find(&all);
         let is_new = |process: &&Process| members.contains(&process.pid) && !killed.contains(*process);
         let found: Vec<_> = all.iter().filter(is_new).copied().collect();
         if found.is_empty() {
@@ -64,11 +79,16 @@ impl Process {
 
 /// The leader, its descendants and its session; the latter finds what a dead parent left behind.
 fn members(processes: &[Process], leader: i32) -> BTreeSet<i32> {
-    let mut members = BTreeSet::from([leader]);
+    let session = processes.iter().filter(|process| process.session == leader).map(|process| process.pid);
+    with_descendants(processes, session.chain([leader]).collect())
+}
+
+/// These, and all that came from them.
+fn with_descendants(processes: &[Process], mut members: BTreeSet<i32>) -> BTreeSet<i32> {
     loop {
         let before = members.len();
         for process in processes {
-            if process.session == leader || members.contains(&process.parent) {
+            if members.contains(&process.parent) {
                 members.insert(process.pid);
             }
         }

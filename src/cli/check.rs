@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 /// Finds what is wrong with scripts, without running anything.
 ///
-/// Unknown functions and nodes, wrong numbers of arguments, faults that are never healed by name, a check() that is
-/// never reached, clients that never wait. All problems of all scripts are told; errors end with exit code 2, warnings
-/// alone with 0. Nodes are looked up in the script's cluster file, as `run` finds it; without one they are not checked.
+/// Unknown functions, nodes and modules, wrong numbers of arguments, faults that are never healed by name, a check()
+/// that is never reached, clients that never wait. All problems of all scripts are told; errors end with exit code 2,
+/// warnings alone with 0. Nodes are looked up in the script's cluster file, as `run` finds it; without one they are not
+/// checked.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The scripts

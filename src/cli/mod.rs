@@ -20,6 +20,7 @@ mod shrink;
 mod soak;
 mod timeline;
 
+use crate::signal::early;
 use crate::{Error, Result};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -134,6 +135,16 @@ enum Command {
     /// Holds packets where the kernel cannot; started by blockade itself
     #[command(hide = true)]
     Shaper(crate::shaper::Args),
+    /// Runs a workload, and ends all that it has started; started by blockade itself
+    #[command(hide = true)]
+    Workload {
+        /// The socket of whoever listens, where it is not standard input
+        #[arg(long)]
+        to: Option<PathBuf>,
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<String>,
+    },
     /// Keeps a container's network namespace; started by blockade itself
     #[command(hide = true)]
     Hold,
@@ -144,6 +155,13 @@ enum Command {
         #[arg(last = true, required = true)]
         program: Vec<String>,
     },
+}
+
+impl Command {
+    /// Whether it may have something to heal or to remove when it is interrupted, and so ends with 130 then.
+    fn may_hold_something(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Soak(_) | Self::Repl(_) | Self::Chaos(_) | Self::OneShot(_))
+    }
 }
 
 /// Parses the arguments and does what they say.
@@ -186,6 +204,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         report::trace(level);
     }
     let place = cli.global.place();
+    if cli.command.may_hold_something() {
+        early::end_on_signals();
+    }
     match cli.command {
         Command::Run(args) => run::main(&place, &args).map(ExitCode::from),
         Command::Plan(args) => plan::main(&place, &args).map(ExitCode::from),
@@ -200,6 +221,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
         Command::Agent(args) => Ok(crate::agent::main(args)),
         Command::Shaper(args) => Ok(crate::shaper::main(&args)),
+        Command::Workload { to, program } => Ok(ExitCode::from(crate::script::hold_workload(to.as_deref(), &program))),
         Command::Hold => {
             crate::runtime::docker::hold();
             Ok(ExitCode::SUCCESS)

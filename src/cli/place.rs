@@ -1,9 +1,9 @@
 //! Which cluster a command is about: the flags that all commands share, and what follows from them.
 
+use crate::Result;
 use crate::cluster::{self, Cluster, RuntimeKind, Variables};
 use crate::runtime::Here;
 use crate::supervisor::ClusterFolder;
-use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -44,8 +44,7 @@ impl Place {
         kind: Option<RuntimeKind>,
     ) -> Result<(Cluster, String)> {
         let path = cluster::find(script, self.config.as_deref())?;
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Error::usage(format!("cannot read the cluster file {}: {error}", path.display())))?;
+        let text = crate::text::read("the cluster file", &path)?;
         Ok((self.read(&path, &text, seed, params, kind)?, text))
     }
 

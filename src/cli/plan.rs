@@ -7,6 +7,7 @@ use super::timeline::{JsonLines, Timeline};
 use crate::cluster::RuntimeKind;
 use crate::engine::Output;
 use crate::run::{self, Outcome, Settings};
+use crate::soak::GREATEST;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,10 +32,17 @@ pub(super) struct Args {
 
 /// `A..B`, both ends included.
 fn seeds(text: &str) -> std::result::Result<(u64, u64), String> {
-    let ends = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-    match ends {
-        Some((a, b)) if a <= b && i64::try_from(b).is_ok() => Ok((a, b)),
-        _ => Err("expected A..B with A ≤ B, like 1..100".to_owned()),
+    let expected = || "expected A..B with A ≤ B, like 1..100".to_owned();
+    let (a, b) = text.split_once("..").ok_or_else(expected)?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(a) || !is_number(b) {
+        return Err(expected());
+    }
+    let seed = |text: &str| text.parse().ok().filter(|seed| *seed <= GREATEST);
+    match (seed(a), seed(b)) {
+        (Some(a), Some(b)) if a <= b => Ok((a, b)),
+        (Some(_), Some(_)) => Err(expected()),
+        _ => Err(format!("the greatest seed is {GREATEST}")),
     }
 }
 
@@ -65,11 +73,11 @@ struct Sums {
 impl Sums {
     fn add(&mut self, code: u8) {
         self.passed += u64::from(code == 0);
-        self.worst = self.worst.max(code);
+        self.worst = run::worst([self.worst, code]);
     }
 
     fn and(self, other: Self) -> Self {
-        Self { passed: self.passed + other.passed, worst: self.worst.max(other.worst) }
+        Self { passed: self.passed + other.passed, worst: run::worst([self.worst, other.worst]) }
     }
 }
 

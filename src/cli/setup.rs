@@ -10,7 +10,7 @@ use crate::run::{Attached, Settings, Signals};
 use crate::runtime::Options;
 use crate::script::{Interrupt, Script, quantity};
 use crate::supervisor::{self, Launch};
-use crate::{Error, Result};
+use crate::{Error, Result, text};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ impl Setup {
         let kind = runtime(attached.runtime()).map_err(Error::machine)?;
         let cluster = attached.cluster().clone();
         // Its file may have changed since: the journal's head holds the cluster as it is.
-        let cluster_text = std::fs::read_to_string(&cluster.file).unwrap_or_default();
+        let cluster_text = text::read("the cluster file", Path::new(&cluster.file)).unwrap_or_default();
         Ok(Self { script, cluster, cluster_text, kind, attached: Some(attached) })
     }
 

@@ -1,10 +1,11 @@
 //! Operations that a program prints: one JSON object a line, `{"process", "type", "f", "key", "value", "error"}`.
 
-use super::{Kind, Processes};
+use super::{Kind, Processes, exact};
 use crate::engine::Operation;
 use crate::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// As much of a line as an error shows, characters.
@@ -19,15 +20,15 @@ pub struct Program {
 
 /// A line. What else stands in it (an index, a time of the program's own) is passed over.
 #[derive(Deserialize)]
-struct Line {
+struct Line<'a> {
     process: Value,
     #[serde(rename = "type")]
     kind: Kind,
     f: String,
-    #[serde(default)]
-    key: Value,
-    #[serde(default)]
-    value: Value,
+    #[serde(borrow, default)]
+    key: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    value: Option<&'a RawValue>,
     #[serde(default)]
     error: Option<String>,
 }
@@ -56,7 +57,8 @@ impl Program {
     }
 
     fn fit(&mut self, line: &str, processes: &mut Processes) -> Result<(Kind, Operation), String> {
-        let line: Line = serde_json::from_str(line).map_err(|error| format!("is no operation ({error})"))?;
+        let line: Line<'_> = serde_json::from_str(line).map_err(|error| format!("is no operation ({error})"))?;
+        let (key, value) = (exact::value(line.key)?, exact::value(line.value)?);
         if !(line.process.is_u64() || line.process.is_string()) {
             return Err("has a process that is neither a number from 0 nor a text".to_owned());
         }
@@ -66,7 +68,7 @@ impl Program {
             let begun = processes.begin(&actor);
             let process =
                 begun.ok_or_else(|| format!("invokes while process {own} has not completed what it invoked"))?;
-            let operation = Operation { process, f: line.f, key: line.key, value: line.value, error: line.error };
+            let operation = Operation { process, f: line.f, key, value, error: line.error };
             self.open.insert(own, operation.clone());
             return Ok((Kind::Invoke, operation));
         }
@@ -79,8 +81,8 @@ impl Program {
         } else {
             processes.end(&actor);
         }
-        let key = if line.key.is_null() { invoked.key } else { line.key };
-        Ok((line.kind, Operation { process: invoked.process, f: line.f, key, value: line.value, error: line.error }))
+        let key = if key.is_null() { invoked.key } else { key };
+        Ok((line.kind, Operation { process: invoked.process, f: line.f, key, value, error: line.error }))
     }
 
     /// What it had not completed when it ended: nobody knows what came of that.
@@ -141,6 +143,9 @@ mod tests {
             heard(&[r#"{"process":0,"type":"ok","f":"w","value":1}"#]),
             heard(&[invoke, invoke]),
             heard(&[invoke, r#"{"process":0,"type":"ok","f":"r"}"#]),
+            heard(&[invoke, r#"{"process":0,"type":"ok","f":"w","value":[9223372036854775808],"time":1e19}"#]),
+            heard(&[r#"{"process":0,"type":"invoke","f":"w","key":-99999999999999999999}"#]),
+            heard(&[r#"{"process":0,"type":"invoke","f":"w","value":1e999}"#]),
         ];
         let told: Vec<String> = errors.into_iter().map(|error| error.unwrap_err().message).collect();
         insta::assert_snapshot!(told.join("\n"), @r##"
@@ -150,6 +155,9 @@ mod tests {
     line 1 of the workload completes what process 0 has not invoked: {"process":0,"type":"ok","f":"w","value":1}
     line 2 of the workload invokes while process 0 has not completed what it invoked: {"process":0,"type":"invoke","f":"w","value":1}
     line 2 of the workload completes `r`, but process 0 has invoked `w`: {"process":0,"type":"ok","f":"r"}
+    line 2 of the workload has the integer 9223372036854775808, beyond those that are kept exactly (-9223372036854775808 to 9223372036854775807; write it as text): {"process":0,"type":"ok","f":"w","value":[9223372036854775808],"time":1e19}
+    line 1 of the workload has the integer -99999999999999999999, beyond those that are kept exactly (-9223372036854775808 to 9223372036854775807; write it as text): {"process":0,"type":"invoke","f":"w","key":-99999999999999999999}
+    line 1 of the workload is no operation (number out of range at line 1 column 5): {"process":0,"type":"invoke","f":"w","value":1e999}
     "##);
     }
 }

@@ -1,7 +1,7 @@
 //! A run's folder, read back: all that is needed to repeat it.
 
 use super::{Journal, RunFolder, read};
-use crate::{Error, Result};
+use crate::{Error, Result, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -62,10 +62,8 @@ impl PastRun {
     fn read(folder: RunFolder) -> Result<Self> {
         let journal = read(&folder.file("journal.jsonl"))?;
         let text = |name: &str| {
-            std::fs::read_to_string(folder.file(name)).map_err(|error| {
-                Error::usage(format!("cannot read {}: {error}", folder.file(name).display()))
-                    .help("a run's folder is whole or cannot be repeated; run its seed again")
-            })
+            let help = "a run's folder is whole or cannot be repeated; run its seed again";
+            text::read("the copy", &folder.file(name)).map_err(|error| error.help(help))
         };
         let (script, cluster) = (text("script.rhai")?, text("cluster.yaml")?);
         let result = result(&folder)?;
@@ -98,11 +96,7 @@ impl PastRun {
 /// `result.json`; null where the run was cut off before it wrote one.
 fn result(folder: &RunFolder) -> Result<Value> {
     let path = folder.file("result.json");
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Value::Null),
-        Err(error) => return Err(Error::usage(format!("cannot read {}: {error}", path.display()))),
-    };
+    let Some(text) = text::read_if_there("the result", &path)? else { return Ok(Value::Null) };
     let result: Value = serde_json::from_str(&text)
         .map_err(|error| Error::usage(format!("{} is no result of a run: {error}", path.display())))?;
     match result["format"].as_u64() {

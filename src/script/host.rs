@@ -182,6 +182,11 @@ impl Host {
         self.wait(job)
     }
 
+    /// Hands in a command that is waited for elsewhere, while other things happen.
+    pub(super) fn begin(&self, command: Command) -> Job<Reply> {
+        self.port.call(&self.tasks.current().name(), command)
+    }
+
     /// Counts something that takes no time of the virtual clock; too often at one instant, it is a loop without an end.
     fn count(&self, instant: &Cell<(u64, u64)>, max: u64, what: &str) -> Result<()> {
         if !self.clock.is_virtual() {

@@ -9,7 +9,7 @@ pub(super) use enclose::CLOSURE;
 
 use super::diagnose::{Source, raise};
 use super::source::Script;
-use crate::{Error, Result};
+use crate::{Error, Result, text};
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -67,11 +67,16 @@ fn text_of(path: &str) -> Result<Option<String>> {
     if let Some(name) = path.strip_prefix(SHELF) {
         return Ok(stdlib(name.trim_end_matches(ENDING)).map(str::to_owned));
     }
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::usage(format!("cannot read the module {path}: {error}"))),
-    }
+    text::read_if_there("the module", Path::new(path))
+}
+
+/// The module that `name` means in the script at `importer`; `None` where there is none.
+///
+/// # Errors
+/// A file that is there and cannot be read.
+pub(super) fn find(name: &str, importer: &str) -> Result<Option<Source>> {
+    let path = path_of(name, Some(importer));
+    Ok(text_of(&path)?.map(|text| Source { path, text }))
 }
 
 /// The text of a module, for an error that points into it. Rhai's errors know only the path.
@@ -126,22 +131,23 @@ impl Modules {
         if let (true, Some(script)) = (open.is_empty(), importer) {
             open.push(script.to_owned()); // the first to import is the script that runs, and it stays open
         }
-        if let Some(known) = open.iter().position(|known| identity(known) == identity(path)) {
-            return Err(circle(&open[known..], path));
-        }
+        circle(&open, path).map_or(Ok(()), Err)?;
         open.push(path.to_owned());
         Ok(())
     }
 }
 
-fn circle(open: &[String], path: &str) -> Error {
-    let way: Vec<&str> = open.iter().map(String::as_str).chain([path]).collect();
-    Error::usage(format!("circular import: {}", way.join(" → ")))
-        .help("move what both need into a module that imports neither")
+/// What is wrong where the body of the module at `path` would run while those of `open` do, outermost first.
+pub(super) fn circle(open: &[String], path: &str) -> Option<Error> {
+    let known = open.iter().position(|known| identity(known) == identity(path))?;
+    let way: Vec<&str> = open[known..].iter().map(String::as_str).chain([path]).collect();
+    let error = Error::usage(format!("circular import: {}", way.join(" → ")))
+        .help("move what both need into a module that imports neither");
+    Some(error)
 }
 
 /// A file is one module, whatever it is called: `./helpers`, `../here/helpers`.
-fn identity(path: &str) -> PathBuf {
+pub(super) fn identity(path: &str) -> PathBuf {
     if is_stdlib(path) { path.into() } else { std::fs::canonicalize(path).unwrap_or_else(|_| path.into()) }
 }
 

@@ -23,7 +23,13 @@ pub(super) enum Entry {
     Left(String),
     /// Drew from this seed from then on.
     Seed(u64),
+    /// Failed, and had started tasks: of all that it did, this alone is seen by the entries after it.
+    Tasks,
 }
+
+/// What a session was in which an entry failed that had started tasks.
+const TASKS: &str =
+    "// here an entry failed that had started tasks: those below have other names in a run, and draw other numbers";
 
 /// The script.
 ///
@@ -46,6 +52,7 @@ pub(super) fn saved(entries: &[Entry]) -> Result<String> {
             Entry::Seed(seed) => {
                 let _cannot_fail = write!(script, "// from here on: --seed {seed}");
             }
+            Entry::Tasks => script.push_str(TASKS),
         }
         script.push('\n');
     }
@@ -101,7 +108,7 @@ struct Function {
 fn last_definitions(engine: &Engine, entries: &[Entry]) -> BTreeMap<Signature, usize> {
     let texts = entries.iter().enumerate().filter_map(|(number, entry)| match entry {
         Entry::Text(text) => Some((number, text)),
-        Entry::Left(_) | Entry::Seed(_) => None,
+        Entry::Left(_) | Entry::Seed(_) | Entry::Tasks => None,
     });
     texts.flat_map(|(number, text)| functions(engine, text).into_iter().map(move |f| (f.signature, number))).collect()
 }
@@ -112,7 +119,9 @@ fn without(engine: &Engine, text: &str, overruled: impl Fn(&Function) -> bool) -
     let mut functions = functions(engine, text);
     functions.sort_by_key(|function| std::cmp::Reverse(function.place.start));
     for function in functions.iter().filter(|function| overruled(function)) {
-        left.replace_range(function.place.clone(), &format!("// {}() is defined anew below\n", function.signature.0));
+        let name = &function.signature.0;
+        let instead = format!("// {name}() is defined anew below: in a run whatever calls it calls that one\n");
+        left.replace_range(function.place.clone(), &instead);
     }
     left
 }
@@ -187,7 +196,7 @@ mod tests {
         ]);
         insta::assert_snapshot!(script, @r#"
         /// ä
-        // f() is defined anew below
+        // f() is defined anew below: in a run whatever calls it calls that one
 
         fn g() { 1 }
         f(1);
@@ -224,6 +233,12 @@ mod tests {
         assert_eq!(parts(script), ["setup()", "chaos()"]);
         let clients = parts(&format!("const OPTIONS = #{{ clients: 1 }}; {script}"));
         assert_eq!(clients, ["setup()", "chaos()", "client()"]);
+    }
+
+    #[test]
+    fn tasks_of_an_entry_that_failed_are_told_of() {
+        let entries = [Entry::Tasks, Entry::Text("task(|| random())".to_owned())];
+        assert_eq!(saved(&entries).unwrap(), format!("{TASKS}\ntask(|| random());\n"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::show::show;
 use super::table::{BUILTINS, Builtin};
 use crate::diagnostic::nearest;
 use crate::engine::{Command, Reply};
+use crate::random::Stream;
 use crate::{Error, ErrorKind, Result};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, NativeCallContext, Position, Scope};
 use std::cell::RefCell;
@@ -44,6 +45,10 @@ struct Before {
     variables: usize,
     imports: usize,
     functions: Rc<AST>,
+    /// What is drawn next: the next entry draws as if this one had not been.
+    stream: Stream,
+    /// How many tasks it had started.
+    tasks: u64,
 }
 
 /// The names that are known in a session beside the functions of the script API.
@@ -145,7 +150,13 @@ impl Session {
         let mut functions = self.program.ast.borrow_mut();
         let merged = functions.merge(&ast.clone_functions_only());
         let former = std::mem::replace(&mut *functions, Rc::new(merged));
-        Before { variables: self.scope.len(), imports: self.globals.num_imports(), functions: former }
+        Before {
+            variables: self.scope.len(),
+            imports: self.globals.num_imports(),
+            functions: former,
+            stream: self.host.stream.borrow().clone(),
+            tasks: self.host.tasks.started(),
+        }
     }
 
     /// Its value, and whether it was left early, by `return` or `exit()`.
@@ -163,6 +174,10 @@ impl Session {
 
     /// What the entry declared is forgotten, but for its closures: earlier variables and tasks may hold them.
     fn go_back(&mut self, before: Before, ast: &AST) {
+        self.host.stream.replace(before.stream);
+        if self.host.tasks.started() != before.tasks {
+            self.succeeded.push(Entry::Tasks);
+        }
         self.scope.rewind(before.variables);
         self.globals.truncate_imports(before.imports);
         self.globals.constants = Some(Rc::new(RefCell::new(constants(&self.scope))));

@@ -5,7 +5,7 @@ use super::check;
 use super::diagnose::{self, Source};
 use super::engine;
 use crate::diagnostic::Diagnostic;
-use crate::{Error, Result};
+use crate::{Result, text};
 use rhai::{AST, Engine, OptimizationLevel};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,9 +21,7 @@ pub struct Script {
 impl Script {
     /// Reads and compiles a script.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::usage(format!("cannot read the script {}: {error}", path.display())))?;
-        Self::compile(&path.display().to_string(), &text)
+        Self::compile(&path.display().to_string(), &text::read("the script", path)?)
     }
 
     /// Compiles a script; `path` is what its errors call it.
@@ -63,20 +61,24 @@ impl Script {
         Ok(ast)
     }
 
-    /// What is wrong with it, found without running it: in the order of the text, warnings among the errors. Names of
-    /// nodes are looked at only where the cluster's are given.
+    /// What is wrong with it, found without running it: in the order of the text, warnings among the errors, and then
+    /// what is wrong with the modules that it imports. Names of nodes are looked at only where the cluster's are given.
     #[must_use]
     pub fn check(&self, nodes: Option<&[String]>) -> Vec<Diagnostic> {
-        let mut engine = engine::bare();
-        // Nothing may be optimized away before it was looked at.
-        engine.set_optimization_level(OptimizationLevel::None);
-        match self.parse(&engine) {
+        match self.as_written() {
             Ok(ast) => {
                 let options = self.ast().ok().and_then(|ast| Options::written(&ast));
                 check::check(&self.source, &ast, nodes, options.as_ref())
             }
             Err(error) => error.diagnostics,
         }
+    }
+
+    /// What Rhai makes of it where nothing is optimized away before it was looked at.
+    pub(super) fn as_written(&self) -> Result<AST> {
+        let mut engine = engine::bare();
+        engine.set_optimization_level(OptimizationLevel::None);
+        self.parse(&engine)
     }
 
     /// Its text.

@@ -123,7 +123,7 @@ builtins! {
     op "f, value, function" "records an operation of this task: ok with what || … gives, fail where it throws definite_failure(), else info → #{ type, value, error }"
     op "f, key, value, function" "the same for one of many objects"
     workload "command" "runs a program on the host that prints operations, one JSON object a line: {\"process\", \"type\", \"f\", \"key\", \"value\"} → #{ code, ok, ops }"
-    workload "command, options" "the same, killed after #{ timeout }"
+    workload "command, options" "the same, killed after #{ timeout }, or in the node #{ node }"
     check_linearizable "model" "claims that the history is one of a register, cas-register, kv, lock, queue, counter or set that every operation found at one moment: #{ verdict, message, operations }"
     check_linearizable "model, options" "the same with #{ timeout }; 60 s where not said, then it is unknown"
     check_set "final_read" "claims that every acknowledged `add` is in a list, once, and nothing that was never added: #{ verdict, acknowledged, lost, unexpected, duplicated, recovered }"

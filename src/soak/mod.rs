@@ -12,7 +12,7 @@ mod summary;
 
 pub use folder::{SoakFolder, State};
 pub use record::Record;
-pub use seeds::Seeds;
+pub use seeds::{GREATEST, Seeds};
 pub use summary::{Failed, Group, Summary};
 
 use crate::journal::RunFolder;

@@ -4,7 +4,7 @@ use crate::{Error, Result};
 use std::collections::BTreeSet;
 
 /// Scripts see a seed as a signed integer.
-const GREATEST: u64 = i64::MAX as u64;
+pub const GREATEST: u64 = i64::MAX as u64;
 
 /// Seeds from one on, without those that were run already.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use super::folder::{Claim, ClusterFolder, Reached};
 use super::protocol::line;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::runtime::{self, Options};
+use crate::signal::early;
 use crate::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -123,6 +124,7 @@ fn hear(from: UnixStream) -> std::io::Result<(String, bool)> {
 /// Waits for Ctrl-C or SIGTERM, which end nothing by themselves any more once this was called.
 pub async fn interrupted() -> std::io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    early::somebody_listens();
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -16,7 +16,10 @@ mod ground;
 mod life;
 mod network;
 mod old_files;
+#[path = "../repl/pty.rs"]
+mod pty;
 mod repair;
+mod repl;
 mod restart;
 mod scenarios;
 mod shaping;

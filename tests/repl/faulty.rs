@@ -16,7 +16,9 @@ fn each_is_told_and_the_session_goes_on() {
         ":",
         ":load missing.rhai",
         ":load /",
+        ":load /dev/zero",
         ":save /no/where.rhai",
+        ":save /dev/full",
         ":save",
         ":seed x",
         ":help partitoin",
@@ -50,8 +52,12 @@ fn each_is_told_and_the_session_goes_on() {
       error: cannot read the script missing.rhai: No such file or directory (os error 2)
     2 :load /
       error: cannot read the script /: Is a directory (os error 21)
+    2 :load /dev/zero
+      error: cannot read the script /dev/zero: it has more than 16 MiB
     2 :save /no/where.rhai
       error: cannot write /no/where.rhai: No such file or directory (os error 2)
+    2 :save /dev/full
+      error: cannot write /dev/full: No space left on device (os error 28)
     2 :save
       error: `:save` needs the name of a file
     2 :seed x

@@ -80,7 +80,7 @@ fn a_saved_session_holds_what_succeeded_and_runs() {
     insta::assert_snapshot!(place.read("s.rhai"), @r#"
     // A session of blockade repl: blockade run s.rhai --seed 1
     let cut = partition([["n1"], ["n2", "n3"]]);
-    // f() is defined anew below
+    // f() is defined anew below: in a run whatever calls it calls that one
     fn f() { 2 }
     f() // two
     ;
@@ -133,4 +133,23 @@ fn commands_tell_of_the_cluster() {
 fn a_simulated_cluster_cannot_be_left_up() {
     let ended = told(&place(), ":detach\n1\n").with(2);
     assert_eq!(values(&ended), ["1"]);
+}
+
+/// What a failed entry drew is drawn again: a run of the saved session, which does not have that entry, draws the same.
+#[test]
+fn a_saved_session_draws_what_the_session_drew_whatever_failed_meanwhile() {
+    let place = place();
+    let text = "note(random(1, 1000000))\nlet a = random(); let b = shuffle([1, 2, 3]); nosuch()\nnote(random(1, 1000000))\n\
+                task(|| sleep(1)); nosuch()\nnote(random(1, 1000000))\n:save s.rhai\n";
+    let notes = |text: &str| -> Vec<String> {
+        text.lines().filter_map(|line| Some(line.split_once("note    ")?.1.to_owned())).collect()
+    };
+    let session = notes(&told(&place, text).with(2).stdout);
+    let run = notes(&place.blockade(&["plan", "s.rhai", "--seed", "1"]).with(0).stdout);
+    assert_eq!((session.len(), &session), (3, &run));
+    assert!(
+        place.read("s.rhai").contains("// here an entry failed that had started tasks"),
+        "{}",
+        place.read("s.rhai")
+    );
 }

@@ -1,5 +1,7 @@
 //! A terminal of a test's own, with the binary in it.
 
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
 use super::common::{Place, until};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -72,6 +74,11 @@ impl Terminal {
         plain(&self.screen.lock().unwrap())[self.seen..].to_owned()
     }
 
+    /// Everything that was written, sequences for the terminal included.
+    pub fn raw(&self) -> String {
+        self.screen.lock().unwrap().clone()
+    }
+
     /// Waits for the binary's end: its exit code.
     pub fn ends(&mut self) -> i32 {
         until("the end", || self.child.try_wait().unwrap().is_some());
@@ -100,7 +107,7 @@ fn copy(mut from: File, screen: &Mutex<String>) {
 }
 
 /// Without what moves the cursor and colours the text.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text.chars();
     while let Some(c) = rest.next() {

@@ -132,3 +132,24 @@ fn a_hangup_ends_a_session_in_the_middle_of_a_line() {
     assert_eq!(terminal.ends(), 130);
     assert!(terminal.rest().contains("everything is removed"));
 }
+
+#[test]
+fn lines_that_are_pasted_or_typed_ahead_are_all_entered() {
+    let place = place();
+    let mut terminal = Terminal::start(&place, &SIM);
+    terminal.sees("> ");
+    // As a terminal pastes that knows of no brackets: all at once, and nothing marks it.
+    terminal.types("let a = 40\rlet b = 2\rfn sum(x, y) {\r  x + y\r}\rsum(a, b) + 100\r");
+    terminal.sees("142");
+    terminal.sees("> ");
+    // While the first line is evaluated, the terminal belongs to nobody.
+    terminal.types("let n = 0; while n < 3000000 { n += 1; }\r");
+    terminal.sees("n += 1; }");
+    std::thread::sleep(Duration::from_millis(100));
+    terminal.types("a + 1\rb + 1\r`${a}${b}`\r");
+    for value in ["41", "3", "\"402\""] {
+        terminal.sees(value);
+    }
+    terminal.enters(":quit");
+    assert_eq!(terminal.ends(), 0);
+}

@@ -209,11 +209,11 @@ fn a_function_that_a_module_does_not_have_is_told_with_the_nearest() {
     ");
     insta::assert_snapshot!(told("import \"h\" as h;\nh::c();\n", &[("h.rhai", "fn a() { } private fn b() { }")]), @r"
     exit 2
-    error: `h` has no function `c`
+    error: the module `h` has no function `c`
      --> s.rhai:2:4
       |
     2 | h::c();
-      |    ^ not a function of the module
+      |    ^ not a function
       |
     help: did you mean `a`?
     ");
@@ -333,6 +333,13 @@ fn a_circle_of_imports_is_named() {
     "#);
     insta::assert_snapshot!(told("import \"a\" as a;\na::f();\n", &[("a.rhai", "fn f() { import \"s\" as s; }\n")]), @r#"
     exit 2
+    warning: circular import: s.rhai → s.rhai
+     --> a.rhai:1:17
+      |
+    1 | fn f() { import "s" as s; }
+      |                 ^
+      |
+    help: move what both need into a module that imports neither
     error: circular import: s.rhai → s.rhai
      --> a.rhai:1:17
       |

@@ -11,6 +11,7 @@ use crate::cli::oneshot::{Format, show};
 use crate::engine::{self, FaultInfo, Reply};
 use crate::script::{Saved, Session, tells_of_a_task};
 use crate::{Error, ErrorKind, Result};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -157,8 +158,7 @@ impl Talk {
     }
 
     fn save(&self, session: &Session, path: &Path) -> Result<()> {
-        let before = std::fs::read_to_string(path);
-        if before.is_ok_and(|text| !text.is_empty() && !text.starts_with(HEAD)) {
+        if is_others(path) {
             return Err(Error::usage(format!("{} is there already, and no saved session", path.display()))
                 .help("choose another name, or remove it first"));
         }
@@ -174,6 +174,14 @@ impl Talk {
         }
         Ok(())
     }
+}
+
+/// Whether it is a file that something else than `:save` has written. A device or a pipe holds nothing that writing
+/// would destroy.
+fn is_others(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let begun = std::fs::File::open(path).and_then(|file| file.take(HEAD.len() as u64).read_to_end(&mut head));
+    path.is_file() && begun.is_ok() && !head.is_empty() && head != HEAD.as_bytes()
 }
 
 /// What a session's functions do in a script beside what they did here.

@@ -16,6 +16,8 @@ mod verdict;
 mod verify;
 mod workload;
 
+pub use workload::hold as hold_workload;
+
 use super::diagnose::raise;
 use super::host::Host;
 use crate::Error;

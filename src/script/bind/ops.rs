@@ -71,10 +71,25 @@ fn operation([f, key, value]: [&Dynamic; 3]) -> Result<Operation> {
 
 /// A value as it stands in a history.
 pub(super) fn data(value: &Dynamic, what: &str) -> Result<Value> {
+    if let Some(number) = not_finite(value) {
+        return Err(Error::usage(format!("{what} is or holds {number}, which no history can hold"))
+            .help("its numbers are finite, as those of JSON: write this one as text, or as ()"));
+    }
     rhai::serde::from_dynamic(value).map_err(|_| {
         Error::usage(format!("{what} is no data: it is or holds {}", odd(value)))
             .help("a history holds numbers, texts, bools, (), lists and maps of them")
     })
+}
+
+/// The first number in a value that JSON has no word for.
+fn not_finite(value: &Dynamic) -> Option<f64> {
+    if let Some(list) = value.read_lock::<Array>() {
+        return list.iter().find_map(not_finite);
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return map.values().find_map(not_finite);
+    }
+    value.as_float().ok().filter(|number| !number.is_finite())
 }
 
 /// What in a value is no data.

@@ -1,5 +1,10 @@
-//! `workload()`: a client that is a program of the user's. It runs on the host and prints its operations, which go into the
-//! history as they come.
+//! `workload()`: a client that is a program of the user's. It runs on the host or in a node and prints its operations,
+//! which go into the history as they come.
+
+mod holder;
+mod inside;
+
+pub use holder::hold;
 
 use super::super::host::Host;
 use super::super::values::{self, known_keys};
@@ -10,17 +15,19 @@ use crate::engine::Job;
 use crate::history::{Kind, Program};
 use crate::{Error, Result};
 use rhai::{Dynamic, Engine, Map};
-use rustix::process::{Pid, Signal, kill_process_group};
-use std::os::unix::process::ExitStatusExt;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 /// So many lines wait for the script before the program does.
 const LINES: usize = 64;
+/// What a program has written is there by then after its end; others that hold its output are not waited for.
+const AFTER_ITS_END: Duration = Duration::from_millis(500);
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     let own = Rc::clone(host);
@@ -34,11 +41,12 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
 }
 
 fn workload(host: &Host, command: &Dynamic, options: &Map) -> Result<Map> {
-    known_keys(options, &["timeout"])?;
+    known_keys(options, &["timeout", "node"])?;
+    let node = options.get("node").map(|node| host.node(node)).transpose()?;
     let timeout = options.get("timeout").map(values::duration_us).transpose()?.map(Duration::from_micros);
     let argv = argv(command)?;
     // As with exec() on the virtual clock: it succeeds, and says nothing.
-    let (code, count) = if host.clock.is_virtual() { (0, 0) } else { run(host, argv, timeout)? };
+    let (code, count) = if host.clock.is_virtual() { (0, 0) } else { run(host, node, &argv, timeout)? };
     let mut map = Map::new();
     map.insert("ok".into(), (code == 0).into());
     map.insert("code".into(), i64::from(code).into());
@@ -47,8 +55,11 @@ fn workload(host: &Host, command: &Dynamic, options: &Map) -> Result<Map> {
 }
 
 /// Its exit code, and how many operations it completed.
-fn run(host: &Host, argv: Vec<String>, timeout: Option<Duration>) -> Result<(i32, i64)> {
-    let mut said = start(argv, timeout)?;
+fn run(host: &Host, node: Option<String>, argv: &[String], timeout: Option<Duration>) -> Result<(i32, i64)> {
+    let mut said = match node {
+        Some(node) => inside::start(host, &node, argv, timeout)?,
+        None => start(argv, timeout)?,
+    };
     let number = host.workloads.replace(host.workloads.get() + 1);
     let mut program = Program::new(format!("workload {number}"));
     let mut count = 0;
@@ -65,6 +76,10 @@ fn run(host: &Host, argv: Vec<String>, timeout: Option<Duration>) -> Result<(i32
                 }
             }
             Some(Said::Ended(code)) => break code,
+            Some(Said::NotStarted(why)) => {
+                return Err(Error::usage(format!("the workload `{}` cannot be started: {why}", argv.join(" "))));
+            }
+            Some(Said::Lost(error)) => return Err(error),
             None => return Err(Error::machine("the workload got lost")),
         }
     };
@@ -74,45 +89,36 @@ fn run(host: &Host, argv: Vec<String>, timeout: Option<Duration>) -> Result<(i32
 }
 
 enum Said {
+    /// The program is not there, or cannot be run, and why.
+    NotStarted(String),
     Line(String),
+    /// Its exit code, as a shell has it.
     Ended(i32),
+    /// Nobody knows, and why.
+    Lost(Error),
 }
 
-/// A program and all that it started, unless it left its process group; ends with this.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Of a child that is not reaped yet: its number is nobody else's.
-        if let Some(group) = self.0.id().and_then(|id| Pid::from_raw(id as i32)) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
-/// Starts the program. It ends when nobody listens to it any more, and with this process, however that ends.
-fn start(argv: Vec<String>, timeout: Option<Duration>) -> Result<mpsc::Receiver<Said>> {
-    let mut command = Command::new(&argv[0]);
-    command.args(&argv[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).kill_on_drop(true);
-    // SAFETY: the closure only makes a system call.
-    unsafe {
-        command.pre_exec(|| {
-            rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(std::io::Error::from)
-        });
-    }
-    let child = command
-        .spawn()
-        .map_err(|error| Error::usage(format!("the workload `{}` cannot be started: {error}", argv.join(" "))))?;
+/// Starts the program under its [`holder`]: it ends, with all that it started, when nobody listens to it any more, and with
+/// this process, however that ends.
+fn start(argv: &[String], timeout: Option<Duration>) -> Result<mpsc::Receiver<Said>> {
+    let lost = |error: std::io::Error| Error::machine(format!("cannot hold a workload: {error}"));
+    let (ours, theirs) = UnixStream::pair().map_err(lost)?;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("blockade: workload").args(["workload", "--"]).args(argv).stdout(Stdio::piped()).process_group(0);
+    let child = command.stdin(OwnedFd::from(theirs)).spawn().map_err(lost)?;
+    ours.set_nonblocking(true).map_err(lost)?;
+    let held = tokio::net::UnixStream::from_std(ours).map_err(lost)?;
     let (say, said) = mpsc::channel(LINES);
     tokio::spawn(async move {
-        let mut running = Running(child);
+        // Until here: its end is the program's.
+        let mut held = BufReader::new(held);
         let heard = tokio::select! {
             () = say.closed() => return,
-            code = hear(&mut running.0, &say) => code,
+            heard = hear(child, &mut held, &say) => heard,
             () = over(timeout) => None,
         };
         // Nobody may listen any more.
-        let _ = say.send(Said::Ended(heard.unwrap_or(128 + libc::SIGKILL))).await;
+        let _ = say.send(heard.unwrap_or(Said::Ended(128 + libc::SIGKILL))).await;
     });
     Ok(said)
 }
@@ -124,20 +130,17 @@ async fn over(timeout: Option<Duration>) {
     }
 }
 
-/// Hands on line by line; the exit code, as a shell has it, once its output and the program have ended.
-async fn hear(child: &mut Child, say: &mpsc::Sender<Said>) -> Option<i32> {
-    /// What it has written is there by then; others that hold its output are not waited for.
-    const AFTER_ITS_END: Duration = Duration::from_millis(500);
-    let mut lines = BufReader::new(child.stdout.take()?);
-    let listen = async {
-        let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line).await.ok()? > 0 {
-            say.send(Said::Line(String::from_utf8_lossy(&line).into_owned())).await.ok()?;
-            line.clear();
-        }
-        Some(())
-    };
-    let mut listen = std::pin::pin!(listen);
+/// Hands on line by line; how it ended, once its output and the program have.
+async fn hear(
+    mut child: Child,
+    held: &mut BufReader<tokio::net::UnixStream>,
+    say: &mpsc::Sender<Said>,
+) -> Option<Said> {
+    if let Some(not_started) = greeting(held).await {
+        return Some(not_started);
+    }
+    let mut output = BufReader::new(child.stdout.take()?);
+    let mut listen = std::pin::pin!(lines(&mut output, say));
     let status = tokio::select! {
         heard = &mut listen => {
             heard?;
@@ -148,5 +151,24 @@ async fn hear(child: &mut Child, say: &mpsc::Sender<Said>) -> Option<i32> {
             status.ok()?
         }
     };
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal))
+    status.code().map(Said::Ended)
+}
+
+/// What the holder says first: nothing to tell where the program was started.
+async fn greeting(held: &mut BufReader<tokio::net::UnixStream>) -> Option<Said> {
+    let mut told = String::new();
+    if held.read_line(&mut told).await.is_err() {
+        return Some(Said::NotStarted("its holder is gone".to_owned()));
+    }
+    (told.trim_end() != holder::STARTED).then(|| Said::NotStarted(told.trim_end().to_owned()))
+}
+
+/// Hands on what a program prints, to its end.
+async fn lines(output: &mut (impl AsyncBufRead + Unpin), say: &mpsc::Sender<Said>) -> Option<()> {
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).await.ok()? > 0 {
+        say.send(Said::Line(String::from_utf8_lossy(&line).into_owned())).await.ok()?;
+        line.clear();
+    }
+    Some(())
 }

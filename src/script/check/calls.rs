@@ -1,11 +1,14 @@
 //! Calls of functions that do not exist, or that take other numbers of arguments.
 
 use super::Subject;
-use super::functions::{Fit, Functions, has};
+use super::functions::{Fit, Functions};
 use super::walk::Call;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::script::diagnose::imports::not_imported;
 use crate::script::diagnose::{signatures, unknown_function};
+use crate::script::modules::is_stdlib;
+use crate::script::reference::doc_comments::Documented;
+use std::collections::BTreeSet;
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     subject.each(|piece, doubtful| {
@@ -67,20 +70,29 @@ fn in_module(subject: &Subject<'_>, call: Call<'_>, alias: &str) -> Option<Diagn
     if !subject.functions.is_imported(alias) {
         return Some(not_imported(subject.source, subject.ast, call.expr.namespace.path[0].pos, alias));
     }
-    let functions = subject.functions.of_module(alias)?;
+    let (path, functions) = subject.functions.of_module(alias)?;
     let (name, count) = (call.name(), call.expr.args.len());
-    match functions.get(name) {
-        Some(counts) if has(*counts, count) => None,
-        Some(_) => Some(
-            wrong_count(subject, call, &format!("{alias}::{name}"))
-                .help(format!("`blockade doc {alias}::{name}` shows how it is called")),
-        ),
-        None => {
-            let wrong = subject.diagnostic(call.position, format!("the module `{alias}` has no function `{name}`"));
-            Some(wrong.label("not a function").help(match nearest(name, functions.keys().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("`blockade doc {alias}` lists its functions"),
-            }))
-        }
+    let known: Vec<&Documented> = functions.iter().filter(|function| function.name == name).collect();
+    if known.is_empty() {
+        return Some(no_function(subject, call, alias, functions));
     }
+    let fits = known.iter().any(|function| function.params.len() == count);
+    let help = if is_stdlib(path) {
+        format!("`blockade doc {alias}::{name}` shows how it is called")
+    } else {
+        let takes: Vec<String> = known.iter().map(|function| format!("{alias}::{}", function.signature())).collect();
+        format!("it is {}", takes.join(" or "))
+    };
+    (!fits).then(|| wrong_count(subject, call, &format!("{alias}::{name}")).help(help))
+}
+
+fn no_function(subject: &Subject<'_>, call: Call<'_>, alias: &str, functions: &[Documented]) -> Diagnostic {
+    let message = format!("the module `{alias}` has no function `{}`", call.name());
+    let names: BTreeSet<&str> = functions.iter().map(|function| function.name.as_str()).collect();
+    let help = match nearest(call.name(), names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => format!("`{alias}` has no functions"),
+        None => format!("`{alias}` has {}", Vec::from_iter(names).join(", ")),
+    };
+    subject.diagnostic(call.position, message).label("not a function").help(help)
 }

@@ -1,12 +1,12 @@
 //! What certainly runs. Only there a mistake is an error; elsewhere the script may never come to it, or may know better.
 //!
-//! The parts run, with what they call and the closures that they hand to functions of ours. In doubt is what stands
-//! under a condition, in a `try`, or after a statement that may leave early.
+//! The parts run (of a module its body), with what they call and the closures that they hand to functions of ours. In
+//! doubt is what stands under a condition, in a `try`, or after a statement that may leave early.
 
+use super::Unit;
 use super::closures::handed_over;
 use super::functions::Functions;
 use super::walk::{Call, Piece};
-use super::{PARTS, Unit};
 use rhai::{Expr, FnCallExpr, Stmt, Token};
 use std::collections::BTreeSet;
 
@@ -21,8 +21,9 @@ pub(super) struct Doubt<'a> {
 }
 
 impl<'a> Doubt<'a> {
-    pub(super) fn new(units: &[Unit<'a>], functions: &Functions<'_>) -> Self {
-        let mut doubt = Self { exits: exits(units), certain: units.iter().map(is_part).collect() };
+    /// `is_run` tells which units run, whatever calls them.
+    pub(super) fn new(units: &[Unit<'a>], functions: &Functions<'_>, is_run: fn(&Unit<'_>) -> bool) -> Self {
+        let mut doubt = Self { exits: exits(units), certain: units.iter().map(is_run).collect() };
         let mut open: Vec<usize> = (0..units.len()).filter(|at| doubt.certain[*at]).collect();
         while let Some(at) = open.pop() {
             let mut reached = BTreeSet::new();
@@ -102,10 +103,6 @@ impl<'a> Doubt<'a> {
         piece.parts(&mut |part| leaves = leaves || self.may_leave(part, in_loop));
         leaves
     }
-}
-
-fn is_part(unit: &Unit<'_>) -> bool {
-    unit.name.is_none_or(|name| PARTS.contains(&(name, unit.params.len())))
 }
 
 /// The function of the script that a call certainly runs, or the closure that it hands over.

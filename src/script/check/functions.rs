@@ -3,7 +3,8 @@
 use super::Unit;
 use super::walk::{Call, Piece};
 use crate::script::engine;
-use crate::script::reference::doc_comments;
+use crate::script::modules::{self, is_stdlib, path_of};
+use crate::script::reference::doc_comments::{self, Documented};
 use crate::script::table::BUILTINS;
 use rhai::{Expr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,14 +35,6 @@ fn native() -> &'static BTreeMap<String, Counts> {
     })
 }
 
-/// What an alias of `import "…" as alias` stands for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Imported<'a> {
-    Ours(&'a str),
-    /// A file, or what only a run can know.
-    Other,
-}
-
 /// How a call fits what there is.
 pub(super) enum Fit {
     /// It does, or only a run can know.
@@ -55,9 +48,10 @@ pub(super) enum Fit {
 /// All functions that a script can call.
 pub(super) struct Functions<'a> {
     own: BTreeMap<&'a str, Counts>,
-    imports: BTreeMap<&'a str, Imported<'a>>,
-    /// The functions of our modules, by module.
-    modules: BTreeMap<&'static str, BTreeMap<String, Counts>>,
+    /// The path of the module that `import "…" as alias` means, by alias; `None` where only a run can know.
+    imports: BTreeMap<&'a str, Option<String>>,
+    /// What the modules offer, by path: those that are there and compile.
+    modules: BTreeMap<String, Vec<Documented>>,
     /// Keys of maps that the script names: what is stored under one can be called like a method.
     keys: BTreeSet<&'a str>,
     /// Whether the script makes keys that it does not name.
@@ -65,7 +59,8 @@ pub(super) struct Functions<'a> {
 }
 
 impl<'a> Functions<'a> {
-    pub(super) fn new(units: &[Unit<'a>], sources: &'static [(&'static str, &'static str)]) -> Self {
+    /// Those of the script at this path.
+    pub(super) fn new(units: &[Unit<'a>], script: &str) -> Self {
         let mut all = Self {
             own: BTreeMap::new(),
             imports: BTreeMap::new(),
@@ -77,14 +72,14 @@ impl<'a> Functions<'a> {
             if let Some(name) = unit.name {
                 *all.own.entry(name).or_default() |= 1 << unit.params.len();
             }
-            unit.pieces().for_each(|piece| piece.each(&mut |piece| all.learn(piece, sources)));
+            unit.pieces().for_each(|piece| piece.each(&mut |piece| all.learn(piece, script)));
         }
         all
     }
 
-    fn learn(&mut self, piece: Piece<'a>, sources: &'static [(&'static str, &'static str)]) {
+    fn learn(&mut self, piece: Piece<'a>, script: &str) {
         match piece {
-            Piece::Stmt(Stmt::Import(of, _)) => self.import(&of.0, of.1.name.as_str(), sources),
+            Piece::Stmt(Stmt::Import(of, _)) => self.import(&of.0, of.1.name.as_str(), script),
             Piece::Stmt(Stmt::Assignment(of)) => {
                 self.makes_keys |= is_made_key(&of.1.lhs) && may_hold_functions(&of.1.rhs);
             }
@@ -99,20 +94,19 @@ impl<'a> Functions<'a> {
         }
     }
 
-    fn import(&mut self, path: &'a Expr, alias: &'a str, sources: &'static [(&'static str, &'static str)]) {
-        let named = match path {
-            Expr::StringConstant(name, _) => sources.iter().find(|(known, _)| known == name),
+    fn import(&mut self, path: &'a Expr, alias: &'a str, script: &str) {
+        let path = match path {
+            Expr::StringConstant(name, _) => Some(path_of(name, Some(script))),
             _ => None,
         };
-        let imported = named.map_or(Imported::Other, |(name, _)| Imported::Ours(name));
         // What two imports call the same is known only where it is used.
-        let known = self.imports.entry(alias).or_insert(imported);
-        if *known != imported {
-            *known = Imported::Other;
+        let known = self.imports.entry(alias).or_insert_with(|| path.clone());
+        if *known != path {
+            *known = None;
         }
-        if let Some((name, source)) = named {
-            self.modules.entry(name).or_insert_with(|| module_functions(name, source));
-        }
+        let Some(path) = path.filter(|path| !self.modules.contains_key(path)) else { return };
+        let offered = modules::source(&path).and_then(|module| doc_comments::functions(&path, &module.text).ok());
+        self.modules.extend(offered.map(|offered| (path, offered)));
     }
 
     /// Whether the script has a function of this name.
@@ -138,7 +132,8 @@ impl<'a> Functions<'a> {
 
     /// Whether a method that nobody knows may be in a map all the same.
     pub(super) fn may_be_unseen(&self) -> bool {
-        self.makes_keys || self.imports.values().any(|imported| *imported == Imported::Other)
+        let is_ours = |path: &String| is_stdlib(path);
+        self.makes_keys || !self.imports.values().all(|path| path.as_ref().is_some_and(is_ours))
     }
 
     /// Whether an alias was imported.
@@ -146,12 +141,10 @@ impl<'a> Functions<'a> {
         self.imports.contains_key(alias)
     }
 
-    /// The functions of the module that an alias stands for, where they are known.
-    pub(super) fn of_module(&self, alias: &str) -> Option<&BTreeMap<String, Counts>> {
-        match self.imports.get(alias)? {
-            Imported::Ours(name) => self.modules.get(name),
-            Imported::Other => None,
-        }
+    /// The path of the module that an alias stands for, and its functions, where they are known.
+    pub(super) fn of_module(&self, alias: &str) -> Option<(&str, &[Documented])> {
+        let (path, functions) = self.modules.get_key_value(self.imports.get(alias)?.as_ref()?)?;
+        Some((path, functions))
     }
 
     /// How a call without a module fits.
@@ -176,16 +169,8 @@ impl<'a> Functions<'a> {
 }
 
 /// Whether this number of arguments is one of these.
-pub(super) fn has(counts: Counts, count: usize) -> bool {
+fn has(counts: Counts, count: usize) -> bool {
     u32::try_from(count).ok().and_then(|count| counts.checked_shr(count)).is_some_and(|rest| rest & 1 == 1)
-}
-
-fn module_functions(name: &str, source: &str) -> BTreeMap<String, Counts> {
-    let mut all = BTreeMap::new();
-    for function in doc_comments::functions(name, source).unwrap_or_default() {
-        *all.entry(function.name).or_default() |= 1 << function.params.len();
-    }
-    all
 }
 
 /// Whether a value may be a function, or have one in it.

@@ -1,7 +1,7 @@
 //! The static check of a script: what will go wrong, found without running anything.
 //!
-//! Pure: from a script's text, its syntax tree, the functions that there are and the cluster's nodes to a list of
-//! diagnostics. An error is what certainly runs and must fail; what may never be reached (`try`, or a branch) is a
+//! From a script's text, its syntax tree, the functions that there are and the cluster's nodes to a list of
+//! diagnostics. Reads the modules that the script imports, as a run would, and touches nothing else. An error is what certainly runs and must fail; what may never be reached (`try`, or a branch) is a
 //! warning at most, and what only a run can know is not judged: a script that works is never refused.
 
 mod calls;
@@ -10,6 +10,7 @@ mod doubt;
 mod ends;
 mod functions;
 mod handles;
+mod imports;
 mod nodes;
 mod parts;
 mod waits;
@@ -17,9 +18,8 @@ mod walk;
 
 use super::Options;
 use super::diagnose::Source;
-use super::modules::modules;
 use crate::Result;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use doubt::Doubt;
 use functions::Functions;
 use rhai::{AST, ASTNode, ImmutableString, Module, Position, Stmt};
@@ -77,6 +77,16 @@ impl<'a> Unit<'a> {
     }
 }
 
+/// Whether it is what runs first.
+fn is_body(unit: &Unit<'_>) -> bool {
+    unit.name.is_none()
+}
+
+/// Whether a run calls it.
+fn is_part(unit: &Unit<'_>) -> bool {
+    unit.name.is_none_or(|name| PARTS.contains(&(name, unit.params.len())))
+}
+
 /// What is checked, with all that the checks ask for.
 struct Subject<'a> {
     source: &'a Source,
@@ -89,11 +99,26 @@ struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    fn new(source: &'a Source, ast: &'a AST, functions: &'a [Function], nodes: Option<&'a [String]>) -> Self {
+    fn script(source: &'a Source, ast: &'a AST, functions: &'a [Function], nodes: Option<&'a [String]>) -> Self {
+        Self::new(source, ast, functions, nodes, is_part)
+    }
+
+    /// A module: importing it runs its body, and nothing else.
+    fn module(source: &'a Source, ast: &'a AST, functions: &'a [Function]) -> Self {
+        Self::new(source, ast, functions, None, is_body)
+    }
+
+    fn new(
+        source: &'a Source,
+        ast: &'a AST,
+        functions: &'a [Function],
+        nodes: Option<&'a [String]>,
+        runs: fn(&Unit<'_>) -> bool,
+    ) -> Self {
         let body = Unit { name: None, params: &[], statements: ast.statements() };
         let units: Vec<Unit<'a>> = std::iter::once(body).chain(functions.iter().map(Unit::of)).collect();
-        let functions = Functions::new(&units, modules());
-        let doubt = Doubt::new(&units, &functions);
+        let functions = Functions::new(&units, &source.path);
+        let doubt = Doubt::new(&units, &functions, runs);
         Self { source, ast, units, functions, doubt, nodes }
     }
 
@@ -113,7 +138,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// All that is wrong with a script, in the order of its text.
+/// All that is wrong with a script, in the order of its text, and then with its modules.
 pub(super) fn check(
     source: &Source,
     ast: &AST,
@@ -121,8 +146,9 @@ pub(super) fn check(
     options: Option<&Result<Options>>,
 ) -> Vec<Diagnostic> {
     let functions = functions(ast);
-    let subject = Subject::new(source, ast, &functions, nodes);
+    let subject = Subject::script(source, ast, &functions, nodes);
     let mut found = Vec::new();
+    imports::check(&subject, &mut found);
     calls::check(&subject, &mut found);
     nodes::check(&subject, &mut found);
     closures::check(&subject, &mut found);
@@ -130,14 +156,15 @@ pub(super) fn check(
     ends::check(&subject, &mut found);
     waits::check(&subject, &mut found);
     parts::check(&subject, options, &mut found);
-    in_order(found)
+    in_order(found, &source.path)
 }
 
-/// Each once, in the order of the text: a closure that is written twice is one function.
-fn in_order(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let key = |one: &Diagnostic| (one.span.start, one.span.end, one.message.clone());
-    found.sort_by_key(key);
-    found.dedup_by_key(|one| key(one));
+/// Each once, in the order of the text, the script's own first: a closure that is written twice is one function. What
+/// is an error in one way and a warning in another is an error.
+fn in_order(mut found: Vec<Diagnostic>, script: &str) -> Vec<Diagnostic> {
+    let place = |one: &Diagnostic| (one.file != script, one.file.clone(), one.span.start, one.span.end);
+    found.sort_by_key(|one| (place(one), one.message.clone(), one.severity != Severity::Error));
+    found.dedup_by_key(|one| (place(one), one.message.clone()));
     found
 }
 

@@ -12,15 +12,21 @@ type Functions = Vec<(String, String)>;
 
 /// `name` is what was imported, or the word before a `::` that nothing was imported as.
 pub(super) fn no_module(source: &Source, ast: &AST, position: Position, name: &str) -> Error {
-    if !is_imported_at(source, position) {
-        return not_imported(source, ast, position, name).into();
+    if is_imported_at(source, position) {
+        missing(source, position, name).into()
+    } else {
+        not_imported(source, ast, position, name).into()
     }
+}
+
+/// An `import` of what is neither in the standard library nor a file.
+pub(in crate::script) fn missing(source: &Source, position: Position, name: &str) -> Diagnostic {
     let diagnostic = source.diagnostic(position, format!("there is no module `{name}`")).label("not a module");
     let near = nearest(name, stdlib()).map_or(String::new(), |near| format!("did you mean `{near}`? "));
     let names = stdlib().collect::<Vec<_>>().join(", ");
     let file = modules::path_of(name, Some(&source.path));
     let looked = if modules::is_stdlib(&file) { String::new() } else { format!("; there is no file {file} either") };
-    diagnostic.help(format!("{near}the standard library has {names}{looked}")).into()
+    diagnostic.help(format!("{near}the standard library has {names}{looked}"))
 }
 
 /// Whether `import` stands before this place.
@@ -55,9 +61,8 @@ pub(super) fn no_function(source: &Source, ast: &AST, position: Position, call: 
             .help(format!("it is {}", takes.join(" or ")))
             .into();
     }
-    let diagnostic = source
-        .diagnostic(position, format!("`{alias}` has no function `{name}`"))
-        .label("not a function of the module");
+    let diagnostic =
+        source.diagnostic(position, format!("the module `{alias}` has no function `{name}`")).label("not a function");
     match nearest(name, functions.iter().map(|(known, _)| known.as_str())) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help(has(alias, &functions)),

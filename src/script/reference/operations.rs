@@ -29,9 +29,12 @@ pub(super) const FUNCTIONS: &[Reference] = &[
     },
     Reference {
         name: "workload",
-        text: "Runs a program on the host that prints operations as JSON Lines, #{ process, type, f, key, value }, into \
+        text: "Runs a program on the host, or in a node as exec() does, that prints operations as JSON Lines, #{ process, type, f, key, value }, into \
                the same history; each line is recorded when it comes. On sim it is not run.",
-        takes: &[("command", "a line, or a list of words"), ("options", "a map: timeout, a duration")],
+        takes: &[
+            ("command", "a line, or a list of words"),
+            ("options", "a map: timeout, a duration; node, where it runs"),
+        ],
         returns: "#{ code, ok, ops }, once it has ended",
         example: r#"workload("true");"#,
     },

@@ -256,6 +256,11 @@ impl Tasks {
         self.running.borrow().values().map(|running| running.task.name()).collect()
     }
 
+    /// How many tasks the current one has started.
+    pub(super) fn started(&self) -> u64 {
+        self.current().children.get()
+    }
+
     /// Lets go of all values. What has not ended is unwound where it waits; nothing of it gets anywhere.
     pub(super) fn forget(&self) {
         let task = Task::new(MAIN, "main".to_owned(), 0);

@@ -1,0 +1,103 @@
+//! What a person at a terminal meets: the line below a run's timeline that tells how long it has been and which faults
+//! are in force, and Ctrl-C before anything has begun.
+
+#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
+
+mod common;
+#[path = "repl/pty.rs"]
+mod pty;
+
+use common::{Place, THREE, User, ended, namespaces, until};
+use pty::Terminal;
+use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Waits under a fault, and under more than a line can show.
+const WAITS: &str = r#"
+isolate("n1");
+sleep("1200ms");
+for turn in 0..8 { partition([["n1"], ["n2", "n3"]]); }
+sleep("700ms");
+"#;
+const RUN: [&str; 7] = ["run", "s.rhai", "--seed", "1", "--runtime", "netns", "--out"];
+
+fn run(more: &[&str]) -> (Terminal, Place) {
+    let place = Place::with(WAITS, THREE);
+    let terminal = Terminal::start(&place, &[&RUN[..], &["out"], more].concat());
+    (terminal, place)
+}
+
+/// The widest line that was ever on the screen, in columns.
+fn widest(raw: &str) -> usize {
+    let lines = pty::plain(raw);
+    lines.split(['\r', '\n']).map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+#[test]
+fn a_line_below_the_timeline_tells_what_is_in_force_and_never_wraps() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let (mut terminal, _place) = run(&[]);
+    terminal.sees("fault   f1 isolate n1");
+    // The line itself: a spinner, the time that goes on, and the faults.
+    terminal.sees("0s f1 isolate n1");
+    terminal.sees("1s f1 isolate n1");
+    terminal.sees("f2 partition");
+    terminal.sees("PASS");
+    assert_eq!(terminal.ends(), 0);
+    let raw = terminal.raw();
+    assert!(widest(&raw) <= 80, "{}: {raw:?}", widest(&raw));
+    // It is gone at the end: the last lines are the run's own.
+    let last = pty::plain(&raw);
+    assert!(!last[last.rfind("PASS").unwrap()..].contains("f1 isolate"), "{last}");
+    assert!(!raw.contains("\u{1b}[3") && !raw.contains("\u{1b}[1m"), "NO_COLOR is set, and yet: {raw:?}");
+}
+
+#[test]
+fn without_a_terminal_or_with_quiet_there_is_no_such_line() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let place = Place::with(WAITS, THREE);
+    let piped = place.blockade(&[&RUN[..], &["out"]].concat()).with(0);
+    let others = piped.stderr.lines().filter(|line| !line.starts_with("run folder: "));
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<&str>::new());
+    assert!(!piped.stdout.contains(['\r', '\u{1b}']), "{:?}", piped.stdout);
+    let (mut quiet, _place) = run(&["--quiet"]);
+    quiet.sees("PASS");
+    assert_eq!(quiet.ends(), 0);
+    assert!(!quiet.raw().contains("isolate"), "{}", quiet.raw());
+}
+
+/// A command in its first moments: it has opened its script, a pipe that nobody writes into, and waits.
+fn interrupted_at_once(args: &[&str], signal: Signal) -> common::Ended {
+    let place = Place::with("", THREE);
+    let pipe = place.path().join("pipe");
+    mkfifoat(CWD, &pipe, Mode::RWXU).unwrap();
+    let command = place.start(args);
+    let mut writes = None;
+    until("the script is opened", || {
+        writes = rustix::fs::open(&pipe, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()).ok();
+        writes.is_some()
+    });
+    kill_process(Pid::from_child(&command), signal).unwrap();
+    ended(command.wait_with_output().unwrap())
+} // the pipe's other end is closed here
+
+#[test]
+fn a_command_that_has_nothing_yet_ends_with_130_too() {
+    for command in ["run", "soak"] {
+        for signal in [Signal::INT, Signal::TERM] {
+            let ended = interrupted_at_once(&[command, "pipe", "-c", "s.yaml", "--runtime", "sim"], signal).with(130);
+            assert!(ended.stderr.ends_with("error: interrupted\n"), "{command}: {}", ended.stderr);
+        }
+    }
+}
+
+/// There is nothing to heal: whoever plans dies of it, as any program does.
+#[test]
+fn a_plan_dies_of_the_signal() {
+    assert_eq!(interrupted_at_once(&["plan", "pipe", "-c", "s.yaml"], Signal::INT).code, -1);
+}
