@@ -55,7 +55,7 @@ impl Past {
 
     /// The names of its nodes.
     pub(super) fn nodes(&self) -> Vec<String> {
-        self.setup.cluster.nodes.iter().map(|node| node.name.clone()).collect()
+        self.setup.nodes()
     }
 
     /// The cluster once more, for a run beside others.

@@ -61,6 +61,9 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     }
     let chaos = args.chaos.as_deref().map(Script::load).transpose()?;
     let setup = prepare(place, args, seed, &params)?;
+    if let Some(chaos) = &chaos {
+        setup::check_in_place(chaos, &setup)?;
+    }
     setup::warn_of_unused(&params, &setup);
     let folder = RunFolder::create(args.out.as_deref(), &place.data_dir.join("runs"), seed)?;
     let settings = setup.settings(seed, params, args.timeout, Some(folder.clone()));

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use crate::cluster::{Cluster, RuntimeKind};
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::doctor;
 use crate::journal::RunFolder;
 use crate::plan::Shaper;
@@ -33,6 +33,11 @@ impl Setup {
         // Its file may have changed since: the journal's head holds the cluster as it is.
         let cluster_text = text::read("the cluster file", Path::new(&cluster.file)).unwrap_or_default();
         Ok(Self { script, cluster, cluster_text, kind, attached: Some(attached) })
+    }
+
+    /// The names of its nodes.
+    pub(super) fn nodes(&self) -> Vec<String> {
+        self.cluster.nodes.iter().map(|node| node.name.clone()).collect()
     }
 
     /// The same once more, for another run on nodes of its own.
@@ -182,11 +187,19 @@ pub(super) fn warn_of_unused(params: &BTreeMap<String, String>, setup: &Setup) {
 
 /// Checks a script before anything of it runs: its errors are this one's, its warnings are printed.
 pub(super) fn check(setup: &Setup, quiet: bool) -> Result<()> {
-    let nodes: Vec<String> = setup.cluster.nodes.iter().map(|node| node.name.clone()).collect();
-    let mut found = setup.script.check(Some(&nodes));
+    let mut found = setup.script.check(Some(&setup.nodes()));
     if quiet {
         found.retain(|one| one.severity == Severity::Error);
     }
+    refuse(found)
+}
+
+/// The same of a file in the place of its `chaos()`.
+pub(super) fn check_in_place(chaos: &Script, setup: &Setup) -> Result<()> {
+    refuse(chaos.check_in_place(&setup.script, Some(&setup.nodes())))
+}
+
+fn refuse(found: Vec<Diagnostic>) -> Result<()> {
     let Some(first) = found.iter().find(|one| one.severity == Severity::Error) else {
         found.iter().for_each(super::report::diagnostic);
         return Ok(());

@@ -3,14 +3,49 @@
 //! They see what the function would see: the script's functions, constants and imports. The file's own functions join
 //! the script's.
 
+use super::check;
 use super::engine;
 use super::source::Script;
 use super::texts::Texts;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::{Error, Result};
-use rhai::AST;
+use rhai::{AST, Stmt};
 
 /// The function that such a file stands for.
 pub(super) const REPLACED: &str = "chaos";
+
+impl Script {
+    /// What is certainly wrong with this file as it stands in the place of a script's function. The script itself is
+    /// right, as far as its own check tells.
+    #[must_use]
+    pub fn check_in_place(&self, script: &Self, nodes: Option<&[String]>) -> Vec<Diagnostic> {
+        let whole = has_statements(self).and_then(|()| among(script, self));
+        let mut found = match whole {
+            Ok(ast) => check::check(&self.source, &ast, nodes, None),
+            Err(error) if error.diagnostics.is_empty() => vec![Diagnostic {
+                help: error.help,
+                ..Diagnostic::new(self.path(), self.text(), 0..self.text().len().min(1), error.message)
+            }],
+            Err(error) => error.diagnostics,
+        };
+        found.retain(|one| one.severity == Severity::Error);
+        found
+    }
+}
+
+/// The file's statements behind the script's imports, and its functions beside the script's, which are empty here.
+fn among(script: &Script, file: &Script) -> Result<AST> {
+    let (outer, inner) = (script.as_written()?, file.as_written()?);
+    let named = outer.iter_functions().filter(|function| !function.name.contains('$'));
+    let empty: Vec<String> =
+        named.map(|function| format!("fn {}({}) {{}}", function.name, function.params.join(", "))).collect();
+    let empty = empty.join(" ");
+    let empty = engine::bare().compile(empty).map_err(|error| Error::usage(format!("syntax error: {error}")))?;
+    let imports = outer.statements().iter().filter(|statement| matches!(statement, Stmt::Import(..)));
+    let statements: Vec<Stmt> = imports.chain(inner.statements()).cloned().collect();
+    let functions = empty.clone_functions_only().merge(&inner.clone_functions_only());
+    Ok(AST::new(statements, functions.shared_lib().clone()))
+}
 
 /// A file in the place of a function, compiled below the script's text.
 pub(super) fn substitute(texts: &mut Texts, file: &Script) -> Result<AST> {
