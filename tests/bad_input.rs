@@ -48,6 +48,17 @@ fn a_program_that_does_not_exist() {
 }
 
 #[test]
+fn a_folder_that_a_nodes_user_may_not_enter() {
+    if namespaces(User::Ours) && rustix::process::geteuid().is_root() {
+        let told = refused("closed", "command: sleep infinity, user: nobody, workdir: w");
+        assert!(told.starts_with("exit 3\nerror: node bad: cannot run `sleep` in the folder "), "{told}");
+        let help =
+            "\nhelp: the user `nobody` must be able to enter every folder above it: give the run another with `--out`";
+        assert!(told.ends_with(help), "{told}");
+    }
+}
+
+#[test]
 fn a_program_that_dies_at_once_shows_its_last_words() {
     if namespaces(User::Ours) {
         insta::assert_snapshot!(refused("dies", "command: [bash, -c, 'echo cannot open config >&2; exit 4'], ready: { tcp: 7000 }"), @r"
