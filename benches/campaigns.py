@@ -7,7 +7,7 @@ Prints a table (Markdown, on standard output) and ends with 1 where a control fi
 failed stays in the folder that it names; with `--out` an interrupted campaign goes on where it was.
 
 Needs root, and what the scenarios need (Debian: redis-server, redis-sentinel, redis-tools, etcd-server, etcd-client,
-postgresql). It takes some 50 minutes on two cores, most of which are waiting.
+postgresql). It takes some 30 minutes on two cores, most of which are waiting.
 """
 
 import argparse
