@@ -6,6 +6,7 @@ mod common;
 
 use common::processes::marked;
 use common::{Ended, Place, THREE, User, ended, namespaces, until};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 /// What a run on real nodes says that must not come up, with the last lines, which differ, left out.
@@ -43,6 +44,20 @@ fn a_program_that_does_not_exist() {
         insta::assert_snapshot!(refused("denied", "command: /etc/passwd"), @r"
         exit 3
         error: node bad: cannot run `/etc/passwd`: Permission denied (os error 13)
+        ");
+    }
+}
+
+#[test]
+fn a_folder_that_a_nodes_user_may_not_enter() {
+    if namespaces(User::Ours) && rustix::process::geteuid().is_root() {
+        let place = Place::with("", "nodes:\n  n1: { command: sleep infinity, user: nobody, workdir: w }\n");
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let told = told(&place.run(&["--runtime", "netns"]));
+        insta::assert_snapshot!(told.replace(place.path().canonicalize().unwrap().to_str().unwrap(), "…"), @r"
+        exit 3
+        error: node n1: cannot run `sleep` in the folder …/out/work/n1/w: Permission denied (os error 13)
+        help: the user `nobody` must be able to enter every folder above it: give the run another with `--out`
         ");
     }
 }

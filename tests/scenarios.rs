@@ -13,13 +13,14 @@ fn scripts() -> Vec<PathBuf> {
 #[test]
 fn every_scenario_passes_on_the_simulator_whatever_the_seed() {
     let scripts = scripts();
-    assert!(scripts.len() >= 2, "{scripts:?}");
+    assert!(scripts.len() >= 5, "{scripts:?}");
     for path in scripts {
         for seed in ["1", "2", "3"] {
             let mut plan = Command::new(env!("CARGO_BIN_EXE_blockade"));
             let output = plan.arg("plan").arg(&path).args(["--seed", seed]).output().unwrap();
             let errors = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{} with seed {seed}: {}\n{errors}", path.display(), output.status);
+            assert!(!errors.contains("warning"), "{}: {errors}", path.display());
         }
     }
 }

@@ -171,6 +171,29 @@ pub fn namespaces(user: User) -> bool {
     lacks.is_none()
 }
 
+/// Whether all of these programs are installed. Where not, the running test says so and is counted as skipped.
+pub fn installed(programs: &[&str]) -> bool {
+    let there = |program: &str| {
+        let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+        found.is_ok_and(|output| output.status.success())
+    };
+    let missing: Vec<_> = programs.iter().copied().filter(|program| !there(program)).collect();
+    if !missing.is_empty() {
+        skip(&format!("not installed: {} (tests/run does that)", missing.join(", ")));
+    }
+    missing.is_empty()
+}
+
+/// The same for PostgreSQL's servers, which Debian puts on nobody's path.
+pub fn postgres() -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let there = versions.map(|version| version.path().join("bin/postgres")).any(|program| program.exists());
+    if !there {
+        skip("not installed: postgres (tests/run does that)");
+    }
+    there
+}
+
 /// Waits until it holds; fails the test, saying what, if it never does.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     // Longer than anything may take; only a failing test waits for it.

@@ -1,8 +1,8 @@
-//! `redis`, `etcd` and `postgres`: on the simulator nothing answers, which is no error; and Redis for real.
+//! `redis`, `etcd` and `postgres`: on the simulator nothing answers, which is no error; and each for real.
 //!
 //! What they make of real answers has its tests in `src/script/modules/tests.rs`.
 
-use crate::common::{Place, User, namespaces, skip};
+use crate::common::{self, Place, User, installed, namespaces, skip};
 use crate::holds;
 
 #[test]
@@ -21,11 +21,6 @@ fn on_the_simulator_there_is_no_leader_and_everybody_is_healthy() {
         assert(postgres::sql("n1", "SELECT 1").rows.is_empty);
         "#,
     );
-}
-
-fn installed(program: &str) -> bool {
-    let found = std::process::Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
-    found.is_ok_and(|output| output.status.success())
 }
 
 const REDIS: &str = r#"
@@ -65,11 +60,7 @@ nodes:
 
 #[test]
 fn real_redis_servers_are_found_read_and_written() {
-    if !["redis-server", "redis-cli"].into_iter().all(installed) {
-        skip("redis-server and redis-cli are not installed");
-        return;
-    }
-    if !namespaces(User::Ours) {
+    if !installed(&["redis-server", "redis-cli"]) || !namespaces(User::Ours) {
         return;
     }
     let script = r#"
@@ -90,4 +81,91 @@ fn real_redis_servers_are_found_read_and_written() {
         assert(message.starts_with("Redis on "), message);
     "#;
     Place::with(script, REDIS).run(&["--runtime", "netns"]).with(0);
+}
+
+/// A script on the cluster of one of the scenarios, in a folder that all users may enter.
+fn on_the_cluster_of(scenario: &str, script: &str) -> Place {
+    use std::os::unix::fs::PermissionsExt;
+    let cluster = format!("{}/scripts/{scenario}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let place = Place::with(script, &std::fs::read_to_string(cluster).unwrap());
+    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    place
+}
+
+#[test]
+fn a_real_etcd_is_found_read_and_written() {
+    if !installed(&["etcd"]) || !namespaces(User::Ours) {
+        return;
+    }
+    let script = r#"
+        import "etcd" as etcd;
+        import "wait" as wait;
+        etcd::healthy("e*", "60s");
+        let leader = wait::some("30s", || etcd::leader());
+        let others = nodes().filter(|node| node != leader);
+        assert(etcd::leader(leader) == leader && etcd::leader(others) == ());
+        let status = etcd::status(leader);
+        assert(status.member == status.leader && status.term >= 1 && status.index >= 1, `${status}`);
+        assert(etcd::status(others[0]).leader == status.member && etcd::status(others[0]).member != status.member);
+
+        assert(etcd::get("e1", "x") == #{ found: false, value: (), revision: 0 });
+        assert(etcd::cas("e1", "x", "", 1) == false, "what is not there is not empty");
+        assert(etcd::put("e2", "x", 17) && etcd::get("e3", "x").value == "17" && etcd::get("e3", "x").revision >= 2);
+        assert(etcd::cas("e1", "x", 16, 18) == false && etcd::get("e1", "x").value == "17");
+        assert(etcd::cas("e1", "x", 17, 18) == true && etcd::get("e2", "x").value == "18");
+        assert(etcd::put("e1", "empty", "") && etcd::get("e1", "empty").found && etcd::get("e1", "empty").value == "");
+        assert(etcd::put("e1", "y", "é, \"x\"\n") && etcd::get("e1", "y").value == "é, \"x\"\n");
+        assert(etcd::post("e1", "/v3/kv/nothing", #{}) == ());
+
+        let cut = partition([[leader], others]);
+        assert(!etcd::put(leader, "x", 1) && etcd::get(leader, "x") == () && etcd::cas(leader, "x", 18, 1) == ());
+        let next = wait::some("30s", || etcd::leader(others));
+        assert(etcd::leader() == next, "of two that lead, the later one");
+        let told = "";
+        try { etcd::healthy("e*", "1s"); } catch (error) { told = error.message; }
+        assert(told.starts_with("etcd on "), told);
+        cut.heal();
+        etcd::healthy("e*", "60s");
+        kill("e1");
+        assert(etcd::status("e1") == () && !etcd::put("e1", "x", 2) && etcd::cas("e1", "x", 18, 2) == ());
+    "#;
+    on_the_cluster_of("etcd_kv", script).run(&["--runtime", "netns"]).with(0);
+}
+
+#[test]
+fn a_real_postgres_is_found_read_written_and_promoted() {
+    if !rustix::process::geteuid().is_root() {
+        skip("PostgreSQL runs as the user postgres, whom only root can become");
+        return;
+    }
+    if !common::postgres() || !namespaces(User::Ours) {
+        return;
+    }
+    let script = r#"
+        import "postgres" as postgres;
+        import "wait" as wait;
+        postgres::healthy(["p", "s"], "60s");
+        assert(postgres::primary(["p", "s"]) == "p" && postgres::role("p") == "primary" && postgres::role("s") == "standby");
+        assert(postgres::sql("p", "CREATE TABLE t (n int, v text)").ok);
+        assert(postgres::sql("p", "INSERT INTO t VALUES (1, 'a'), (2, NULL)").ok);
+        assert(postgres::sql("p", "SELECT n, v FROM t ORDER BY n").rows == ["1|a", "2|"]);
+        assert(postgres::value("p", "SELECT count(*) FROM t") == "2" && postgres::value("p", "SELECT n FROM t WHERE n = 7") == ());
+        assert(postgres::sql("c", "SELECT 1", #{ host: "p" }).rows == ["1"], "from another node");
+        wait::condition("30s", || postgres::value("s", "SELECT count(*) FROM t") == "2", "t is not replicated");
+
+        let refused = postgres::sql("s", "INSERT INTO t VALUES (3)");
+        assert(!refused.ok && refused.error.contains("read-only transaction"), `${refused}`);
+        let late = postgres::sql("p", "SELECT pg_sleep(60)", #{ timeout: "500ms" });
+        assert(!late.ok && late.rows.is_empty && late.error == "no answer within 0.5 s", `${late}`);
+        assert(!postgres::promote("p"), "a primary cannot be made one");
+
+        kill("p");
+        assert(postgres::role("p") == () && postgres::primary(["p", "s"]) == ());
+        let told = "";
+        try { postgres::healthy(["p", "s"], "1s"); } catch (error) { told = error.message; }
+        assert(told.starts_with("PostgreSQL on "), told);
+        assert(postgres::promote("s") && postgres::primary(["p", "s"]) == "s" && postgres::role("s") == "primary");
+        assert(postgres::sql("s", "INSERT INTO t VALUES (3)").ok && postgres::healthy("s", "10s"));
+    "#;
+    on_the_cluster_of("postgres_failover", script).run(&["--runtime", "netns"]).with(0);
 }

@@ -181,7 +181,14 @@ impl Image {
             ))
             .help("only root can run a node as another user"),
             Step::Folder => {
-                Error::machine(format!("cannot run `{name}` in the folder {}: {}", text(&self.cwd), io(broken.errno)))
+                let folder = text(&self.cwd);
+                let error = Error::machine(format!("cannot run `{name}` in the folder {folder}: {}", io(broken.errno)));
+                match self.user.as_deref().map(text) {
+                    Some(user) if broken.errno == Errno::ACCESS => error.help(format!(
+                        "the user `{user}` must be able to enter every folder above it: give the run another with `--out`"
+                    )),
+                    _ => error,
+                }
             }
             _ => Error::machine(format!("cannot run `{name}`: {}", io(broken.errno))),
         }
