@@ -24,7 +24,7 @@ pub(super) struct Program {
     host: Rc<Host>,
     /// The constants and imports of the body.
     globals: OnceCell<GlobalRuntimeState>,
-    pub(super) captures: RefCell<Captures>,
+    captures: OnceCell<RefCell<Captures>>,
 }
 
 impl Program {
@@ -43,15 +43,19 @@ impl Program {
     }
 
     fn on(host: Rc<Host>, engine: Engine, ast: Rc<AST>, texts: Texts) -> Rc<Self> {
-        let captures = RefCell::new(Captures::of(&ast));
         let (texts, ast) = (RefCell::new(texts), RefCell::new(ast));
-        let program = Rc::new(Self { texts, ast, engine, host, globals: OnceCell::new(), captures });
+        let program = Rc::new(Self { texts, ast, engine, host, globals: OnceCell::new(), captures: OnceCell::new() });
         program.host.program.replace(Rc::downgrade(&program));
         program
     }
 
     pub(super) fn host(&self) -> &Rc<Host> {
         &self.host
+    }
+
+    /// What its text says about closures' variables. Only tasks ask: most scripts are never looked through.
+    pub(super) fn captures(&self) -> &RefCell<Captures> {
+        self.captures.get_or_init(|| RefCell::new(Captures::of(&self.ast.borrow())))
     }
 
     /// Whether the script defines a function with so many parameters.
@@ -104,7 +108,7 @@ impl Program {
         context: &NativeCallContext,
         closure: FnPtr,
     ) -> impl Fn() -> Result<Dynamic> + 'static {
-        let closure = own_variables(context, closure, &self.captures.borrow());
+        let closure = own_variables(context, closure, &self.captures().borrow());
         let mut globals = context.global_runtime_state().clone();
         // A task's calls are counted from its own beginning.
         globals.level = 0;
