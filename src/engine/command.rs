@@ -119,6 +119,15 @@ impl Command {
         )
     }
 
+    /// Whether packets travel for it.
+    #[must_use]
+    pub fn sends_packets(&self) -> bool {
+        matches!(
+            self,
+            Self::Tcp { .. } | Self::Http { .. } | Self::Probe { .. } | Self::Reachable { .. } | Self::Verify { .. }
+        )
+    }
+
     /// The time after which its fault is healed by whoever carried it out, microseconds.
     #[must_use]
     pub fn for_us(&self) -> Option<u64> {

@@ -17,6 +17,7 @@ use crate::plan::{Interfaces, Plan, Planner, Shaper};
 use crate::runtime::{LogPieces, Notice, Place, Runtime};
 use crate::{Error, ErrorKind, Result};
 use jobs::{Troubles, then};
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -49,6 +50,8 @@ pub struct Controller {
     next: u64,
     /// What each namespace holds, where that is known for sure.
     applied: Vec<Option<Plan>>,
+    /// Whether the namespaces are still to be brought to the active faults: where it is quiet, before the next look.
+    is_behind: bool,
     planner: Planner,
     /// Whether the planner knows by what means links can be impaired here.
     knows_means: bool,
@@ -100,6 +103,7 @@ impl Controller {
             faults: BTreeMap::new(),
             next: 1,
             applied: vec![Some(Plan::default()); size],
+            is_behind: false,
             planner: Planner::default(),
             knows_means: false,
             only: None,
@@ -205,7 +209,12 @@ impl Controller {
     }
 
     /// The answer to a command that changes nothing; `None` for one that does.
-    pub fn observe(&self, command: &Command) -> Option<Job<Reply>> {
+    pub async fn observe(&mut self, command: &Command) -> Option<Job<Reply>> {
+        if command.sends_packets()
+            && let Err(error) = self.catch_up().await
+        {
+            return Some(super::ready(Err(error)));
+        }
         let runtime = &self.runtime;
         let job = match command {
             Command::Exec { node, exec } => {
@@ -263,7 +272,7 @@ impl Controller {
             }
             Command::Node { action, nodes } => self.act(action, &nodes).await.map(|()| Reply::Done),
             Command::Add { containers } => self.adopt(containers).await.map(Reply::Added),
-            other => match self.observe(&other) {
+            other => match self.observe(&other).await {
                 Some(observation) => observation.await,
                 None => Ok(Reply::Done),
             },
@@ -277,7 +286,7 @@ impl Controller {
 
     /// The active faults, oldest first.
     pub fn active(&self) -> impl Iterator<Item = FaultInfo> + '_ {
-        let matrix = self.matrix();
+        let matrix = LazyCell::new(|| self.matrix());
         self.faults.iter().map(move |(id, active)| self.info(&matrix, *id, active))
     }
 

@@ -78,7 +78,7 @@ async fn carry_out(
     command: Command,
 ) -> crate::Result<Reply> {
     let mut controller = controller.lock().await;
-    if let Some(observation) = controller.observe(&command) {
+    if let Some(observation) = controller.observe(&command).await {
         drop(controller); // a slow look must not hold up anybody's change
         return observation.await;
     }

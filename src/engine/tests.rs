@@ -24,6 +24,8 @@ struct Stubborn {
     refusing: Mutex<Option<usize>>,
     /// Stops are never done.
     stuck: Mutex<bool>,
+    /// Whether no packet travels unasked.
+    quiet: Mutex<bool>,
     /// How many starts there were, ours or others'.
     lives: Mutex<Vec<u64>>,
     /// Who was let go on, in that order.
@@ -56,6 +58,10 @@ impl Runtime for Stubborn {
 
     fn down(&self) -> Job<()> {
         self.sim.down()
+    }
+
+    fn is_quiet(&self) -> bool {
+        *self.quiet.lock().unwrap()
     }
 
     fn means(&self) -> Job<crate::plan::Means> {
@@ -216,6 +222,7 @@ impl Test {
             sim,
             refusing: Mutex::default(),
             stuck: Mutex::default(),
+            quiet: Mutex::default(),
             lives: Mutex::new(vec![0; cluster.nodes.len()]),
             resumed: Mutex::default(),
             strangers: Mutex::new(strangers),
@@ -248,6 +255,13 @@ impl Test {
 
     fn act(&mut self, action: NodeAction, nodes: &[&str]) -> Result<Reply> {
         now(self.controller.change(Owner::STANDING, Command::Node { action, nodes: names(nodes) }))
+    }
+
+    /// Does a packet arrive?
+    fn looks(&mut self, source: &str, target: &str) -> bool {
+        let [source, target] = [source, target].map(|name| Party::Node(name.to_owned()));
+        let look = now(async { Ok(self.controller.observe(&Command::Reachable { source, target }).await) }).unwrap();
+        now(look.expect("a look")).unwrap() == Reply::Bool(true)
     }
 
     fn dies(&mut self, node: usize, expected: bool) {
@@ -286,6 +300,21 @@ fn partition(groups: &[&[&str]]) -> Fault {
 
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn where_no_packet_travels_unasked_a_look_finds_what_was_done_since_the_last_one() {
+    let mut test = Test::new();
+    *test.runtime.quiet.lock().unwrap() = true;
+    test.inject(partition(&[&["n1"], &["n2", "n3"]])).unwrap();
+    test.heal(1).unwrap();
+    assert!(test.looks("n1", "n2"));
+    test.inject(partition(&[&["n1", "n2"], &["n3"]])).unwrap();
+    test.inject(Fault::Isolate { nodes: names(&["n2"]) }).unwrap();
+    assert_eq!((test.faults().len(), test.states().len()), (2, 3));
+    assert!(test.runtime.seen.lock().unwrap().is_empty());
+    assert!(!test.looks("n1", "n2") && !test.looks("n2", "n3") && !test.looks("n1", "n3"));
+    assert_eq!(*test.runtime.seen.lock().unwrap(), [false]);
 }
 
 #[test]

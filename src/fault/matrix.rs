@@ -50,14 +50,11 @@ impl Matrix {
     /// Folds the active faults. Their order does not matter. Names that are no member are ignored: the controller
     /// has refused them before.
     pub fn fold<'a>(members: &[Member], faults: impl IntoIterator<Item = &'a Fault>) -> Self {
-        let mut fold = Fold { members, index: index(members), gathered: BTreeMap::new() };
+        let mut fold = Fold { members, index: index(members), gathered: Vec::new() };
         for fault in faults {
             fold.add(fault);
         }
-        Self {
-            names: members.iter().map(|member| member.name.clone()).collect(),
-            cells: fold.gathered.into_iter().map(|(link, cell)| (link, settle(cell))).collect(),
-        }
+        Self { names: members.iter().map(|member| member.name.clone()).collect(), cells: settle(fold.gathered) }
     }
 
     /// The number of nodes; this index is the world's.
@@ -102,9 +99,10 @@ impl Matrix {
     #[must_use]
     pub fn effect(&self, source: usize, target: usize, packet: Filter) -> Effect {
         let Some(cell) = self.cell(source, target) else { return Effect::default() };
-        let mut effects: Vec<_> =
-            cell.iter().filter(|(filter, _)| filter.selects(packet)).map(|(_, effect)| effect.clone()).collect();
-        fold_effects(&mut effects)
+        let mut met: Vec<&Effect> =
+            cell.iter().filter(|(filter, _)| filter.selects(packet)).map(|(_, effect)| effect).collect();
+        met.sort_by(|a, b| a.impairment.order(&b.impairment));
+        all_of(met.into_iter().map(|effect| (effect.cut, &effect.impairment)))
     }
 }
 
@@ -119,31 +117,42 @@ impl Filter {
     }
 }
 
-/// The faults gathered so far, cell by cell, not yet folded.
+/// What the faults so far do to links, not yet folded.
 struct Fold<'a> {
     members: &'a [Member],
     index: BTreeMap<&'a str, usize>,
-    gathered: BTreeMap<(usize, usize), BTreeMap<Filter, Vec<Effect>>>,
+    gathered: Vec<Part<'a>>,
+}
+
+/// What one fault does to one kind of packets on one link.
+struct Part<'a> {
+    link: (usize, usize),
+    filter: Filter,
+    cut: Cut,
+    impairment: &'a Impairment,
+}
+
+impl Part<'_> {
+    fn packets(&self) -> ((usize, usize), Filter) {
+        (self.link, self.filter)
+    }
 }
 
 fn index(members: &[Member]) -> BTreeMap<&str, usize> {
     members.iter().enumerate().map(|(position, member)| (member.name.as_str(), position)).collect()
 }
 
-const DROP: Effect = Effect { cut: Cut::Drop, impairment: Impairment::NONE };
-const REJECT: Effect = Effect { cut: Cut::Reject, impairment: Impairment::NONE };
+static UNIMPAIRED: Impairment = Impairment::NONE;
 
-impl Fold<'_> {
-    fn add(&mut self, fault: &Fault) {
+impl<'a> Fold<'a> {
+    fn add(&mut self, fault: &'a Fault) {
         match fault {
             Fault::Partition { groups } => self.partition(groups),
             Fault::Isolate { nodes } => self.isolate(nodes),
-            Fault::OneWay { source, target } => self.links(&LinkSet::new(target, source), &DROP),
-            Fault::Block { links } => self.links(links, &DROP),
-            Fault::Reject { links } => self.links(links, &REJECT),
-            Fault::Degrade { links, impairment, .. } => {
-                self.links(links, &Effect { cut: Cut::Open, impairment: impairment.clone() });
-            }
+            Fault::OneWay { source, target } => self.links(&LinkSet::new(target, source), Cut::Drop, &UNIMPAIRED),
+            Fault::Block { links } => self.links(links, Cut::Drop, &UNIMPAIRED),
+            Fault::Reject { links } => self.links(links, Cut::Reject, &UNIMPAIRED),
+            Fault::Degrade { links, impairment, .. } => self.links(links, Cut::Open, impairment),
             Fault::Pause { .. } | Fault::Stop { .. } | Fault::Kill { .. } => {}
         }
     }
@@ -163,7 +172,7 @@ impl Fold<'_> {
             for target in 0..self.members.len() {
                 let neutral = self.members[source].neutral || self.members[target].neutral;
                 if source != target && !neutral && of_node[source].is_disjoint(&of_node[target]) {
-                    self.effect(source, target, Filter::ANY, &DROP);
+                    self.drop_all(source, target);
                 }
             }
         }
@@ -175,20 +184,25 @@ impl Fold<'_> {
             nodes.iter().filter_map(|name| self.index.get(name.as_str()).copied()).collect();
         for &node in &isolated {
             for other in (0..=world).filter(|&other| other != node) {
-                self.effect(node, other, Filter::ANY, &DROP);
+                self.drop_all(node, other);
                 if !isolated.contains(&other) {
-                    self.effect(other, node, Filter::ANY, &DROP);
+                    self.drop_all(other, node);
                 }
             }
         }
     }
 
-    fn links(&mut self, links: &LinkSet, effect: &Effect) {
+    fn links(&mut self, links: &LinkSet, cut: Cut, impairment: &'a Impairment) {
         for (source, target) in &links.pairs {
             if let (Some(source), Some(target)) = (self.position(source), self.position(target)) {
-                self.effect(source, target, links.filter, effect);
+                self.part(Part { link: (source, target), filter: links.filter, cut, impairment });
             }
         }
+    }
+
+    fn drop_all(&mut self, source: usize, target: usize) {
+        let (link, filter) = ((source, target), Filter::ANY);
+        self.part(Part { link, filter, cut: Cut::Drop, impairment: &UNIMPAIRED });
     }
 
     fn position(&self, party: &Party) -> Option<usize> {
@@ -198,25 +212,32 @@ impl Fold<'_> {
         }
     }
 
-    fn effect(&mut self, source: usize, target: usize, filter: Filter, effect: &Effect) {
+    fn part(&mut self, part: Part<'a>) {
         let holy = |end: usize| self.members.get(end).is_some_and(|member| member.holy);
-        if !holy(source) && !holy(target) {
-            self.gathered.entry((source, target)).or_default().entry(filter).or_default().push(effect.clone());
+        if !holy(part.link.0) && !holy(part.link.1) {
+            self.gathered.push(part);
         }
     }
 }
 
-fn settle(cell: BTreeMap<Filter, Vec<Effect>>) -> Cell {
-    cell.into_iter().map(|(filter, mut effects)| (filter, fold_effects(&mut effects))).collect()
+/// Folds what meets the same packets. Sorted first, because products of floating-point numbers depend on their order in
+/// the last bit and the fold must not.
+fn settle(mut parts: Vec<Part>) -> BTreeMap<(usize, usize), Cell> {
+    parts.sort_by(|a, b| a.packets().cmp(&b.packets()).then_with(|| a.impairment.order(b.impairment)));
+    let mut cells: BTreeMap<_, Cell> = BTreeMap::new();
+    for met in parts.chunk_by(|a, b| a.packets() == b.packets()) {
+        let (link, filter) = met[0].packets();
+        let effect = all_of(met.iter().map(|part| (part.cut, part.impairment)));
+        cells.entry(link).or_default().insert(filter, effect);
+    }
+    cells
 }
 
-/// A drop wins over a reject, a reject over an open link; impairments combine. Sorted first, because products of
-/// floating-point numbers depend on their order in the last bit and the fold must not.
-fn fold_effects(effects: &mut [Effect]) -> Effect {
-    effects.sort_by(|a, b| a.impairment.order(&b.impairment));
-    effects.iter().fold(Effect::default(), |sum, effect| Effect {
-        cut: sum.cut.max(effect.cut),
-        impairment: sum.impairment.and(&effect.impairment),
+/// A drop wins over a reject, a reject over an open link; impairments combine.
+fn all_of<'a>(met: impl Iterator<Item = (Cut, &'a Impairment)>) -> Effect {
+    met.fold(Effect::default(), |sum, (cut, impairment)| Effect {
+        cut: sum.cut.max(cut),
+        impairment: sum.impairment.and(impairment),
     })
 }
 

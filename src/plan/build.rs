@@ -84,8 +84,7 @@ impl Planner {
         let mut draft = Draft { matrix, nodes, plans: vec![Plan::default(); nodes.len()], keys: Vec::new() };
         for ((source, target), cell) in matrix.cells() {
             draft.refuse(source, target, cell);
-            let ends = Ends { source: source != matrix.world(), target: target != matrix.world() };
-            draft.impair(source, target, self.means.way(cell, ends)?);
+            draft.impair(source, target, self.means.way(cell, Ends::of(matrix, source, target))?);
         }
         self.ids.resize_with(nodes.len(), ClassIds::default);
         let mut plans = draft.finish(&mut self.ids, &mut self.sides, self.seed);

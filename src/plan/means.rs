@@ -10,7 +10,7 @@
 //!
 //! From the world there is no sender of ours: bandwidth is the shaper's then. Pure.
 
-use crate::fault::{Burst, Cell, Effect, Filter, Impairment};
+use crate::fault::{Burst, Cell, Effect, Filter, Impairment, Matrix};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -101,9 +101,27 @@ impl Way {
     }
 }
 
+impl Ends {
+    /// Those of the link from `source` to `target`.
+    #[must_use]
+    pub fn of(matrix: &Matrix, source: usize, target: usize) -> Self {
+        Self { source: source != matrix.world(), target: target != matrix.world() }
+    }
+}
+
 impl Means {
     /// Whether all of it is there: what a simulation has.
     pub const ALL: Self = Self { no_netem: None, no_htb: None, no_chance: None, no_queue: None, only: None };
+
+    /// Whether every link can be impaired as this asks. Where it can, it also can where some of the faults are over.
+    ///
+    /// # Errors
+    /// What is in the way of the first that cannot.
+    pub fn suffice(&self, matrix: &Matrix) -> Result<()> {
+        matrix
+            .cells()
+            .try_for_each(|((source, target), cell)| self.way(cell, Ends::of(matrix, source, target)).map(drop))
+    }
 
     /// How to impair a link between these ends.
     ///
@@ -261,5 +279,69 @@ impl Filter {
             port: self.port.or(other.port),
             family: self.family.or(other.family),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::interpret::filter;
+    use super::*;
+    use crate::fault::{Chance, Distribution, Fault, Jitter, LinkSet, Member, Party};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::{select, subsequence};
+
+    fn impairment() -> impl Strategy<Value = Impairment> {
+        let jitter = |correlation| Jitter { us: 1_000, distribution: Distribution::Normal, correlation };
+        let burst = Burst::FourState { p13: 0.1, p31: 0.5, p32: 0.5, p23: 0.1, p14: 0.01 };
+        let parts = [
+            Impairment { delay_us: 5_000, ..Impairment::NONE },
+            Impairment { jitter: vec![jitter(0.0)], ..Impairment::NONE },
+            Impairment { jitter: vec![jitter(0.3)], ..Impairment::NONE },
+            Impairment { loss: 0.1, ..Impairment::NONE },
+            Impairment { bursts: vec![burst], ..Impairment::NONE },
+            Impairment { duplicate: Chance::independent(0.1), ..Impairment::NONE },
+            Impairment { corrupt: Chance::independent(0.1), ..Impairment::NONE },
+            Impairment { reorder: Chance { p: 0.1, correlation: 0.5 }, ..Impairment::NONE },
+            Impairment { reorder: Chance::independent(0.1), ..Impairment::NONE },
+            Impairment { rate_bits: Some(1_000_000), ..Impairment::NONE },
+        ];
+        subsequence(parts.to_vec(), 1..3)
+            .prop_map(|parts| parts.iter().fold(Impairment::NONE, |sum, part| sum.and(part)))
+    }
+
+    fn fault() -> impl Strategy<Value = Fault> {
+        let party = || select(["n0", "n1", "world"].map(|name| Party::from(name.to_owned())).to_vec());
+        (party(), party(), filter(), impairment()).prop_map(|(source, target, filter, impairment)| Fault::Degrade {
+            verb: "degrade".to_owned(),
+            links: LinkSet { filter, ..LinkSet::new(&[source], &[target]) },
+            impairment,
+        })
+    }
+
+    fn means() -> impl Strategy<Value = Means> {
+        let lacks = || select(vec![None, Some("it is not there".to_owned())]);
+        let only = select(vec![None, Some(Shaper::Netem), Some(Shaper::Userspace)]);
+        (lacks(), lacks(), lacks(), lacks(), only).prop_map(|(no_netem, no_htb, no_chance, no_queue, only)| Means {
+            no_netem,
+            no_htb,
+            no_chance,
+            no_queue,
+            only,
+        })
+    }
+
+    proptest! {
+        /// So that a fault is refused when it is injected, and no other one's end needs to be.
+        #[test]
+        fn what_can_be_done_together_can_be_done_in_part(
+            means in means(),
+            (faults, fewer) in vec(fault(), 1..5).prop_flat_map(|all| (Just(all.clone()), subsequence(all.clone(), 0..=all.len()))),
+        ) {
+            let members = ["n0", "n1"].map(|name| Member { name: name.into(), ..Member::default() });
+            if means.suffice(&Matrix::fold(&members, &faults)).is_ok() {
+                prop_assert_eq!(means.suffice(&Matrix::fold(&members, &fewer)).err(), None);
+            }
+        }
     }
 }

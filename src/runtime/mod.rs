@@ -152,6 +152,12 @@ pub trait Runtime: Send + Sync {
     /// Brings namespaces to these plans.
     fn apply(&self, plans: Vec<(usize, Plan)>) -> Job<Applied>;
 
+    /// Whether no packet travels here but those that somebody asks for: then namespaces are brought to their plans
+    /// before these do, and not at every change.
+    fn is_quiet(&self) -> bool {
+        false
+    }
+
     /// What can impair links here.
     fn means(&self) -> Job<Means>;
 

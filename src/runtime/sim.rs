@@ -305,6 +305,10 @@ impl Runtime for Sim {
         ready(Ok(Applied::default()))
     }
 
+    fn is_quiet(&self) -> bool {
+        true
+    }
+
     fn means(&self) -> Job<Means> {
         ready(Ok(Means::ALL))
     }

@@ -8,7 +8,7 @@ use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
     BasicStringPackage, BitFieldPackage, LanguageCorePackage, LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{Dynamic, Engine};
+use rhai::{Dynamic, Engine, def_package};
 use std::rc::Rc;
 use std::sync::Once;
 
@@ -19,56 +19,27 @@ const EXPRESSION_DEPTH_MAX: usize = 64;
 pub(super) const STRING_BYTES_MAX: usize = 32 << 20;
 const ITEMS_MAX: usize = 1_000_000;
 
-/// Rhai's standard package without the time package, whose `timestamp()` is a clock. To make them takes a hundred times
-/// as long as to share them.
-struct Packages {
-    language: LanguageCorePackage,
-    arithmetic: ArithmeticPackage,
-    strings: BasicStringPackage,
-    iterators: BasicIteratorPackage,
-    functions: BasicFnPackage,
-    bits: BitFieldPackage,
-    logic: LogicPackage,
-    math: BasicMathPackage,
-    arrays: BasicArrayPackage,
-    maps: BasicMapPackage,
-    more_strings: MoreStringPackage,
-}
-
-impl Packages {
-    fn new() -> Self {
-        Self {
-            language: LanguageCorePackage::new(),
-            arithmetic: ArithmeticPackage::new(),
-            strings: BasicStringPackage::new(),
-            iterators: BasicIteratorPackage::new(),
-            functions: BasicFnPackage::new(),
-            bits: BitFieldPackage::new(),
-            logic: LogicPackage::new(),
-            math: BasicMathPackage::new(),
-            arrays: BasicArrayPackage::new(),
-            maps: BasicMapPackage::new(),
-            more_strings: MoreStringPackage::new(),
-        }
-    }
-
-    fn register(&self, engine: &mut Engine) {
-        self.language.register_into_engine(engine);
-        self.arithmetic.register_into_engine(engine);
-        self.strings.register_into_engine(engine);
-        self.iterators.register_into_engine(engine);
-        self.functions.register_into_engine(engine);
-        self.bits.register_into_engine(engine);
-        self.logic.register_into_engine(engine);
-        self.math.register_into_engine(engine);
-        self.arrays.register_into_engine(engine);
-        self.maps.register_into_engine(engine);
-        self.more_strings.register_into_engine(engine);
-    }
+def_package! {
+    /// Rhai's standard package without the time package, whose `timestamp()` is a clock. One package: Rhai looks for a
+    /// function in each that it has, and again for each argument that may be of any type.
+    Standard(module):
+        LanguageCorePackage,
+        ArithmeticPackage,
+        BasicStringPackage,
+        BasicIteratorPackage,
+        BasicFnPackage,
+        BitFieldPackage,
+        LogicPackage,
+        BasicMathPackage,
+        BasicArrayPackage,
+        BasicMapPackage,
+        MoreStringPackage
+    {}
 }
 
 thread_local! {
-    static PACKAGES: Packages = Packages::new();
+    /// To make it takes a hundred times as long as to share it.
+    static STANDARD: Standard = Standard::new();
 }
 
 /// An engine without bindings: it compiles scripts.
@@ -79,7 +50,9 @@ pub(super) fn bare() -> Engine {
         let _ = rhai::config::hashing::set_hashing_seed(Some([1, 2, 3, 4])); // refused only if it was set before
     });
     let mut engine = Engine::new_raw();
-    PACKAGES.with(|packages| packages.register(&mut engine));
+    STANDARD.with(|standard| {
+        standard.register_into_engine(&mut engine);
+    });
     engine.disable_symbol("eval");
     engine.set_max_call_levels(DEPTH_MAX);
     engine.set_max_expr_depths(EXPRESSION_DEPTH_MAX, EXPRESSION_DEPTH_MAX);

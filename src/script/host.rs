@@ -307,6 +307,7 @@ impl Host {
     }
 
     /// Called by Rhai between operations: why the script must end now, if it must.
+    #[inline]
     pub(super) fn progress(&self, operations: u64) -> Option<Error> {
         if let Some(doom) = self.tasks.its_doom() {
             return Some(doom);

@@ -25,9 +25,9 @@ pub(super) struct Program {
     host: Rc<Host>,
     /// The constants and imports of the body.
     globals: OnceCell<GlobalRuntimeState>,
-    pub(super) captures: RefCell<Captures>,
+    captures: OnceCell<RefCell<Captures>>,
     /// Whose statements run in the place of the function [`REPLACED`].
-    substituted: OnceCell<AST>,
+    substituted: Option<AST>,
 }
 
 impl Program {
@@ -35,45 +35,39 @@ impl Program {
     pub(super) fn bind(script: &Script, chaos: Option<&Script>, host: Rc<Host>) -> Result<Rc<Self>> {
         let engine = engine::bound(&host);
         let (mut ast, mut texts) = (script.ast()?, Texts::of(&script.source));
-        let mut substituted = None;
-        if let Some(file) = chaos {
-            let file = substitute(&mut texts, file)?;
+        let substituted = chaos.map(|file| substitute(&mut texts, file)).transpose()?;
+        if let Some(file) = &substituted {
             ast = Rc::new(ast.merge(&file.clone_functions_only()));
-            substituted = Some(file);
         }
-        let program = Self::on(host, engine, ast, texts);
-        if let Some(file) = substituted {
-            program.captures.borrow_mut().add(&file);
-            let _first = program.substituted.set(file);
-        }
-        Ok(program)
+        Ok(Self::on(host, engine, ast, texts, substituted))
     }
 
     /// One that has no text yet. What a session is told runs as it is written: a `return` at its end is seen.
     pub(super) fn empty(host: Rc<Host>) -> Rc<Self> {
         let mut engine = engine::bound(&host);
         engine.set_optimization_level(OptimizationLevel::None);
-        Self::on(host, engine, Rc::new(AST::empty()), Texts::default())
+        Self::on(host, engine, Rc::new(AST::empty()), Texts::default(), None)
     }
 
-    fn on(host: Rc<Host>, engine: Engine, ast: Rc<AST>, texts: Texts) -> Rc<Self> {
-        let captures = RefCell::new(Captures::of(&ast));
+    fn on(host: Rc<Host>, engine: Engine, ast: Rc<AST>, texts: Texts, substituted: Option<AST>) -> Rc<Self> {
         let (texts, ast) = (RefCell::new(texts), RefCell::new(ast));
-        let program = Rc::new(Self {
-            texts,
-            ast,
-            engine,
-            host,
-            globals: OnceCell::new(),
-            captures,
-            substituted: OnceCell::new(),
-        });
+        let (globals, captures) = (OnceCell::new(), OnceCell::new());
+        let program = Rc::new(Self { texts, ast, engine, host, globals, captures, substituted });
         program.host.program.replace(Rc::downgrade(&program));
         program
     }
 
     pub(super) fn host(&self) -> &Rc<Host> {
         &self.host
+    }
+
+    /// What its text says about closures' variables. Only tasks ask: most scripts are never looked through.
+    pub(super) fn captures(&self) -> &RefCell<Captures> {
+        self.captures.get_or_init(|| {
+            let mut captures = Captures::of(&self.ast.borrow());
+            self.substituted.iter().for_each(|file| captures.add(file));
+            RefCell::new(captures)
+        })
     }
 
     /// Whether the script defines a function with so many parameters.
@@ -115,7 +109,7 @@ impl Program {
 
     /// The statements that are to run instead of a function.
     fn in_place_of(&self, function: &str) -> Option<&AST> {
-        self.substituted.get().filter(|_| function == REPLACED)
+        self.substituted.as_ref().filter(|_| function == REPLACED)
     }
 
     /// Calls a function of the script.
@@ -140,7 +134,7 @@ impl Program {
         context: &NativeCallContext,
         closure: FnPtr,
     ) -> impl Fn() -> Result<Dynamic> + 'static {
-        let closure = own_variables(context, closure, &self.captures.borrow());
+        let closure = own_variables(context, closure, &self.captures().borrow());
         let mut globals = context.global_runtime_state().clone();
         // A task's calls are counted from its own beginning.
         globals.level = 0;

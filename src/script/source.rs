@@ -28,13 +28,7 @@ impl Script {
     pub fn compile(path: &str, text: &str) -> Result<Self> {
         // Editors of some systems put a byte order mark before the text; it means nothing.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let source = Source { path: path.to_owned(), text: text.to_owned() };
-        if let Some(start) = unclosed_comment(text) {
-            return Err(Diagnostic::new(path, text, start..start + 2, "syntax error: this comment is never closed")
-                .label("opened here")
-                .into());
-        }
-        let script = Self { source };
+        let script = Self { source: Source { path: path.to_owned(), text: text.to_owned() } };
         script.ast().map(|_| script)
     }
 
@@ -56,6 +50,12 @@ impl Script {
     }
 
     fn parse(&self, engine: &Engine) -> Result<AST> {
+        let Source { path, text } = &self.source;
+        if let Some(start) = unclosed_comment(text) {
+            return Err(Diagnostic::new(path, text, start..start + 2, "syntax error: this comment is never closed")
+                .label("opened here")
+                .into());
+        }
         let mut ast = engine.compile(&self.source.text).map_err(|error| diagnose::syntax(&self.source, &error))?;
         ast.set_source(&self.source.path); // modules are looked for beside it
         Ok(ast)

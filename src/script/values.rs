@@ -120,8 +120,8 @@ impl Host {
         if name == "world" {
             return Err(Error::usage("`world` is no node: it can be an end of a link, not a member of a group"));
         }
-        let names = self.names();
-        for node in select(names.iter().map(String::as_str), &name)? {
+        let names = self.cluster.nodes.iter().map(|node| node.name.as_str());
+        for node in select(names, &name)? {
             if !nodes.iter().any(|known| known == node) {
                 nodes.push(node.to_owned());
             }

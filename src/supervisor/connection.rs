@@ -93,7 +93,7 @@ impl Hub {
     async fn call(self: &Arc<Self>, owner: Owner, script: &str, command: Command) -> Result<Reply> {
         let began = Instant::now();
         let mut controller = self.controller.lock().await;
-        if let Some(look) = controller.observe(&command) {
+        if let Some(look) = controller.observe(&command).await {
             drop(controller); // a slow look must not hold up anybody's change
             let outcome = look.await;
             tracing::debug!(?command, took = ?began.elapsed(), "looked");

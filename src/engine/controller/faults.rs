@@ -6,6 +6,7 @@ use crate::engine::{EventBody, FaultInfo, Selection};
 use crate::fault::{Fault, FaultId, Matrix, Member};
 use crate::plan::{Means, Plan};
 use crate::{Error, Result};
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 impl Controller {
@@ -47,7 +48,7 @@ impl Controller {
         if let Fault::Degrade { .. } = fault {
             self.learn_means().await?;
             let faults = self.faults.values().map(|active| &active.fault).chain([&fault]);
-            self.planner.clone().plans(&Matrix::fold(&self.members, faults), &self.interfaces)?;
+            self.planner.means.suffice(&Matrix::fold(&self.members, faults))?;
         }
         let holy = self.members.iter().find(|member| member.holy && fault.names().contains(&member.name.as_str()));
         match (holy, &fault) {
@@ -103,7 +104,7 @@ impl Controller {
         });
         let Err(error) = held else {
             let active = Active { fault, keep: false, owner: Owner::STANDING };
-            return Ok(self.info(&self.matrix(), id, &active));
+            return Ok(self.info(&LazyCell::new(|| self.matrix()), id, &active));
         };
         self.faults.remove(&id);
         self.faults.extend(former);
@@ -178,9 +179,27 @@ impl Controller {
         troubles.outcome().map(|()| healed)
     }
 
-    /// Brings every namespace to what the active faults demand; what is right already is not touched. Returns the
-    /// spread over nodes, microseconds.
+    /// Brings every namespace to what the active faults demand; where no packet would notice, only before the next look.
+    /// That they can be made was seen to when each of them was admitted. Returns the spread over nodes, microseconds.
     pub(super) async fn reconcile(&mut self) -> Result<u64> {
+        if self.runtime.is_quiet() {
+            self.is_behind = true;
+            return Ok(0);
+        }
+        self.apply().await
+    }
+
+    /// Brings namespaces to it before somebody looks.
+    pub(super) async fn catch_up(&mut self) -> Result<()> {
+        if self.is_behind {
+            self.apply().await?;
+            self.is_behind = false;
+        }
+        Ok(())
+    }
+
+    /// What is right already is not touched.
+    async fn apply(&mut self) -> Result<u64> {
         let matrix = self.matrix();
         let wanted = self.planner.plans(&matrix, &self.interfaces)?;
         let changed: Vec<(usize, Plan)> = wanted

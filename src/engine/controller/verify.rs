@@ -9,6 +9,7 @@ use crate::plan::means::Ends;
 use crate::plan::verify::{self, Verified};
 use crate::runtime::Place;
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 /// How long a probe waits beyond the delays that were asked for.
 const PATIENCE_MS: u64 = 1_000;
@@ -43,18 +44,19 @@ impl Controller {
     }
 
     /// A fault as others see it.
-    pub(super) fn info(&self, matrix: &Matrix, id: FaultId, active: &Active) -> FaultInfo {
+    pub(super) fn info(&self, matrix: &impl Deref<Target = Matrix>, id: FaultId, active: &Active) -> FaultInfo {
         let by = self.mechanisms(matrix, &active.fault);
         FaultInfo { id, fault: active.fault.clone(), keep: active.keep, by }
     }
 
     /// By what means a fault impairs its links, given all that is done to them.
-    fn mechanisms(&self, matrix: &Matrix, fault: &Fault) -> Vec<Mechanism> {
+    fn mechanisms(&self, matrix: &impl Deref<Target = Matrix>, fault: &Fault) -> Vec<Mechanism> {
         let Fault::Degrade { links, .. } = fault else { return Vec::new() };
+        let matrix: &Matrix = matrix;
         let mut used = BTreeSet::new();
         for (source, target) in &links.pairs {
             let (Some(source), Some(target)) = (matrix.position(source), matrix.position(target)) else { continue };
-            let ends = Ends { source: source != matrix.world(), target: target != matrix.world() };
+            let ends = Ends::of(matrix, source, target);
             let way = matrix.cell(source, target).and_then(|cell| self.planner.means.way(cell, ends).ok());
             used.extend(way.into_iter().flat_map(|way| way.mechanisms()));
         }

@@ -93,12 +93,12 @@ fn items(list: &Dynamic) -> Result<Array> {
 }
 
 fn choose(host: &Host, list: &Dynamic) -> Result<Dynamic> {
-    let mut items = items(list)?;
+    let items = list.read_lock::<Array>().ok_or_else(|| values::expected("a list", list))?;
     if items.is_empty() {
         return Err(Error::usage("choose() from an empty list").help("look at list.len() first"));
     }
     let chosen = host.stream.borrow_mut().index(items.len());
-    Ok(items.swap_remove(chosen))
+    Ok(items[chosen].clone())
 }
 
 fn sample(host: &Host, list: &Dynamic, count: &Dynamic) -> Result<Array> {

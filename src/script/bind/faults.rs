@@ -15,11 +15,16 @@ use std::rc::Rc;
 #[derive(Clone)]
 pub(in crate::script) struct Handle {
     id: FaultId,
-    fault: Fault,
+    /// Shared: scripts copy handles with every list that they are in.
+    fault: Rc<Fault>,
     host: Rc<Host>,
 }
 
 impl Handle {
+    fn new(host: &Rc<Host>, info: FaultInfo) -> Self {
+        Self { id: info.id, fault: Rc::new(info.fault), host: Rc::clone(host) }
+    }
+
     /// Heals this fault and no other; once is enough, twice does no harm.
     pub(in crate::script) fn heal(&self) -> Result<()> {
         self.host.call(Command::Heal { which: Selection::One(self.id) }).map(|_| ())
@@ -55,7 +60,7 @@ fn inject(host: &Rc<Host>, fault: Fault) -> Result<Handle> {
             if host.verify && matches!(info.fault, Fault::Degrade { .. }) {
                 super::verify::verify(host, Some(info.id))?;
             }
-            Ok(Handle { id: info.id, fault: info.fault, host: Rc::clone(host) })
+            Ok(Handle::new(host, info))
         }
         other => Err(odd_reply(&other)),
     }
@@ -190,8 +195,8 @@ fn healing(engine: &mut Engine, host: &Rc<Host>) {
     });
     let own = Rc::clone(host);
     engine.register_fn("faults", move || -> Scripted<Array> {
-        let handle = |info: FaultInfo| Dynamic::from(Handle { id: info.id, fault: info.fault, host: Rc::clone(&own) });
-        at_call(active(&own).map(|faults| faults.into_iter().map(handle).collect()))
+        let handles = |faults: Vec<FaultInfo>| faults.into_iter().map(|info| Dynamic::from(Handle::new(&own, info)));
+        at_call(active(&own).map(|faults| handles(faults).collect()))
     });
     let own = Rc::clone(host);
     engine.register_fn("during", move |fault: Handle, duration: Dynamic| -> Scripted<()> {

@@ -9,7 +9,9 @@ use std::rc::Rc;
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     let own = Rc::clone(host);
-    engine.register_fn("nodes", move || -> Array { own.names().into_iter().map(Dynamic::from).collect() });
+    engine.register_fn("nodes", move || -> Array {
+        own.cluster.nodes.iter().map(|node| node.name.as_str().into()).collect()
+    });
     let own = Rc::clone(host);
     engine.register_fn("nodes", move |glob: Dynamic| -> Scripted<Array> {
         at_call(own.select(&glob).map(|nodes| nodes.into_iter().map(Dynamic::from).collect()))
