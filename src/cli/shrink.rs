@@ -9,7 +9,7 @@ use crate::journal::RunFolder;
 use crate::run::{Settings, Stop};
 use crate::schedule::{Schedule, Times};
 use crate::script::Script;
-use crate::shrink::{Budget, Clusters, Counts, Found, Rate, Reruns, Watch, shrink};
+use crate::shrink::{Budget, Clusters, Counts, Demand, Found, Rate, Reruns, Watch, shrink};
 use crate::{Error, Result};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -118,9 +118,9 @@ struct Told<'a> {
 
 impl Watch for Told<'_> {
     fn estimated(&mut self, counts: Counts, rate: Rate, cost: u32) {
-        let tries = rate.tries();
+        let Demand { failures, of } = rate.demand();
         (self.tell)(&format!(
-            "the recorded schedule failed in {counts} trials: a candidate is rejected after {tries} that do not; about {cost} trials"
+            "the recorded schedule failed in {counts} trials: a smaller one must fail {failures} times in {of}; about {cost} trials"
         ));
         if rate.is_flaky() {
             report::message(&format!(
@@ -183,6 +183,11 @@ impl Told<'_> {
             && none.same > 0
         {
             report::message("warning: it also fails without any fault: the failure is not the faults' doing alone");
+        }
+        if let Some(Reruns { minimal, recorded, .. }) = found.reruns
+            && minimal.same * 2 < recorded.same
+        {
+            report::message("warning: it fails far more seldom than the recorded schedule");
         }
         if !found.is_minimal && found.interrupted.is_none() {
             report::message("warning: the trials or the time ran out: something smaller may fail, too");

@@ -2,7 +2,7 @@
 //!
 //! Touches the folder that it is given, where each trial has a folder as long as it lasts.
 
-use super::{Counts, search::Lab};
+use super::{Counts, Demand, search::Lab};
 use crate::journal::RunFolder;
 use crate::run::{self, Outcome, Settings, Signals, Stop};
 use crate::script::Script;
@@ -47,12 +47,13 @@ impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Clusters<'_, S>
         spent / trials.max(1)
     }
 
-    /// Runs trials until there are enough of them.
-    fn work(&self, job: usize, script: &Script, tries: u32, enough: u32, progress: &Mutex<Progress>) {
+    /// Runs trials until the answer is clear.
+    fn work(&self, job: usize, script: &Script, demand: Demand, progress: &Mutex<Progress>) {
         loop {
             {
                 let mut progress = lock(progress);
-                if progress.begun == tries || progress.counts.same >= enough || progress.error.is_some() {
+                let is_decided = progress.begun == demand.of || demand.is_decided(progress.counts);
+                if is_decided || progress.error.is_some() {
                     return;
                 }
                 progress.begun += 1;
@@ -104,7 +105,7 @@ impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Clusters<'_, S>
 }
 
 impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Lab for Clusters<'_, S> {
-    fn attempt(&mut self, chaos: &str, tries: u32, enough: u32) -> Result<Counts> {
+    fn attempt(&mut self, chaos: &str, demand: Demand) -> Result<Counts> {
         if self.stop.is_raised() {
             return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
         }
@@ -112,8 +113,8 @@ impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Lab for Cluster
         let progress = Mutex::new(Progress::default());
         std::thread::scope(|scope| {
             let (this, script, progress) = (&*self, &script, &progress);
-            for job in 0..self.jobs.min(tries) as usize {
-                let started = run::spawn(scope, move || this.work(job, script, tries, enough, progress));
+            for job in 0..self.jobs.min(demand.of) as usize {
+                let started = run::spawn(scope, move || this.work(job, script, demand, progress));
                 if let Err(error) = started {
                     lock(progress).error.get_or_insert(error);
                 }

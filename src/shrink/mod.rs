@@ -10,5 +10,5 @@ mod reduce;
 mod search;
 
 pub use lab::Clusters;
-pub use rate::{Counts, Rate};
+pub use rate::{Counts, Demand, Rate};
 pub use search::{Budget, Found, Lab, Reruns, Watch, shrink};

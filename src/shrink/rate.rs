@@ -29,10 +29,41 @@ impl fmt::Display for Counts {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate(f64);
 
-/// A schedule that fails as it did before is taken for one that does not in at most so many of all cases.
+/// A candidate that fails as often as the recorded schedule is rejected in at most so many of all cases.
 const DOUBT: f64 = 0.05;
 /// A failure that is rarer than this takes too many trials.
 const FLAKY: f64 = 0.15;
+
+/// What is asked of a schedule: does it fail so often in so many trials? The answer may be clear before the last of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// How many times it must fail.
+    pub failures: u32,
+    /// In at most so many trials.
+    pub of: u32,
+}
+
+impl Demand {
+    /// All of so many trials, to count.
+    #[must_use]
+    pub fn all(of: u32) -> Self {
+        Self { failures: u32::MAX, of }
+    }
+
+    /// Whether it is met.
+    #[must_use]
+    pub fn is_met(self, counts: Counts) -> bool {
+        counts.same >= self.failures
+    }
+
+    /// Whether no more trials are needed. Where all are to be counted, all are.
+    #[must_use]
+    pub fn is_decided(self, counts: Counts) -> bool {
+        let passed = counts.of - counts.same;
+        let is_out_of_reach = self.failures <= self.of && passed > self.of - self.failures;
+        counts.of >= self.of || self.is_met(counts) || is_out_of_reach
+    }
+}
 
 impl Rate {
     /// Laplace's estimate: three failures of three are no certainty.
@@ -41,11 +72,24 @@ impl Rate {
         Self((f64::from(counts.same) + 1.0) / (f64::from(counts.of) + 2.0))
     }
 
-    /// So many trials without a failure rule out, but for a doubt of one in twenty, that a schedule fails at this rate.
+    /// What is asked of a schedule that does without something: to fail twice. Once may be chance, or the beginning of a
+    /// series of ever rarer failures. One that fails at this rate misses it in one of twenty cases.
     #[must_use]
-    pub fn tries(self) -> u32 {
-        // The rate is below 1, so this is finite and positive.
-        (DOUBT.ln() / (1.0 - self.0).ln()).ceil().max(1.0) as u32
+    pub fn demand(self) -> Demand {
+        let misses = |of: u32| {
+            let passes = 1.0 - self.0;
+            passes.powi(of as i32) + f64::from(of) * self.0 * passes.powi(of as i32 - 1)
+        };
+        // The rate is above 0, so this comes to an end.
+        let of = (2..).find(|of| misses(*of) <= DOUBT).unwrap_or(u32::MAX);
+        Demand { failures: 2, of }
+    }
+
+    /// What is asked of a schedule that is only rounder or shorter: to fail as often.
+    #[must_use]
+    pub fn strict_demand(self) -> Demand {
+        let Demand { failures, of } = self.demand();
+        Demand { failures: failures.max((self.0 * f64::from(of)).floor() as u32), of }
     }
 
     /// Whether shrinking would take too many trials to be worth it.
@@ -58,7 +102,7 @@ impl Rate {
     #[must_use]
     pub fn cost(self, faults: usize) -> u32 {
         const CANDIDATES_FOR_EACH: usize = 4;
-        self.tries().saturating_mul(u32::try_from(faults * CANDIDATES_FOR_EACH).unwrap_or(u32::MAX))
+        self.demand().of.saturating_mul(u32::try_from(faults * CANDIDATES_FOR_EACH).unwrap_or(u32::MAX))
     }
 }
 
@@ -66,22 +110,36 @@ impl Rate {
 mod tests {
     use super::*;
 
-    fn tries(same: u32, of: u32) -> u32 {
-        Rate::of(Counts { same, of }).tries()
+    fn rate(same: u32, of: u32) -> Rate {
+        Rate::of(Counts { same, of })
     }
 
     #[test]
     fn the_rarer_a_failure_the_more_trials_a_rejection_takes() {
-        assert_eq!([tries(5, 5), tries(3, 5), tries(3, 10), tries(1, 20)], [2, 4, 8, 32]);
-        assert!(Rate::of(Counts { same: 1, of: 20 }).is_flaky() && !Rate::of(Counts { same: 3, of: 12 }).is_flaky());
+        let of = |same, of| rate(same, of).demand().of;
+        assert_eq!([of(5, 5), of(3, 5), of(3, 10), of(1, 20)], [4, 7, 13, 51]);
+        assert!(rate(1, 20).is_flaky() && !rate(3, 12).is_flaky());
+        assert_eq!(rate(5, 5).strict_demand(), Demand { failures: 3, of: 4 });
+    }
+
+    #[test]
+    fn a_demand_is_decided_as_soon_as_it_can_be() {
+        let decided = |same, of| Demand { failures: 2, of: 4 }.is_decided(Counts { same, of });
+        assert_eq!(
+            [decided(2, 2), decided(1, 2), decided(0, 2), decided(0, 3), decided(1, 4)],
+            [true, false, false, true, true]
+        );
+        let counted = |same, of| Demand::all(3).is_decided(Counts { same, of });
+        assert_eq!([counted(0, 2), counted(2, 2), counted(2, 3)], [false, false, true]);
     }
 
     proptest::proptest! {
         #[test]
         fn a_rejection_is_wrong_in_one_of_twenty_cases_at_most(same in 0_u32..50, more in 0_u32..50) {
-            let rate = Rate::of(Counts { same, of: same + more });
-            let missed = (1.0 - rate.0).powi(i32::try_from(rate.tries()).unwrap());
-            proptest::prop_assert!(missed <= DOUBT + 1e-12 && missed > DOUBT * (1.0 - rate.0) * 0.99);
+            let Rate(p) = rate(same, same + more);
+            let of = rate(same, same + more).demand().of as i32;
+            let misses = |of: i32| (1.0 - p).powi(of) + f64::from(of) * p * (1.0 - p).powi(of - 1);
+            proptest::prop_assert!(misses(of) <= DOUBT && (of == 2 || misses(of - 1) > DOUBT));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Goes from one schedule that fails to a smaller one that still does, as far as the budget allows.
 
-use super::rate::{Counts, Rate};
+use super::rate::{Counts, Demand, Rate};
 use super::reduce;
 use crate::schedule::{Schedule, Times};
 use crate::{Error, ErrorKind, Result};
@@ -15,11 +15,11 @@ const RERUNS: u32 = 20;
 
 /// Carries out trials.
 pub trait Lab {
-    /// Runs this body of `chaos()` up to `tries` times, and stops when `enough` have failed in the way in question.
+    /// Runs this body of `chaos()` until it is clear whether it fails as often as demanded in the way in question.
     ///
     /// # Errors
     /// Interrupted, or what would befall every trial.
-    fn attempt(&mut self, chaos: &str, tries: u32, enough: u32) -> Result<Counts>;
+    fn attempt(&mut self, chaos: &str, demand: Demand) -> Result<Counts>;
 
     /// Whether there is time for more candidates.
     fn has_time(&self) -> bool;
@@ -94,7 +94,7 @@ pub fn shrink(
         watch,
         nodes,
         best: recorded.clone(),
-        tries: rate.tries(),
+        rate,
         left: (budget.trials - budget.reserve()).saturating_sub(estimate.of),
         trials: estimate.of,
         rejected: BTreeSet::new(),
@@ -126,11 +126,10 @@ fn cut_short(found: Found, error: Error) -> Result<Found> {
 fn estimate(recorded: &Schedule, budget: Budget, lab: &mut dyn Lab) -> Result<Counts> {
     let most = ESTIMATE.min((budget.trials / 4).max(1));
     let text = recorded.text(Times::Exact);
-    let first = lab.attempt(&text, CLEAR.of.min(most), CLEAR.of)?;
-    let counts = match first.same {
-        0..3 if first.of < most => first.and(lab.attempt(&text, most - first.of, CLEAR.same - first.same)?),
-        _ => first,
-    };
+    let mut counts = lab.attempt(&text, Demand::all(CLEAR.of.min(most)))?;
+    while counts.same < CLEAR.same && counts.of < most {
+        counts = counts.and(lab.attempt(&text, Demand::all(CLEAR.of.min(most - counts.of)))?);
+    }
     if counts.same > 0 {
         return Ok(counts);
     }
@@ -164,7 +163,7 @@ fn reruns(
             (recorded.text(Times::Exact), &mut reruns.recorded),
             (Schedule { steps: Vec::new(), end_us: recorded.end_us }.text(Times::Plain), &mut reruns.none),
         ] {
-            *counts = counts.and(lab.attempt(&text, tries, u32::MAX)?);
+            *counts = counts.and(lab.attempt(&text, Demand::all(tries))?);
             *trials += tries;
         }
     }
@@ -176,8 +175,8 @@ struct Search<'a> {
     watch: &'a mut dyn Watch,
     nodes: &'a [String],
     best: Schedule,
-    /// So often a candidate is tried before it is rejected.
-    tries: u32,
+    /// At which the recorded schedule fails.
+    rate: Rate,
     /// How many trials are left, those at the end apart.
     left: u32,
     trials: u32,
@@ -202,20 +201,29 @@ impl Search<'_> {
         }
     }
 
-    /// Whether the candidate fails in the same way; then it is the best.
+    /// Whether the candidate, which does without something, fails in the same way; then it is the best.
     fn accepts(&mut self, candidate: Schedule) -> Result<bool> {
+        self.meets(candidate, self.rate.demand())
+    }
+
+    /// The same of one that is only rounder or shorter.
+    fn accepts_strictly(&mut self, candidate: Schedule) -> Result<bool> {
+        self.meets(candidate, self.rate.strict_demand())
+    }
+
+    fn meets(&mut self, candidate: Schedule, demand: Demand) -> Result<bool> {
         let text = candidate.text(Times::Plain);
         if candidate == self.best || self.rejected.contains(&text) {
             return Ok(false);
         }
-        if self.left < self.tries || !self.lab.has_time() {
+        if self.left < demand.of || !self.lab.has_time() {
             self.out_of_budget = true;
             return Ok(false);
         }
-        let counts = self.lab.attempt(&text, self.tries, 1)?;
+        let counts = self.lab.attempt(&text, demand)?;
         self.left = self.left.saturating_sub(counts.of);
         self.trials += counts.of;
-        if counts.same == 0 {
+        if !demand.is_met(counts) {
             self.rejected.insert(text);
             return Ok(false);
         }
@@ -262,7 +270,7 @@ impl Search<'_> {
 
     fn rounder(&mut self) -> Result<()> {
         for candidate in reduce::rounder(&self.best) {
-            if self.accepts(candidate)? {
+            if self.accepts_strictly(candidate)? {
                 break;
             }
         }
@@ -275,7 +283,7 @@ impl Search<'_> {
             let waits = reduce::waits(&self.best);
             let mut accepted = false;
             for candidate in reduce::shorter(&self.best, wait) {
-                accepted = self.accepts(candidate)?;
+                accepted = self.accepts_strictly(candidate)?;
                 if accepted {
                     break;
                 }
@@ -312,10 +320,10 @@ mod tests {
     }
 
     impl Lab for Fake {
-        fn attempt(&mut self, chaos: &str, tries: u32, enough: u32) -> Result<Counts> {
+        fn attempt(&mut self, chaos: &str, demand: Demand) -> Result<Counts> {
             self.seen.push(chaos.to_owned());
             let mut counts = Counts::default();
-            while counts.of < tries && counts.same < enough {
+            while !demand.is_decided(counts) {
                 self.trials += 1;
                 if self.trials > self.interrupted_after {
                     return Err(Error::new(ErrorKind::Interrupted, "Ctrl-C"));
@@ -411,7 +419,7 @@ mod tests {
 
     #[test]
     fn an_interrupt_keeps_the_best_so_far() {
-        let mut lab = Fake { interrupted_after: 12, ..Fake::new(&["pause(\"n3\")"], 1.0) };
+        let mut lab = Fake { interrupted_after: 20, ..Fake::new(&["pause(\"n3\")"], 1.0) };
         let (found, log) = run(&mut lab, 400);
         let found = found.unwrap();
         assert!(found.interrupted.is_some() && found.reruns.is_none() && !found.is_minimal);
@@ -424,7 +432,7 @@ mod tests {
         for trials in [4, 20, 61] {
             let mut lab = Fake::new(&["pause(\"n3\")"], 1.0);
             let found = run(&mut lab, trials).0.unwrap();
-            assert!(lab.trials <= trials && found.is_minimal == (trials > 20), "{}", lab.trials);
+            assert!(lab.trials <= trials && !(found.is_minimal && trials < 60), "{}", lab.trials);
             let each = found.reruns.map(|reruns| reruns.none.of);
             assert!(each >= Some(trials / 2 / 3) && each <= Some(trials / 3), "{each:?} of {trials}");
         }

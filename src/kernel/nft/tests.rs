@@ -142,7 +142,7 @@ fn a_refused_change_is_named_in_nfts_words_and_nothing_of_its_transaction_is_mad
     let changes = both.changes.iter().filter(|change| !is_set(change)).cloned().collect();
     let no_set = nft.apply(&[Transaction { after_grace: false, changes }]).unwrap_err();
     insta::assert_snapshot!(no_set, @r"
-    the kernel refuses `add rule inet blockade rejected meta l4proto tcp ip saddr @rejected4 reject with tcp reset`: No such file or directory (os error 2)
+    the kernel refuses `add rule inet blockade arriving_rejected meta l4proto tcp ip saddr @rejected4 reject with tcp reset`: No such file or directory (os error 2)
     ");
     assert!(nft.holds(&ruleset).unwrap());
 }
