@@ -7,7 +7,7 @@ use super::lanes;
 use super::model::{Claim, Family, FaultSpan, Model, Outcome};
 use super::plots;
 use super::scale::{Percent, Scale, packed};
-use super::text::{cut, moment, span};
+use super::text::{count, cut, moment, span};
 use maud::{Markup, html};
 
 /// The timeline with its legend.
@@ -42,12 +42,12 @@ pub(super) fn chart(model: &Model) -> Markup {
     }
 }
 
-/// A row of the timeline: its name, and a drawing as wide as the axis.
-pub(super) fn row(class: &str, name: &Markup, height: usize, drawing: &Markup) -> Markup {
+/// A row of the timeline: its name, and a drawing as wide as the axis. To who cannot see it, it is what `label` says.
+pub(super) fn row(class: &str, name: &Markup, label: &str, height: usize, drawing: &Markup) -> Markup {
     html! {
         div class={ "row " (class) } {
             div.name { (name) }
-            svg.lane width="100%" height=(height) { (drawing) }
+            svg.lane role="img" aria-label=(label) width="100%" height=(height) { (drawing) }
         }
     }
 }
@@ -107,7 +107,7 @@ fn axis(scale: Scale) -> Markup {
             text class=[(index % 2 == 1).then_some("odd")] x=(scale.at(t_us)) dx="4" y="15" { (text) }
         }
     };
-    row("axis", &html! {}, 22, &drawing)
+    row("axis", &html! {}, "time", 22, &drawing)
 }
 
 fn phases(model: &Model, scale: Scale) -> Markup {
@@ -124,7 +124,8 @@ fn phases(model: &Model, scale: Scale) -> Markup {
             }
         }
     };
-    row("phases", &html! { "script" }, 22, &drawing)
+    let names: Vec<&str> = model.phases.iter().map(|phase| phase.name.as_str()).collect();
+    row("phases", &html! { "script" }, &format!("parts of the script: {}", names.join(", ")), 22, &drawing)
 }
 
 /// What the script said and claimed: a mark for each.
@@ -138,7 +139,8 @@ fn said(model: &Model, scale: Scale) -> Markup {
         }
         @for claim in of_interest(&model.claims) { (mark(claim, scale)) }
     };
-    row("said", &html! { "notes, checks" }, 22, &drawing)
+    let label = format!("{}, {}", count(model.notes.len(), "note"), count(model.claims.len(), "check"));
+    row("said", &html! { "notes, checks" }, &label, 22, &drawing)
 }
 
 /// As many marks of a kind are drawn; the tables have more.
@@ -172,27 +174,37 @@ fn faults(model: &Model, scale: Scale) -> Markup {
         return html! {};
     }
     let times: Vec<_> = model.faults.iter().map(|fault| (fault.from_us, fault.to_us(model.end_us))).collect();
-    let (rows, count) = packed(&times);
-    let (shown, height) = match count {
-        ..=12 => (count, 22),
-        13..=40 => (count, 12),
-        _ => (count.min(80), 6),
+    let (rows, all) = packed(&times);
+    let (shown, height) = match all {
+        ..=12 => (all, 22),
+        13..=40 => (all, 12),
+        _ => (all.min(80), 6),
     };
     let drawing = html! {
         @for (index, (fault, row)) in model.faults.iter().zip(rows).enumerate() {
             (bar(fault, index, (row % shown) * height, height, scale, model.end_us))
         }
     };
-    row("faults", &html! { "faults" }, shown * height, &drawing)
+    html! {
+        div.row.faults {
+            div.name { "faults" }
+            svg.lane role="group" aria-label="faults" width="100%" height=(shown * height) { (drawing) }
+        }
+    }
 }
 
 fn bar(fault: &FaultSpan, index: usize, y: usize, height: usize, scale: Scale, end_us: u64) -> Markup {
     let to_us = fault.to_us(end_us);
     let (x, width) = (scale.at(fault.from_us), scale.width(fault.from_us, to_us));
     let text = format!("{} {}", fault.id, fault.text);
+    let lasted = if fault.healed_us.is_some() {
+        format!("for {}", span(to_us - fault.from_us))
+    } else {
+        "not healed".to_owned()
+    };
     html! {
-        a href={ "#fault-" (index) } aria-label={ (cut(&text, 200)) ", from " (moment(fault.from_us)) ", for " (span(to_us - fault.from_us)) } {
-            rect class={ "fault " (fault.family.class()) @if fault.failed.is_some() { " failed" } @if fault.healed_us.is_none() { " open" } }
+        a href={ "#fault-" (index) } aria-label={ (cut(&text, 200)) ", from " (moment(fault.from_us)) ", " (lasted) } {
+            rect class={ "fault " (fault.family.class()) @if fault.failed.is_some() { " failed" } }
                 x=(x) width=(width) y=(y + 1) height=(height - 2) rx="2" {}
             @if height > 16 && width.0 > 0.2 { (clipped(x, width, y + 1, height - 2, &cut(&text, 120))) }
         }

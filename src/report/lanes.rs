@@ -3,7 +3,7 @@
 use super::chart::{clipped, row};
 use super::model::{Family, FaultSpan, Gap, Model, Touch};
 use super::scale::{Scale, packed, united};
-use super::text::{moment, span};
+use super::text::{count, moment, span};
 use maud::{Markup, html};
 
 /// The height of a program's track, pixels.
@@ -33,7 +33,9 @@ pub(super) fn lanes(model: &Model, scale: Scale) -> Markup {
                 @for (index, fault, _) in &halts { (halt(fault, *index, scale, model.end_us)) }
                 @for gap in &node.gaps { (event(gap, scale)) }
             };
-            (row("node", &html! { (node.name) }, PROGRAM + height + 2, &drawing))
+            @let (stops, events, cuts_count) = (count(halts.len(), "fault"), count(node.gaps.len(), "event"), count(cuts.len(), "fault"));
+            @let label = format!("{}: {stops} and {events} of its program, {cuts_count} of its links", node.name);
+            (row("node", &html! { (node.name) }, &label, PROGRAM + height + 2, &drawing))
         }
     }
 }

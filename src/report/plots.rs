@@ -8,6 +8,7 @@ use super::model::{Done, Metric, Model};
 use super::scale::{Scale, united};
 use super::text::{grouped, span};
 use maud::{Markup, html};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// How many cells the latencies' grid has.
@@ -28,11 +29,11 @@ pub(super) fn plots(model: &Model, scale: Scale) -> Markup {
     };
     html! {
         @if let Some(found) = latencies(&model.operations, scale, COLUMNS, ROWS) {
-            (row("chart", &html! { "latency" small { "median, 99 %" } }, HIGH, &html! { (behind) (latency(&found)) }))
-            (row("chart", &html! { "outcomes" small { "per second" } }, LOW, &html! { (behind) (rate(model, scale)) }))
+            (row("chart", &html! { "latency" small { "median, 99 %" } }, "latencies of operations; their table has the numbers", HIGH, &html! { (behind) (latency(&found)) }))
+            (row("chart", &html! { "outcomes" small { "per second" } }, "outcomes of operations in each second; their table has the numbers", LOW, &html! { (behind) (rate(model, scale)) }))
         }
         @for metric in model.metrics.iter().take(50) {
-            (row("chart metric", &html! { (metric.name) }, LOW / 2, &html! { (behind) (measured(metric, scale)) }))
+            (row("chart metric", &html! { (metric.name) }, &metric.name, LOW / 2, &html! { (behind) (measured(metric, scale)) }))
         }
         @if model.metrics.len() > 50 { p.quiet { (model.metrics.len() - 50) " more metrics are in the journal." } }
     }
@@ -47,9 +48,10 @@ fn stretched(width: usize, height: usize, drawing: &Markup) -> Markup {
 
 fn latency(found: &Latencies) -> Markup {
     let decades = found.decades.1 - found.decades.0;
+    let are_many = found.cells.iter().map(BTreeSet::len).sum::<usize>() > 3_000;
     let drawing = html! {
         @for (done, cells) in Done::ALL.iter().zip(&found.cells) {
-            @if !cells.is_empty() { path class={ "dots " (done.word()) } d=(dots(cells)) {} }
+            @if !cells.is_empty() { path class={ "dots " (done.word()) @if are_many { " many" } } d=(dots(cells)) {} }
         }
         @if found.middle.len() > 1 {
             path.p99 d=(line(&found.middle, 1)) {}

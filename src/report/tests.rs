@@ -56,7 +56,7 @@ fn small() -> Vec<Value> {
         operation(3_200_000, "op.invoke", 1, "read"),
         line(
             3_300_000,
-            json!({ "kind": "node.exit", "node": "n2", "ended": { "Code": 3 }, "expected": false, "log": ["oh no"] }),
+            json!({ "kind": "node.exit", "node": "n2", "ended": { "code": 3 }, "expected": false, "log": ["oh no"] }),
         ),
         line(4_000_000, json!({ "kind": "metric", "name": "lag", "value": 1.5 })),
         line(4_100_000, json!({ "kind": "check", "name": "assert", "ok": true, "message": "one holds" })),
@@ -186,7 +186,7 @@ fn anything() -> impl Strategy<Value = Value> {
         prop::sample::select(vec!["n1", "n2", "f1", EVIL, "SIGKILL", "world"]).prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {
-        let key = prop::sample::select(vec!["kind", "nodes", "groups", "Code", "witness", "operation"]);
+        let key = prop::sample::select(vec!["kind", "nodes", "groups", "code", "witness", "operation"]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
             prop::collection::btree_map(key, inner, 0..4).prop_map(|map| json!(map)),
@@ -223,7 +223,7 @@ fn a_line() -> impl Strategy<Value = Value> {
         let (kind, t_us, id, fault, name, message, process, ok) = known;
         let mut line = json!({
             "kind": kind, "t_us": t_us, "task": name, "id": id, "fault": fault, "name": name, "message": message,
-            "process": process, "ok": ok, "node": name, "nodes": [name], "value": t_us, "f": name, "ended": { "Code": 1 },
+            "process": process, "ok": ok, "node": name, "nodes": [name], "value": t_us, "f": name, "ended": { "code": 1 },
         });
         let keys = ["t_us", "task", "name", "message", "process", "ok", "node", "nodes", "value", "f", "ended", "details"];
         changes.into_iter().for_each(|(key, value)| line[keys[key]] = value);
