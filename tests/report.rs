@@ -127,9 +127,15 @@ fn a_browser_shows_the_page_and_fetches_nothing() {
     let faults = place.lines("out/journal.jsonl").iter().filter(|line| line["kind"] == "fault.inject").count();
     assert!(faults >= 5, "{faults}");
     assert_eq!(shown.dom.matches("<tr id=\"fault-").count(), faults);
-    for told in
-        ["one_way n2 → n3", "partition {n1} | {n2, n3}", "restart", "blockade replay ", "what holds", "s.rhai:28:5"]
-    {
+    for told in [
+        "one_way n2 → n3",
+        "partition {n1} | {n2, n3}",
+        "restart",
+        "blockade replay ",
+        "what holds",
+        "nobody knows</td>",
+        "s.rhai:28:5",
+    ] {
         assert!(shown.dom.contains(told), "{told}: {}", shown.dom);
     }
 }
@@ -165,14 +171,12 @@ fn on_a_phone_and_on_a_wide_screen_nothing_sticks_out() {
         const name = document.querySelector('.node .name').getBoundingClientRect();
         const bar = document.querySelector('.fault').getBoundingClientRect();
         found.push(name.right <= bar.left, bar.width > 10, getComputedStyle(document.body).backgroundColor)";
-    // Below 500 pixels a headless window cannot be made: a frame of a phone's width can.
     let wide = probed(&place, (1280, 900), measure);
     assert_eq!(wide, ["1280", "true", "true", "true", "rgb(246, 247, 249)"]);
-    let narrow = probed(&place, (500, 900), measure);
+    // Some browsers make no window below 500 pixels.
+    let narrow = probed(&place, (390, 900), measure);
+    assert!(narrow[0].parse::<u32>().unwrap() <= 500, "{narrow:?}");
     assert_eq!(narrow[1..4], ["true", "true", "true"], "{narrow:?}");
-    place.write("frame.html", "<iframe src=out/report.html width=360 height=800></iframe>");
-    let frame = load(&place.path().join("frame.html"), (500, 900), &[]);
-    assert_eq!(frame.console, Vec::<String>::new());
 }
 
 #[test]
@@ -188,6 +192,9 @@ fn the_page_answers_to_pointer_and_keyboard() {
         const plot = document.querySelector('.plot'), before = plot.getBoundingClientRect().width;
         document.querySelector('[data-zoom=in]').click();
         found.push(plot.getBoundingClientRect().width > 1.8 * before);
+        plot.parentElement.scrollLeft = 500;
+        const left = element => document.querySelector(element).getBoundingClientRect().left;
+        found.push(plot.parentElement.scrollLeft === 500, left('.node .name') - left('.scroll') < 2);
         document.querySelector('[data-zoom=all]').click();
         found.push(plot.getBoundingClientRect().width === before);
         const tip = document.getElementById('tip'), bar = document.querySelector('.faults a');
@@ -198,7 +205,8 @@ fn the_page_answers_to_pointer_and_keyboard() {
         document.querySelector('.note').dispatchEvent(new PointerEvent('pointermove', { bubbles: true, clientX: 300, clientY: 300 }));
         found.push(tip.textContent.includes('onerror'), tip.children.length, document.querySelector('.cursor').hidden)",
     );
-    let expected = ["true", "true", "true", "false", "f1 partition {n1} ", " {n2, n3}", "true", "0", "false"];
+    let expected =
+        ["true", "true", "true", "true", "true", "false", "f1 partition {n1} ", " {n2, n3}", "true", "0", "false"];
     assert_eq!(found, expected);
 }
 
@@ -211,6 +219,7 @@ fn light_and_dark_are_drawn() {
     let page = place.path().join("out/report.html");
     // What a person looks at stays where `BLOCKADE_SCREENSHOTS` says.
     let kept = std::env::var_os("BLOCKADE_SCREENSHOTS").map_or_else(|| place.path().to_owned(), PathBuf::from);
+    std::fs::create_dir_all(&kept).unwrap();
     let mut sizes = Vec::new();
     for (name, scheme, size) in
         [("light", "1", (1280, 1400)), ("dark", "0", (1280, 1400)), ("narrow", "1", (500, 2200))]

@@ -216,7 +216,6 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Soak(args) => soak::main(&place, &args).map(ExitCode::from),
         Command::Replay(args) => replay::main(&place, &args).map(ExitCode::from),
         Command::Shrink(args) => shrink::main(&place, args).map(ExitCode::from),
-        Command::Report(args) => report_file::main(&place, &args).map(|()| ExitCode::SUCCESS),
         Command::Repl(args) => repl::main(&place, &args).map(ExitCode::from),
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
         Command::Check(args) => Ok(ExitCode::from(check::main(&place, &args))),
@@ -231,6 +230,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Init { program } => Ok(ExitCode::from(crate::runtime::docker::init(&program))),
+        Command::Report(args) => report_file::main(&place, &args).map(|()| ExitCode::SUCCESS),
         Command::Doctor(args) => doctor::main(&args).map(ExitCode::from),
         Command::Probe => {
             crate::doctor::probe();

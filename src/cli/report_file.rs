@@ -6,8 +6,7 @@ use super::setup;
 use crate::journal::PastRun;
 use crate::report::{Source, junit, page};
 use crate::schedule;
-use crate::{Error, Result};
-use std::io::ErrorKind;
+use crate::{Error, Result, text};
 use std::path::{Path, PathBuf};
 
 const AFTER_HELP: &str = "\
@@ -61,12 +60,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 /// What `shrink` has found, where it was asked.
 fn minimal(run: &PastRun) -> Result<Option<String>> {
-    let path = run.folder.file("minimal.rhai");
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::usage(format!("cannot read {}: {error}", path.display()))),
-    }
+    text::read_if_there("the smallest schedule", &run.folder.file("minimal.rhai"))
 }
 
 /// What a person can type to see it again, each with what it does.

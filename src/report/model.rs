@@ -3,6 +3,7 @@
 use crate::checker::Witness;
 use crate::fault::Fault;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A run, as its report tells it.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct Model {
     pub claims: Vec<Claim>,
     /// What its clients did, in the order of invocation.
     pub operations: Vec<Operation>,
+    /// Why operations were not done, or are not known to be, by function and outcome; how often.
+    pub errors: BTreeMap<(String, Done, String), usize>,
     /// So many lines of the journal this version does not know how to tell.
     pub unknown_lines: usize,
     /// Texts and commands for whoever wants to see it again.

@@ -77,7 +77,7 @@ fn top(model: &Model) -> Markup {
             }
             @if *is_cut_off {
                 p.card.unknown {
-                    "This run was cut off: its journal ends at " (span(model.end_us)) ", before the run did. What came later is not known, "
+                    "This run was cut off, or is still going on: its journal ends at " (span(model.end_us)) ", before the run did. What came later is not known, "
                     "and what is drawn to the right edge may have ended earlier."
                 }
             }

@@ -2,12 +2,12 @@
 //! passed over and counted; a fault is told even then, as it stands.
 
 use super::model::{Claim, Done, Gap, Metric, Model, Node, Note, Operation, Outcome, Phase};
-use super::text::printable;
+use super::text::{cut, printable};
 use crate::checker::Witness;
 use crate::engine::Ended;
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Goes through the lines of a journal.
 #[derive(Default)]
@@ -157,10 +157,22 @@ impl Reader {
                 let operation = &mut self.model.operations[self.open.remove(&process)?];
                 operation.done = Some((t_us.max(operation.from_us), done));
                 operation.places.1 = Some(place);
+                if let (Done::Fail | Done::Info, Some(error)) = (done, line["error"].as_str()) {
+                    let key = (operation.f.clone(), done, printable(&cut(error, 300)));
+                    count_error(&mut self.model.errors, key);
+                }
             }
         }
         Some(())
     }
+}
+
+/// Errors may tell of values, and then each is another one.
+fn count_error(errors: &mut BTreeMap<(String, Done, String), usize>, key: (String, Done, String)) {
+    const DISTINCT: usize = 1_000;
+    let key =
+        if errors.len() < DISTINCT || errors.contains_key(&key) { key } else { (key.0, key.1, "(others)".to_owned()) };
+    *errors.entry(key).or_default() += 1;
 }
 
 fn gap(kind: &'static str, text: String, from_us: u64) -> Gap {

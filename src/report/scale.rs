@@ -131,7 +131,9 @@ mod tests {
 
         #[test]
         fn in_a_row_nothing_overlaps(mut times in prop::collection::vec((0_u64..100, 0_u64..30), 0..40)) {
-            times.iter_mut().for_each(|time| time.1 += time.0);
+            for time in &mut times {
+                time.1 += time.0;
+            }
             times.sort_unstable();
             let (rows, count) = packed(&times);
             for (one, time) in times.iter().enumerate() {

@@ -6,6 +6,7 @@ use super::model::{FaultSpan, Model};
 use super::plots;
 use super::text::{count, cut, grouped, moment, span};
 use maud::{Markup, html};
+use std::cmp::Reverse;
 
 /// As many rows has a table of what a script may do without end.
 const ROWS: usize = 2_000;
@@ -15,6 +16,7 @@ pub(super) fn tables(model: &Model) -> Markup {
     html! {
         (faults(model))
         (operations(model))
+        (errors(model))
         (checks(model))
         (nodes(model))
         (notes(model))
@@ -81,6 +83,25 @@ fn operations(model: &Model) -> Markup {
     };
     let heads = ["operation", "ok", "fail", "info", "never came out", "median", "99 %", "longest"];
     html! { (table("operations", "Operations", &heads, &rows)) (more(sums.len(), ROWS)) }
+}
+
+/// Why operations were not done, the most frequent first.
+fn errors(model: &Model) -> Markup {
+    const SHOWN: usize = 100;
+    if model.errors.is_empty() {
+        return html! {};
+    }
+    let mut errors: Vec<_> = model.errors.iter().collect();
+    errors.sort_by_key(|(_, count)| Reverse(**count));
+    let rows = html! {
+        @for ((f, done, error), count) in errors.iter().take(SHOWN) {
+            tr { td.number { (grouped(**count)) } td { i class={ "key " (done.word()) } {} (done.word()) } td { code { (f) } } td.what { (error) } }
+        }
+    };
+    html! {
+        (table("errors", "Errors of operations", &["times", "", "operation", "error"], &rows))
+        (more(errors.len(), SHOWN))
+    }
 }
 
 fn checks(model: &Model) -> Markup {

@@ -127,9 +127,24 @@ fn a_run_that_was_cut_off_says_so() {
     cut_off.events.truncate(10);
     cut_off.truncated = true;
     let text = page(&model(&cut_off, &Value::Null));
-    assert!(text.contains("This run was cut off: its journal ends at 3.10 s"), "{text}");
+    assert!(text.contains("This run was cut off, or is still going on: its journal ends at 3.10 s"), "{text}");
     assert!(text.contains("not healed"), "{text}");
     assert!(!page(&model(&journal(small()), &failed())).contains("was cut off"));
+}
+
+#[test]
+fn errors_of_operations_are_counted() {
+    let mut events = Vec::new();
+    for number in 0..1_200_u64 {
+        let error = if number % 2 == 0 { "timed out".to_owned() } else { format!("value {number}") };
+        events.push(operation(number, "op.invoke", 0, "write"));
+        let mut done = operation(number, "op.info", 0, "write");
+        done["error"] = error.into();
+        events.push(done);
+    }
+    let model = model(&journal(events), &failed());
+    assert_eq!(model.errors.iter().max_by_key(|(_, count)| **count).unwrap().1, &600);
+    assert!(page(&model).contains("timed out"));
 }
 
 #[test]
@@ -226,7 +241,9 @@ fn a_line() -> impl Strategy<Value = Value> {
             "process": process, "ok": ok, "node": name, "nodes": [name], "value": t_us, "f": name, "ended": { "code": 1 },
         });
         let keys = ["t_us", "task", "name", "message", "process", "ok", "node", "nodes", "value", "f", "ended", "details"];
-        changes.into_iter().for_each(|(key, value)| line[keys[key]] = value);
+        for (key, value) in changes {
+            line[keys[key]] = value;
+        }
         line
     })
 }
