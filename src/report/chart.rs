@@ -25,7 +25,7 @@ pub(super) fn chart(model: &Model) -> Markup {
                 }
             }
             a.skip href="#faults" { "Skip the drawing: the tables below tell the same as text" }
-            div.scroll tabindex="0" role="group" aria-label="The run from left to right; the tables below tell the same as text" {
+            div.scroll tabindex="0" role="group" aria-label="The run from left to right" {
                 div.plot data-end-us=(model.end_us) {
                     (under(model, scale))
                     (axis(scale))
@@ -118,7 +118,8 @@ fn phases(model: &Model, scale: Scale) -> Markup {
     let drawing = html! {
         @for (phase, end_us) in model.phases.iter().zip(ends) {
             @let (x, width) = (scale.at(phase.from_us), scale.width(phase.from_us, end_us));
-            g data-tip={ (phase.name) ": " (moment(phase.from_us)) ", for " (span(end_us.saturating_sub(phase.from_us))) } {
+            @let lasted = span(end_us.saturating_sub(phase.from_us));
+            g data-tip={ (phase.name) ": " (moment(phase.from_us)) ", for " (lasted) } {
                 rect.phase x=(x) width=(width) y="2" height="18" {}
                 (clipped(x, width, 2, 18, &phase.name))
             }
@@ -135,7 +136,8 @@ fn said(model: &Model, scale: Scale) -> Markup {
     }
     let drawing = html! {
         @for note in model.notes.iter().take(MARKS) {
-            circle.note cx=(scale.at(note.t_us)) cy="11" r="4" data-tip={ (moment(note.t_us)) "  note: " (cut(&note.text, 300)) } {}
+            @let tip = format!("{}  note: {}", moment(note.t_us), cut(&note.text, 300));
+            circle.note cx=(scale.at(note.t_us)) cy="11" r="4" data-tip=(tip) {}
         }
         @for claim in of_interest(&model.claims) { (mark(claim, scale)) }
     };
@@ -160,8 +162,9 @@ fn mark(claim: &Claim, scale: Scale) -> Markup {
         Outcome::Unknown | Outcome::Error => "M-3-3q0-3 3-3t3 3q0 2-3 3v1m0 3v1",
     };
     let word = claim.outcome.word();
+    let tip = format!("{}  {} ({word}): {}", moment(claim.t_us), claim.name, cut(&claim.message, 300));
     html! {
-        svg.mark x=(scale.at(claim.t_us)) y="11" data-tip={ (moment(claim.t_us)) "  " (claim.name) " (" (word) "): " (cut(&claim.message, 300)) } {
+        svg.mark x=(scale.at(claim.t_us)) y="11" data-tip=(tip) {
             circle.halo r="7" {}
             path class=(word) d=(shape) {}
         }

@@ -22,7 +22,9 @@ pub(super) fn failure(model: &Model) -> Markup {
             h2 #failure-title { "What went wrong" }
             @if let Some(failure) = &model.failure { (of_run(failure, the_failure.first().copied(), model)) }
             @for claim in the_failure.iter().skip(1).chain(&others).take(TOLD) { (of_claim(claim, model)) }
-            @if broken.len() > TOLD + 1 { p.quiet { (count(broken.len() - TOLD - 1, "more claim")) " did not hold: see the table of checks." } }
+            @if broken.len() > TOLD + 1 {
+                p.quiet { (count(broken.len() - TOLD - 1, "more claim")) " did not hold: see the table of checks." }
+            }
             @if !model.leftovers.is_empty() {
                 div.card.error {
                     h3 { "Left behind: the clean-up failed" }
@@ -59,7 +61,7 @@ fn excerpt(failure: &Failure, line: usize, column: usize, model: &Model) -> Mark
                 @for (index, text) in lines {
                     @let number = index + 1;
                     span class=[(number == line).then_some("here")] { i { (format!("{number:>4} ")) } (text) "\n" }
-                    @if number == line { span.caret { i { "     " } (" ".repeat(column.saturating_sub(1).min(500))) "^\n" } }
+                    @if number == line { span.caret { i { "     " } (" ".repeat(column.clamp(1, 500) - 1)) "^\n" } }
                 }
             }
         }
@@ -69,7 +71,10 @@ fn excerpt(failure: &Failure, line: usize, column: usize, model: &Model) -> Mark
 fn of_claim(claim: &Claim, model: &Model) -> Markup {
     html! {
         div class={ "card " (claim.outcome.word()) } {
-            h3 { code { (claim.name) } " " span class={ "word " (claim.outcome.word()) } { (claim.outcome.word()) } " at " (moment(claim.t_us)) }
+            h3 {
+                code { (claim.name) } " "
+                span class={ "word " (claim.outcome.word()) } { (claim.outcome.word()) } " at " (moment(claim.t_us))
+            }
             @if !claim.message.is_empty() { p.message { (claim.message) } }
             (told(claim, model))
         }

@@ -37,7 +37,8 @@ pub fn junit(model: &Model) -> String {
     let xml = html! {
         testsuites tests=(cases.len()) failures=(failures) errors=(errors) time=(seconds) {
             "\n  "
-            testsuite name=(suite) tests=(cases.len()) failures=(failures) errors=(errors) skipped="0" time=(seconds) timestamp=[timestamp(&head.started)] {
+            testsuite name=(suite) tests=(cases.len()) failures=(failures) errors=(errors) skipped="0" time=(seconds)
+                timestamp=[timestamp(&head.started)] {
                 "\n    "
                 properties { @for (name, value) in properties { property name=(name) value=(value) {} } }
                 @for case in &cases { "\n    " (element(case, &head.script)) }

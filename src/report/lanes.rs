@@ -1,7 +1,7 @@
 //! A lane for each node: above, its program; below, the faults of links that touch it.
 
 use super::chart::{clipped, row};
-use super::model::{Family, FaultSpan, Gap, Model, Touch};
+use super::model::{Family, FaultSpan, Gap, Model, Node, Touch};
 use super::scale::{Scale, packed, united};
 use super::text::{count, moment, span};
 use maud::{Markup, html};
@@ -13,9 +13,12 @@ const TRACK: usize = 13;
 /// More bands than these, in all lanes together, are drawn as what they cover, without saying whose each is.
 const BANDS: usize = 5_000;
 
+/// A fault that touches a node: its place among all, and the node's part in it.
+type Touched<'a> = (usize, &'a FaultSpan, &'a Touch);
+
 /// All nodes' lanes.
 pub(super) fn lanes(model: &Model, scale: Scale) -> Markup {
-    let mut of_node: Vec<Vec<(usize, &FaultSpan, &Touch)>> = vec![Vec::new(); model.nodes.len()];
+    let mut of_node: Vec<Vec<Touched<'_>>> = vec![Vec::new(); model.nodes.len()];
     for (index, fault) in model.faults.iter().enumerate() {
         for touch in &fault.touches {
             of_node[touch.node].push((index, fault, touch));
@@ -23,25 +26,33 @@ pub(super) fn lanes(model: &Model, scale: Scale) -> Markup {
     }
     let are_many = of_node.iter().map(Vec::len).sum::<usize>() > BANDS;
     html! {
-        @for (node, touched) in model.nodes.iter().zip(of_node) {
-            @let (halts, cuts): (Vec<_>, Vec<_>) = touched.into_iter().partition(|(_, fault, _)| fault.family == Family::Halt);
-            @let (height, tracks) = if are_many { covered(&cuts, scale, model.end_us) } else { bands(&cuts, scale, model.end_us) };
-            @let drawing = html! {
-                (tracks)
-                line.alive x1=(scale.at(model.up_us.unwrap_or_default())) x2="100%" y1="10" y2="10" {}
-                @for gap in &node.gaps { (absent(gap, scale, model.end_us)) }
-                @for (index, fault, _) in &halts { (halt(fault, *index, scale, model.end_us)) }
-                @for gap in &node.gaps { (event(gap, scale)) }
-            };
-            @let (stops, events, cuts_count) = (count(halts.len(), "fault"), count(node.gaps.len(), "event"), count(cuts.len(), "fault"));
-            @let label = format!("{}: {stops} and {events} of its program, {cuts_count} of its links", node.name);
-            (row("node", &html! { (node.name) }, &label, PROGRAM + height + 2, &drawing))
-        }
+        @for (node, touched) in model.nodes.iter().zip(of_node) { (lane(node, touched, are_many, scale, model)) }
     }
 }
 
+fn lane(node: &Node, touched: Vec<Touched<'_>>, are_many: bool, scale: Scale, model: &Model) -> Markup {
+    let (halts, cuts): (Vec<_>, Vec<_>) = touched.into_iter().partition(|(_, fault, _)| fault.family == Family::Halt);
+    let (height, tracks) =
+        if are_many { covered(&cuts, scale, model.end_us) } else { bands(&cuts, scale, model.end_us) };
+    let drawing = html! {
+        (tracks)
+        line.alive x1=(scale.at(model.up_us.unwrap_or_default())) x2="100%" y1="10" y2="10" {}
+        @for gap in &node.gaps { (absent(gap, scale, model.end_us)) }
+        @for (index, fault, _) in &halts { (halt(fault, *index, scale, model.end_us)) }
+        @for gap in &node.gaps { (event(gap, scale)) }
+    };
+    let label = format!(
+        "{}: {} and {} of its program, {} of its links",
+        node.name,
+        count(halts.len(), "fault"),
+        count(node.gaps.len(), "event"),
+        count(cuts.len(), "fault")
+    );
+    row("node", &html! { (node.name) }, &label, PROGRAM + height + 2, &drawing)
+}
+
 /// A band for each fault, in tracks below the program's; how high all are.
-fn bands(faults: &[(usize, &FaultSpan, &Touch)], scale: Scale, end_us: u64) -> (usize, Markup) {
+fn bands(faults: &[Touched<'_>], scale: Scale, end_us: u64) -> (usize, Markup) {
     let times: Vec<_> = faults.iter().map(|(_, fault, _)| (fault.from_us, fault.to_us(end_us))).collect();
     let (tracks, count) = packed(&times);
     let shown = count.min(4);
@@ -71,7 +82,7 @@ fn group(touch: &Touch) -> &'static str {
 }
 
 /// When some fault of a family touches the node.
-fn covered(faults: &[(usize, &FaultSpan, &Touch)], scale: Scale, end_us: u64) -> (usize, Markup) {
+fn covered(faults: &[Touched<'_>], scale: Scale, end_us: u64) -> (usize, Markup) {
     let families: Vec<_> = [Family::Cut, Family::Impairment]
         .into_iter()
         .map(|family| {

@@ -77,8 +77,8 @@ fn top(model: &Model) -> Markup {
             }
             @if *is_cut_off {
                 p.card.unknown {
-                    "This run was cut off, or is still going on: its journal ends at " (span(model.end_us)) ", before the run did. What came later is not known, "
-                    "and what is drawn to the right edge may have ended earlier."
+                    "This run was cut off, or is still going on: its journal ends at " (span(model.end_us))
+                    ", before the run did. What came later is not known, and what is drawn to the right edge may have ended earlier."
                 }
             }
             @if runtime == "sim" { p.quiet { "Simulated: no real node was involved." } }
@@ -155,7 +155,7 @@ fn foot(model: &Model) -> Markup {
     html! {
         footer {
             @if model.unknown_lines > 0 {
-                p { (count(model.unknown_lines, "line")) " of the journal " @if model.unknown_lines == 1 { "is" } @else { "are" } " of no kind that this version can tell." }
+                p { (count(model.unknown_lines, "line")) " of the journal: of no kind that this version can tell." }
             }
             p { "Made by blockade " (model.head.told_by) " from journal.jsonl, which has every detail." }
         }

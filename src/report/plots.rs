@@ -22,18 +22,22 @@ const LOW: usize = 84;
 
 /// All plots.
 pub(super) fn plots(model: &Model, scale: Scale) -> Markup {
+    let faults = model.faults.iter().map(|fault| (fault.from_us, fault.to_us(model.end_us)));
     let behind = html! {
-        @for (from_us, to_us) in united(model.faults.iter().map(|fault| (fault.from_us, fault.to_us(model.end_us))).collect()) {
+        @for (from_us, to_us) in united(faults.collect()) {
             rect.during x=(scale.at(from_us)) width=(scale.width(from_us, to_us)) y="0" height="100%" {}
         }
     };
     html! {
         @if let Some(found) = latencies(&model.operations, scale, COLUMNS, ROWS) {
-            (row("chart", &html! { "latency" small { "median, 99 %" } }, "latencies of operations; their table has the numbers", HIGH, &html! { (behind) (latency(&found)) }))
-            (row("chart", &html! { "outcomes" small { "per second" } }, "outcomes of operations in each second; their table has the numbers", LOW, &html! { (behind) (rate(model, scale)) }))
+            @let (name, drawing) = (html! { "latency" small { "median, 99 %" } }, html! { (behind) (latency(&found)) });
+            (row("chart", &name, "latencies of operations; their table has the numbers", HIGH, &drawing))
+            @let (name, drawing) = (html! { "outcomes" small { "per second" } }, html! { (behind) (rate(model, scale)) });
+            (row("chart", &name, "outcomes of operations; their table has the numbers", LOW, &drawing))
         }
         @for metric in model.metrics.iter().take(50) {
-            (row("chart metric", &html! { (metric.name) }, &metric.name, LOW / 2, &html! { (behind) (measured(metric, scale)) }))
+            @let drawing = html! { (behind) (measured(metric, scale)) };
+            (row("chart metric", &html! { (metric.name) }, &metric.name, LOW / 2, &drawing))
         }
         @if model.metrics.len() > 50 { p.quiet { (model.metrics.len() - 50) " more metrics are in the journal." } }
     }
@@ -42,7 +46,9 @@ pub(super) fn plots(model: &Model, scale: Scale) -> Markup {
 /// A box with units of its own.
 fn stretched(width: usize, height: usize, drawing: &Markup) -> Markup {
     html! {
-        svg.stretched viewBox={ "0 0 " (width) " " (height) } preserveAspectRatio="none" width="100%" height="100%" { (drawing) }
+        svg.stretched viewBox={ "0 0 " (width) " " (height) } preserveAspectRatio="none" width="100%" height="100%" {
+            (drawing)
+        }
     }
 }
 
@@ -119,9 +125,10 @@ fn rate(model: &Model, scale: Scale) -> Markup {
             @if !path.is_empty() { path class={ "bars " (done.word()) } d=(path) {} }
         }
     };
+    let top = if a_second < 10.0 { format!("{a_second:.1}") } else { grouped(a_second as usize) };
     html! {
         (stretched(10 * BARS, most, &drawing))
-        text.scale x="4" y="12" { @if a_second < 10.0 { (format!("{a_second:.1}")) } @else { (grouped(a_second as usize)) } " /s" }
+        text.scale x="4" y="12" { (top) " /s" }
     }
 }
 

@@ -95,7 +95,12 @@ fn errors(model: &Model) -> Markup {
     errors.sort_by_key(|(_, count)| Reverse(**count));
     let rows = html! {
         @for ((f, done, error), count) in errors.iter().take(SHOWN) {
-            tr { td.number { (grouped(**count)) } td { i class={ "key " (done.word()) } {} (done.word()) } td { code { (f) } } td.what { (error) } }
+            tr {
+                td.number { (grouped(**count)) }
+                td { i class={ "key " (done.word()) } {} (done.word()) }
+                td { code { (f) } }
+                td.what { (error) }
+            }
         }
     };
     html! {
@@ -176,5 +181,8 @@ fn metrics(model: &Model) -> Markup {
             }
         }
     };
-    html! { (table("metrics", "Metrics", &["metric", "", "least", "most", "last"], &rows)) (more(model.metrics.len(), ROWS)) }
+    html! {
+        (table("metrics", "Metrics", &["metric", "", "least", "most", "last"], &rows))
+        (more(model.metrics.len(), ROWS))
+    }
 }

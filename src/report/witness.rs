@@ -20,8 +20,9 @@ pub(super) fn witness(witness: &Witness, model: &Model) -> Markup {
             }
             (bars(&timed))
             p.quiet {
-                "The first " (count(witness.events, "event")) " of the history cannot be explained; without the last of them, they can."
-                @if !witness.is_shortest { " The time ran out before it was certain that no shorter beginning shows it." }
+                "The first " (count(witness.events, "event")) " of the history cannot be explained; without the last of "
+                "them, they can."
+                @if !witness.is_shortest { " The time ran out before it was certain that none is shorter." }
                 " Numbers of events are lines of " code { "history.jsonl" } ", from 0."
             }
         }
@@ -63,7 +64,7 @@ fn bars(timed: &[(&'static str, &Told, Option<&Operation>)]) -> Markup {
                         td { (printable(&told.process.to_string())) }
                         td { (told.invoked) @if let Some(completed) = told.completed { "–" (completed) } @else { "–" } }
                         td { @if let Some(operation) = operation { (moment(operation.from_us)) } }
-                        td { @if let Some((t_us, _)) = operation.and_then(|operation| operation.done) { (moment(t_us)) } @else { "never" } }
+                        td { (operation.and_then(|operation| operation.done).map_or("never".to_owned(), |(t_us, _)| moment(t_us))) }
                         td.wide { @if let Some(operation) = operation { (bar(operation, from_us, to_us, scale)) } }
                     }
                 }
