@@ -37,6 +37,7 @@
 //! | [`history`] | what clients asked and what came of it; whose operation it is | nothing |
 //! | [`checker`] | does a history keep what its object promises: linearizability, sets; three answers | nothing |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
+//! | [`report`] | a past run as one page, and as JUnit's XML | nothing |
 //! | [`run`] | one run, from seed to verdict; the ground that sessions stand on, too | signals |
 //! | [`schedule`] | resolved faults with times: read from a journal, written as the body of `chaos()` | nothing |
 //! | [`shrink`] | from a schedule that fails to a smaller one that fails the same way | a folder for its trials |
@@ -77,6 +78,7 @@ pub mod journal;
 pub mod kernel;
 pub mod plan;
 pub mod random;
+pub mod report;
 pub mod run;
 pub mod runtime;
 pub mod schedule;

@@ -5,14 +5,15 @@ use super::model::Object;
 use super::operation::{Event, History, Operation, Outcome};
 use super::puzzle::{Calls, Puzzle};
 use super::search::{Found, Stuck, search};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// As many of the operations under way are told.
 const TOLD: usize = 16;
 
 /// An operation, as it is told.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// Whose.
     pub process: Value,
@@ -24,7 +25,7 @@ pub struct Told {
     pub value: Value,
     /// `ok`, `fail`, or `info` where nobody knew at the end of the witness.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// What it gave, where it was done.
     pub result: Value,
     /// The line of its invocation.
@@ -34,7 +35,7 @@ pub struct Told {
 }
 
 /// What cannot be explained.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Witness {
     /// So many events of the history, from its beginning, are not linearizable; all but the last of them are.
     pub events: usize,
@@ -113,7 +114,7 @@ fn tell(history: &History, operation: &Operation, events: usize) -> Told {
         f: asked.f.clone(),
         key: asked.key.clone(),
         value: asked.value.clone(),
-        kind,
+        kind: kind.into(),
         result: end.filter(|_| kind == "ok").map_or(Value::Null, |end| end.value.clone()),
         invoked: asked.line,
         completed: end.map(|end| end.line),
@@ -125,7 +126,7 @@ impl Told {
     #[must_use]
     pub fn words(&self) -> String {
         let asked = if self.value.is_null() { self.f.clone() } else { format!("{} {}", self.f, self.value) };
-        match self.kind {
+        match self.kind.as_ref() {
             "fail" => format!("{asked} failed"),
             "ok" if self.result.is_null() && !self.value.is_null()
                 || self.result == self.value && !self.value.is_null() =>

@@ -14,6 +14,7 @@ mod plan;
 mod repl;
 mod replay;
 mod report;
+mod report_file;
 mod run;
 mod setup;
 mod shrink;
@@ -93,6 +94,8 @@ enum Command {
     Replay(replay::Args),
     /// Find a smaller schedule that still fails as a run did
     Shrink(shrink::Args),
+    /// Write a page that shows what a run was like, and JUnit's XML for CI
+    Report(report_file::Args),
     /// Find what is wrong with scripts, without running them
     Check(check::Args),
     /// Type functions of the script API and see at once what they do
@@ -227,6 +230,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Init { program } => Ok(ExitCode::from(crate::runtime::docker::init(&program))),
+        Command::Report(args) => report_file::main(&place, &args).map(|()| ExitCode::SUCCESS),
         Command::Doctor(args) => doctor::main(&args).map(ExitCode::from),
         Command::Probe => {
             crate::doctor::probe();

@@ -4,6 +4,7 @@ use super::report;
 use crate::Result;
 use crate::engine::{Event, EventBody, Output};
 use crate::fault::FaultId;
+use crate::report::{printable, span};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -181,24 +182,9 @@ impl Drop for Progress {
     }
 }
 
-/// What programs print may hold sequences that move a terminal's cursor or clear it: they are shown, not obeyed.
-fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && !"\n\t".contains(c) { c.escape_default().to_string() } else { c.into() };
-    text.chars().map(shown).collect()
-}
-
-/// A time span with a unit that fits it.
-fn span(duration_us: u64) -> String {
-    match duration_us {
-        0..10_000 => format!("{:.1} ms", duration_us as f64 / 1e3),
-        10_000..1_000_000 => format!("{} ms", duration_us / 1_000),
-        _ => format!("{:.2} s", duration_us as f64 / 1e6),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{printable, wrapped};
+    use super::wrapped;
 
     #[test]
     fn long_lines_go_on_below_their_text() {
@@ -207,10 +193,5 @@ mod tests {
         assert_eq!(wrapped(line, 52), expected);
         assert_eq!(wrapped("short", 80), "short");
         assert_eq!(wrapped("a\nb", 80), "a\nb");
-    }
-
-    #[test]
-    fn what_would_move_a_terminals_cursor_is_shown_instead() {
-        assert_eq!(printable("a\tb\nä \u{1b}[2J\r\u{7}"), "a\tb\nä \\u{1b}[2J\\r\\u{7}");
     }
 }

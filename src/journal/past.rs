@@ -37,6 +37,8 @@ pub struct PastRun {
     pub signature: Option<String>,
     /// Its verdict in a word; none where it was cut off.
     pub verdict: Option<String>,
+    /// `result.json`; null where the run was cut off before it wrote one.
+    pub result: Value,
 }
 
 impl PastRun {
@@ -51,6 +53,10 @@ impl PastRun {
                 .help("name a run's folder, as `blockade run` and `blockade soak` print it"));
         }
         let path = path.canonicalize().map_err(|error| Error::machine(format!("{}: {error}", path.display())))?;
+        if path.join("soak.json").exists() {
+            return Err(Error::usage(format!("{} is the folder of a soak, which has many runs", path.display()))
+                .help("name one of them: the folders in it are called after their seeds"));
+        }
         if !path.join("journal.jsonl").exists() {
             return Err(Error::usage(format!("{} holds no journal", path.display())).help(
                 "of a run that passes a soak keeps only the result: run its seed again with `blockade run SCRIPT --seed N`",
@@ -83,6 +89,7 @@ impl PastRun {
             verify: head["options"]["verify"].as_bool().unwrap_or_default(),
             signature: result["failure"]["signature"].as_str().map(str::to_owned),
             verdict: result["verdict"].as_str().map(str::to_owned),
+            result,
             folder,
             script,
             cluster,

@@ -19,9 +19,18 @@ pub struct Journal {
 
 /// Reads the journal at this path.
 pub fn read(path: &Path) -> Result<Journal> {
-    let text = std::fs::read_to_string(path)
+    let bytes = std::fs::read(path)
         .map_err(|error| Error::usage(format!("cannot read the journal {}: {error}", path.display())))?;
-    parse(&text).map_err(|error| error.context(path.display()))
+    let cannot = |error| Error::usage(format!("cannot read the journal {}: {error}", path.display()));
+    parse(whole(&bytes).map_err(cannot)?).map_err(|error| error.context(path.display()))
+}
+
+/// The text, without a character at the very end that was cut off in its middle.
+fn whole(bytes: &[u8]) -> std::result::Result<&str, std::str::Utf8Error> {
+    std::str::from_utf8(bytes).or_else(|error| match error.error_len() {
+        None => std::str::from_utf8(&bytes[..error.valid_up_to()]),
+        Some(_) => Err(error),
+    })
 }
 
 fn parse(text: &str) -> Result<Journal> {
@@ -75,6 +84,14 @@ mod tests {
         let journal = parse(&format!("{HEAD}{{\"seq\":1}}\n{{\"seq\":2,\"ki")).unwrap();
         assert_eq!(journal.events.len(), 1);
         assert!(journal.truncated);
+    }
+
+    #[test]
+    fn a_character_cut_off_at_the_end_is_a_line_cut_off() {
+        let text = format!("{HEAD}{{\"seq\":1}}\n{{\"message\":\"n1 →");
+        let journal = parse(whole(&text.as_bytes()[..text.len() - 1]).unwrap()).unwrap();
+        assert_eq!((journal.events.len(), journal.truncated), (1, true));
+        assert!(whole(b"{\"\xff\"}").is_err());
     }
 
     #[test]
