@@ -162,6 +162,9 @@ impl Told<'_> {
         let _ = writeln!(text, "// {}", run.signature.as_deref().unwrap_or_default().replace('\n', " "));
         let _ = writeln!(text, "// {rates}");
         let _ = writeln!(text, "//\n//     {}\n", self.command());
+        if best.is_empty() {
+            text.push_str("// It takes no fault at all.\n");
+        }
         text.push_str(&best.text(Times::Plain));
         text
     }
