@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Fails where n1 was cut from n3 while n2 was down, and only then; chaos() does far more.
 const SCRIPT: &str = r#"
-const OPTIONS = #{ clients: 1, recovery: "100ms" };
+const OPTIONS = #{ clients: 1, recovery: "1200ms" };
 fn setup() { state("bad", false); }
 fn client(id) {
     loop {
