@@ -223,6 +223,10 @@ fn arguments_that_are_wrong_are_refused() {
     error: . is a folder, not a history
     help: the history of a run is `history.jsonl` in its folder
     ");
+    insta::assert_snapshot!(check(&place, "/dev/zero", &["--model", "register"]).with(2).stderr, @r"
+    error: /dev/zero is a device, not a history
+    help: the history of a run is `history.jsonl` in its folder
+    ");
     insta::assert_snapshot!(check(&place, "none", &["--model", "register"]).with(2).stderr, @"error: cannot read none: No such file or directory (os error 2)");
 }
 
