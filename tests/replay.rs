@@ -180,6 +180,9 @@ fn errors_in_such_a_file_show_its_own_lines() {
     assert!(broken.contains("--> c.rhai:"), "{broken}");
     let script = told("fn chaos() { isolate(\"n1\"); }\n", 2);
     assert!(script.contains("write its body alone"), "{script}");
+    let whole =
+        told("import \"nemesis\" as n;\nconst OPTIONS = #{ clients: 1 };\nfn chaos() { isolate(\"n1\"); }\n", 2);
+    assert!(whole.contains("write its body alone"), "a run without faults would pass: {whole}");
     let misspelt = told("sleep(\"1s\");\nisolat(\"n1\");\n", 2);
     assert!(misspelt.contains("--> c.rhai:2:1") && misspelt.contains("did you mean `isolate`"), "{misspelt}");
     assert!(!place.path().join("out").exists(), "found before anything ran");
