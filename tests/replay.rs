@@ -191,6 +191,22 @@ fn errors_in_such_a_file_show_its_own_lines() {
 }
 
 #[test]
+fn errors_in_functions_of_such_a_file_show_its_own_lines() {
+    let script = "import \"wait\" as wait;\nfn chaos() { }\nfn check() { }\n";
+    for (chaos, line) in [
+        ("// 1\nfn f() { throw \"x\"; }\nf();\n", 2),
+        ("// 1\nfn check() {\nassert(false, \"mine\"); }\nsleep(\"1s\");\n", 3),
+        ("// 1\n// 2\n// 3\n// 4\ntask(|| fail(\"x\")).join();\n", 5),
+        ("wait::condition(\"5s\",\n|| {\nthrow \"x\"; }, \"m\");\n", 3),
+    ] {
+        let place = Place::with(script, THREE);
+        place.write("c.rhai", chaos);
+        let stderr = place.run(&["--runtime", "sim", "--chaos", "c.rhai", "-q"]).stderr;
+        assert!(stderr.contains(&format!("--> c.rhai:{line}:")), "{chaos}{stderr}");
+    }
+}
+
+#[test]
 fn what_cannot_be_repeated_is_told_and_nothing_is_lost() {
     let place = failed("sim");
     let journal = place.read("out/journal.jsonl");
