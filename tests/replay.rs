@@ -207,6 +207,21 @@ fn errors_in_functions_of_such_a_file_show_its_own_lines() {
 }
 
 #[test]
+fn one_shrinks_a_run_at_a_time_and_what_a_killed_one_left_is_removed() {
+    let place = failed("sim");
+    std::fs::create_dir_all(place.path().join("out/shrink/0")).unwrap();
+    place.write("out/shrink/0/journal.jsonl", "");
+    let other = std::fs::File::open(place.path().join("out")).unwrap();
+    other.lock().unwrap();
+    let ended = shrink(&place, &["--trials", "8"]).with(2);
+    assert!(ended.stderr.contains("out is being shrunk already"), "{}", ended.stderr);
+    assert!(place.path().join("out/shrink/0").exists(), "it is the other's");
+    drop(other);
+    shrink(&place, &["--trials", "8"]).with(0);
+    assert!(!place.path().join("out/shrink").exists());
+}
+
+#[test]
 fn what_cannot_be_repeated_is_told_and_nothing_is_lost() {
     let place = failed("sim");
     let journal = place.read("out/journal.jsonl");
