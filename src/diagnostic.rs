@@ -114,9 +114,13 @@ fn floor_char_boundary(text: &str, index: usize) -> usize {
 
 /// The candidate nearest to `name`, if one is near enough to be a slip of the finger.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let budget = (name.chars().count() / 3).clamp(1, 3);
+    let length = name.chars().count();
+    let budget = (length / 3).clamp(1, 3);
+    // The distance takes time and memory for every pair of characters, and a name may be as long as a text.
+    let is_as_long = |candidate: &&str| candidate.chars().count().abs_diff(length) <= budget;
     candidates
         .into_iter()
+        .filter(is_as_long)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), differs_at(name, candidate), candidate))
         .filter(|(distance, ..)| *distance <= budget)
         .min_by_key(|(distance, same, candidate)| (*distance, std::cmp::Reverse(*same), *candidate))
@@ -131,6 +135,14 @@ fn differs_at(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_of_millions_of_characters_is_like_no_other() {
+        let begun = std::time::Instant::now();
+        assert_eq!(nearest(&"x".repeat(4_000_000), ["isolate"; 100]), None);
+        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+        assert_eq!(nearest("isolat", ["isolate", "is"]), Some("isolate"));
+    }
 
     #[test]
     fn line_and_column_count_characters_from_one() {

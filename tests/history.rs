@@ -223,6 +223,10 @@ fn arguments_that_are_wrong_are_refused() {
     error: . is a folder, not a history
     help: the history of a run is `history.jsonl` in its folder
     ");
+    insta::assert_snapshot!(check(&place, "/dev/zero", &["--model", "register"]).with(2).stderr, @r"
+    error: /dev/zero is a device, not a history
+    help: the history of a run is `history.jsonl` in its folder
+    ");
     insta::assert_snapshot!(check(&place, "none", &["--model", "register"]).with(2).stderr, @"error: cannot read none: No such file or directory (os error 2)");
 }
 
@@ -237,4 +241,38 @@ fn what_is_no_text_is_named_by_its_line() {
     7 | ��
       | ^
     ");
+}
+
+/// As floats they would be the same, and the check would pass.
+#[test]
+fn integers_that_would_become_one_are_refused() {
+    let place = Place::new();
+    let told = |written: &str, read: &str| {
+        let operation = |number: &str| {
+            format!(
+                "{{\"process\":0,\"type\":\"invoke\",\"f\":\"{number}}}\n{{\"process\":0,\"type\":\"ok\",\"f\":\"{number}}}\n"
+            )
+        };
+        let lines =
+            operation(&format!("write\",\"value\":{written}")) + &operation(&format!("read\",\"value\":{read}"));
+        place.write("big.jsonl", &lines);
+        let line = |kind: &str, rest: &str| format!("INFO  jepsen.util - 0 :{kind} :{rest}\n");
+        let log = [
+            line("invoke", &format!("write {written}")),
+            line("ok", &format!("write {written}")),
+            line("invoke", "read nil"),
+            line("ok", &format!("read {read}")),
+        ];
+        place.write("big.log", &log.concat());
+        ["big.jsonl", "big.log"].map(|file| check(&place, file, &["--model", "register"]))
+    };
+    for ended in told("18446744073709551617", "18446744073709551618") {
+        let ended = ended.with(2);
+        let message = "the integer 18446744073709551617 is beyond those that are kept exactly";
+        assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    }
+    for ended in told("18446744073709551615", "18446744073709551614") {
+        assert!(ended.with(1).stdout.contains("18446744073709551614 by process 0, lines 3 to 4"));
+    }
+    told("18446744073709551615", "18446744073709551615").map(|ended| ended.with(0));
 }

@@ -209,6 +209,25 @@ fn a_program_that_prints_something_else_is_a_wrong_one() {
     }
 }
 
+/// It used to be kept whole, whatever its length: the run's memory was the program's to fill.
+#[test]
+fn a_line_without_an_end_is_refused_as_soon_as_it_is_too_long() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    for options in ["#{}", "#{ node: \"n1\" }"] {
+        let place = Place::with(&format!("workload(\"cat /dev/zero\", {options});"), THREE);
+        let ended = place.run(&["--runtime", "netns", "--quiet"]).with(2);
+        assert!(ended.stderr.contains("the workload printed a line of more than 16 MiB"), "{}", ended.stderr);
+    }
+    let longest = "head -c 16777216 /dev/zero | tr '\\000' ' '; echo; exit 3";
+    let place = Place::with(
+        &format!("let r = workload(\"{}\"); assert(r.code == 3, \"heard\");", longest.replace('\\', "\\\\")),
+        THREE,
+    );
+    place.run(&["--runtime", "netns", "--quiet"]).with(0);
+}
+
 /// JSON has no word for them: they used to become `null` in the files, and the script did not know.
 #[test]
 fn numbers_that_no_history_can_hold_are_an_error() {

@@ -180,11 +180,45 @@ fn errors_in_such_a_file_show_its_own_lines() {
     assert!(broken.contains("--> c.rhai:"), "{broken}");
     let script = told("fn chaos() { isolate(\"n1\"); }\n", 2);
     assert!(script.contains("write its body alone"), "{script}");
+    let whole =
+        told("import \"nemesis\" as n;\nconst OPTIONS = #{ clients: 1 };\nfn chaos() { isolate(\"n1\"); }\n", 2);
+    assert!(whole.contains("write its body alone"), "a run without faults would pass: {whole}");
     let misspelt = told("sleep(\"1s\");\nisolat(\"n1\");\n", 2);
     assert!(misspelt.contains("--> c.rhai:2:1") && misspelt.contains("did you mean `isolate`"), "{misspelt}");
     assert!(!place.path().join("out").exists(), "found before anything ran");
     let ended = place.run(&["--runtime", "sim", "--chaos", "none.rhai"]).with(2);
     assert!(ended.stderr.contains("cannot read the script none.rhai"), "{}", ended.stderr);
+}
+
+#[test]
+fn errors_in_functions_of_such_a_file_show_its_own_lines() {
+    let script = "import \"wait\" as wait;\nfn chaos() { }\nfn check() { }\n";
+    for (chaos, line) in [
+        ("// 1\nfn f() { throw \"x\"; }\nf();\n", 2),
+        ("// 1\nfn check() {\nassert(false, \"mine\"); }\nsleep(\"1s\");\n", 3),
+        ("// 1\n// 2\n// 3\n// 4\ntask(|| fail(\"x\")).join();\n", 5),
+        ("wait::condition(\"5s\",\n|| {\nthrow \"x\"; }, \"m\");\n", 3),
+    ] {
+        let place = Place::with(script, THREE);
+        place.write("c.rhai", chaos);
+        let stderr = place.run(&["--runtime", "sim", "--chaos", "c.rhai", "-q"]).stderr;
+        assert!(stderr.contains(&format!("--> c.rhai:{line}:")), "{chaos}{stderr}");
+    }
+}
+
+#[test]
+fn one_shrinks_a_run_at_a_time_and_what_a_killed_one_left_is_removed() {
+    let place = failed("sim");
+    std::fs::create_dir_all(place.path().join("out/shrink/0")).unwrap();
+    place.write("out/shrink/0/journal.jsonl", "");
+    let other = std::fs::File::open(place.path().join("out")).unwrap();
+    other.lock().unwrap();
+    let ended = shrink(&place, &["--trials", "8"]).with(2);
+    assert!(ended.stderr.contains("out is being shrunk already"), "{}", ended.stderr);
+    assert!(place.path().join("out/shrink/0").exists(), "it is the other's");
+    drop(other);
+    shrink(&place, &["--trials", "8"]).with(0);
+    assert!(!place.path().join("out/shrink").exists());
 }
 
 #[test]

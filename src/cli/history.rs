@@ -7,6 +7,7 @@ use crate::checker::{self, Limit, Misfit, Model, Report, Told, Verdict, Witness}
 use crate::diagnostic::nearest;
 use crate::{Error, Result};
 use serde_json::json;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -90,8 +91,15 @@ pub(super) fn main(args: &Args) -> Result<u8> {
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
-    if path.is_dir() {
-        return Err(Error::usage(format!("{shown} is a folder, not a history"))
+    // A pipe has an end, as `<(zcat history.gz)`; a device need not have one.
+    let kind = std::fs::metadata(path).map(|found| found.file_type()).ok();
+    let odd = match kind {
+        Some(kind) if kind.is_dir() => Some("folder"),
+        Some(kind) if kind.is_char_device() || kind.is_block_device() => Some("device"),
+        _ => None,
+    };
+    if let Some(odd) = odd {
+        return Err(Error::usage(format!("{shown} is a {odd}, not a history"))
             .help("the history of a run is `history.jsonl` in its folder"));
     }
     std::fs::read(path).map_err(|error| Error::usage(format!("cannot read {shown}: {error}")))

@@ -12,6 +12,8 @@ use crate::script::Script;
 use crate::shrink::{Budget, Clusters, Counts, Demand, Found, Rate, Reruns, Watch, shrink};
 use crate::{Error, Result};
 use std::fmt::Write as _;
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -19,6 +21,9 @@ use std::time::{Duration, Instant};
 
 /// Enough for a dozen faults that fail for certain, and the runs at the end.
 const TRIALS: u32 = 400;
+
+/// Where they keep their files, in the run's folder.
+const TRIALS_FOLDER: &str = "shrink";
 
 const AFTER_HELP: &str = "\
 First the recorded schedule is run again some times: how often does it fail? Then faults are left out, weakened and \
@@ -73,9 +78,10 @@ pub(super) fn shrink_run(place: &Place, run: &Path, effort: Effort, tell: fn(&st
         return Err(Error::usage(format!("this run did not fail (it is {word}): there is nothing to shrink"))
             .help("name a run whose verdict is fail"));
     };
+    let _claimed = claim(&past.run.folder)?;
     tell(&format!("shrinking {} faults of seed {}: {signature}", past.schedule.len(), past.run.seed));
     let stop = Stop::listen()?;
-    let folder = past.run.folder.file("shrink");
+    let folder = past.run.folder.file(TRIALS_FOLDER);
     let nodes: Vec<String> = past.nodes();
     let mut lab = Clusters {
         settings: |job, chaos, folder| settings(place, &past, jobs, job, chaos, folder),
@@ -95,6 +101,28 @@ pub(super) fn shrink_run(place: &Place, run: &Path, effort: Effort, tell: fn(&st
     told.write(&found.best, &rates(&found))?;
     told.conclude(&found, mean);
     Ok(found)
+}
+
+/// Takes the run's folder for as long as the file is open, however this process ends. What a shrinking that was killed
+/// has left is removed: it is nobody's.
+fn claim(folder: &RunFolder) -> Result<File> {
+    let cannot = |what: &str, path: &Path, error: &std::io::Error| {
+        Error::machine(format!("cannot {what} {}: {error}", path.display())).help("the run's folder must be writable")
+    };
+    let locked = File::open(&folder.path).map_err(|error| cannot("open", &folder.path, &error))?;
+    match locked.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::usage(format!("{} is being shrunk already", folder.path.display()))
+                .help("wait for it, or shrink a copy of the folder"));
+        }
+        Err(TryLockError::Error(error)) => return Err(cannot("lock", &folder.path, &error)),
+    }
+    let left = folder.file(TRIALS_FOLDER);
+    match std::fs::remove_dir_all(&left) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(cannot("remove", &left, &error)),
+        _ => Ok(locked),
+    }
 }
 
 /// A trial's run. Containers are called after their blockade: side by side each job's has a name of its own, and each

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 /// The value of a part of a line; `null` where it is missing.
 pub(super) fn value(raw: Option<&RawValue>) -> Result<Value, String> {
     let Some(text) = raw.map(RawValue::get) else { return Ok(Value::Null) };
-    if let Some(integer) = inexact_integer(text) {
+    if let Some(integer) = inexact_integer(text, |number| number.parse::<i64>().is_ok()) {
         let range = format!("{} to {}", i64::MIN, i64::MAX);
         return Err(format!(
             "has the integer {integer}, beyond those that are kept exactly ({range}; write it as text)"
@@ -15,10 +15,9 @@ pub(super) fn value(raw: Option<&RawValue>) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("is no operation ({error})"))
 }
 
-/// The first integer in a JSON text that would become another number.
-fn inexact_integer(json: &str) -> Option<&str> {
-    let is_inexact =
-        |number: &&str| !number.contains(['.', 'e', 'E']) && !number.is_empty() && number.parse::<i64>().is_err();
+/// The first integer in a JSON text that would become another number: one that is not among those that are kept.
+pub(crate) fn inexact_integer(json: &str, is_kept: fn(&str) -> bool) -> Option<&str> {
+    let is_inexact = |number: &&str| !number.contains(['.', 'e', 'E']) && !number.is_empty() && !is_kept(number);
     // Outside of texts numbers are all that is written with these characters, but for the `e` of `true` and the like.
     let words = |piece| str::split(piece, |c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)));
     let numbers = outside_texts(json).into_iter().flat_map(words).filter(|word| !word.starts_with(char::is_alphabetic));
@@ -53,7 +52,7 @@ mod tests {
 
     #[test]
     fn integers_beyond_64_bits_are_found_wherever_they_stand() {
-        let found = |json| inexact_integer(json);
+        let found = |json| inexact_integer(json, |number| number.parse::<i64>().is_ok());
         assert_eq!(found("9223372036854775808"), Some("9223372036854775808"));
         assert_eq!(found(r#"{"a":[1,true,{"b":-9223372036854775809}]}"#), Some("-9223372036854775809"));
         assert_eq!(found(r#"["\"9223372036854775808\"", 9223372036854775807, -9223372036854775808, -0, null]"#), None);

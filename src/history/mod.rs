@@ -4,7 +4,7 @@
 //! `info` (nobody knows). Both are events of the run; an [`Entry`] is such an event with its place in the history. Pure:
 //! who records them and where they are written is decided elsewhere.
 
-mod exact;
+pub(crate) mod exact;
 mod processes;
 mod program;
 

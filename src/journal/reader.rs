@@ -17,12 +17,16 @@ pub struct Journal {
     pub truncated: bool,
 }
 
-/// Reads the journal at this path.
+/// Reads the journal at this path, which may be as large as it likes, but must be a file: of others the end may never
+/// come.
 pub fn read(path: &Path) -> Result<Journal> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Error::usage(format!("cannot read the journal {}: {error}", path.display())))?;
-    let cannot = |error| Error::usage(format!("cannot read the journal {}: {error}", path.display()));
-    parse(whole(&bytes).map_err(cannot)?).map_err(|error| error.context(path.display()))
+    let cannot =
+        |error: &dyn std::fmt::Display| Error::usage(format!("cannot read the journal {}: {error}", path.display()));
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(cannot(&"it is no file"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| cannot(&error))?;
+    parse(whole(&bytes).map_err(|error| cannot(&error))?).map_err(|error| error.context(path.display()))
 }
 
 /// The text, without a character at the very end that was cut off in its middle.
@@ -99,6 +103,13 @@ mod tests {
         let error = parse(&format!("{HEAD}{{\"seq\":1}}\n{{\"se\u{fffd}\n{{\"seq\":3}}\n")).unwrap_err();
         assert!(error.message.starts_with("line 3 is no journal line"), "{error}");
         assert_eq!(error.kind.exit_code(), 2);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        insta::assert_snapshot!(read(Path::new("/dev/zero")).unwrap_err(), @"cannot read the journal /dev/zero: it is no file");
+        assert!(read(Path::new("/")).is_err());
+        insta::assert_snapshot!(read(Path::new("/none")).unwrap_err(), @"cannot read the journal /none: No such file or directory (os error 2)");
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub fn recorded(journal: &Journal) -> Result<Recorded> {
         })
     });
     let events = events.collect::<Result<Vec<Event>>>()?;
+    in_order(&events)?;
     let phase = |wanted: fn(&str) -> bool, from: usize| {
         let is = |event: &Event| matches!(&event.body, EventBody::Phase { name } if wanted(name));
         events.iter().skip(from).position(is).map(|at| at + from)
@@ -65,6 +66,18 @@ pub fn recorded(journal: &Journal) -> Result<Recorded> {
     let is_cut_off = end.is_none() && !during.iter().any(|event| matches!(event.body, EventBody::Verdict { .. }));
     let schedule = reader.schedule(end_us - start_us);
     Ok(Recorded { schedule, is_cut_off, other_deeds: reader.other_deeds })
+}
+
+/// A journal's times never go back. Where they do, nobody knows how long anything took.
+fn in_order(events: &[Event]) -> Result<()> {
+    let back = events.windows(2).find(|pair| pair[1].t_us < pair[0].t_us);
+    back.map_or(Ok(()), |pair| {
+        let (seq, now, before) = (pair[1].seq, pair[1].t_us, pair[0].t_us);
+        Err(Error::usage(format!(
+            "time goes back in the journal: t_us of event {seq} is {now}, and was {before} before"
+        ))
+        .help("was the journal edited? Run the seed again: its new journal is whole"))
+    })
 }
 
 /// The kinds that tell something here; all others may be of a later version.

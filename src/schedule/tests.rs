@@ -202,3 +202,18 @@ fn a_run_without_chaos_has_no_schedule_and_a_line_that_is_no_event_is_named() {
     whole.events.push(serde_json::json!({ "kind": "fault.inject", "id": "f1" }));
     insta::assert_snapshot!(recorded(&whole).unwrap_err(), @r"line 8 of the journal is no event: missing field `seq` (was the journal edited? Run the seed again: its new journal is whole)");
 }
+
+#[test]
+fn a_journal_whose_times_go_back_is_refused() {
+    for kind in ["phase", "fault.active", "fault.healed", "verdict"] {
+        let mut whole = journal("fn check() {}", "sleep(\"1s\"); during(isolate(\"n1\"), \"1s\"); sleep(\"1s\");");
+        let last = whole.events.iter().rposition(|event| event["kind"] == kind).unwrap();
+        whole.events[last]["t_us"] = 999.into();
+        let error = recorded(&whole).unwrap_err();
+        assert!(error.message.contains(" is 999, and was "), "{kind}: {error}");
+    }
+    let mut whole = journal("fn check() {}", "during(isolate(\"n1\"), \"1s\");");
+    let inject = whole.events.iter().position(|event| event["kind"] == "fault.inject").unwrap();
+    whole.events[inject]["t_us"] = u64::MAX.into();
+    insta::assert_snapshot!(recorded(&whole).unwrap_err(), @"time goes back in the journal: t_us of event 5 is 0, and was 18446744073709551615 before (was the journal edited? Run the seed again: its new journal is whole)");
+}

@@ -9,7 +9,7 @@ use super::source::Script;
 use super::texts::Texts;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::{Error, Result};
-use rhai::{AST, Stmt};
+use rhai::{AST, ASTFlags, Stmt};
 
 /// The function that such a file stands for.
 pub(super) const REPLACED: &str = "chaos";
@@ -56,13 +56,23 @@ pub(super) fn substitute(texts: &mut Texts, file: &Script) -> Result<AST> {
     compiled.map_err(|error| Error::usage(format!("syntax error: {error}")).help("this is a bug in blockade"))
 }
 
-/// Refuses a file that would do nothing because it is written as a script of its own. An empty one is meant so.
+/// Refuses a file that would do nothing because it is a script of its own, such as the very one that is run: then a run
+/// without any fault would pass. An empty file is meant so.
 fn has_statements(file: &Script) -> Result<()> {
     let ast = file.ast()?;
     let defines = ast.iter_functions().any(|function| function.name == REPLACED && function.params.is_empty());
-    if !defines || !ast.statements().is_empty() {
+    if !defines || !ast.statements().iter().all(only_declares) {
         return Ok(());
     }
-    let message = format!("{} has no statements, only a `fn {REPLACED}()` that nobody would call", file.path());
+    let message = format!("{} does nothing: it has a `fn {REPLACED}()` that nobody would call", file.path());
     Err(Error::usage(message).help(format!("write its body alone: the file stands in the place of `{REPLACED}()`")))
+}
+
+/// Whether a statement is one of those that stand above the functions of a script.
+fn only_declares(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::Import(..) | Stmt::Noop(..) => true,
+        Stmt::Var(_, flags, _) => flags.contains(ASTFlags::CONSTANT),
+        _ => false,
+    }
 }

@@ -46,22 +46,26 @@ impl Texts {
         self.texts.last().map_or_else(nothing, |text| Rc::clone(&text.source))
     }
 
-    /// The text in which an error happened; the error's places are within their texts afterwards. Places inside of a
-    /// module, which has lines of its own, stay as they are: the text is the one that called it.
+    /// The text in which an error happened; the error's places are within their texts afterwards, and no function of
+    /// theirs is called one of a module. Places inside of a module, which has lines of its own, stay as they are: the
+    /// text is the one that called it, or whose closure it called.
     pub(super) fn locate(&self, error: &mut EvalAltResult) -> Rc<Source> {
         let mut found = self.last();
-        let mut current = error;
+        let (mut current, mut is_ours) = (error, true);
         loop {
-            if let Some(text) = self.at(current.position()) {
+            if let Some(text) = self.at(current.position()).filter(|_| is_ours) {
                 let position = current.position();
                 let line = position.line().unwrap_or(1) as u16 - text.above;
                 current.set_position(Position::new(line, position.position().unwrap_or(0) as u16));
                 found = Rc::clone(&text.source);
             }
-            current = match current {
-                EvalAltResult::ErrorInFunctionCall(_, module, inner, _) if module.is_empty() => inner,
-                _ => return found,
-            };
+            let EvalAltResult::ErrorInFunctionCall(_, path, inner, _) = current else { return found };
+            // Functions of a file in the place of another are of the script that they joined, as far as Rhai knows.
+            is_ours = path.is_empty() || self.texts.first().is_some_and(|text| text.source.path == *path);
+            if is_ours {
+                path.clear();
+            }
+            current = inner;
         }
     }
 
@@ -103,6 +107,23 @@ mod tests {
         assert_eq!((position.line(), inner.position().line()), (Some(1), Some(2)));
         let mut plain = error(5, None);
         assert_eq!((texts.locate(&mut plain).path.as_str(), plain.position().line()), ("3", Some(2)));
+    }
+
+    #[test]
+    fn a_function_of_a_later_text_that_bears_the_path_of_the_first_is_found_also_behind_a_module() {
+        let mut texts = Texts::of(&source("s.rhai", "a\n"));
+        let _below = texts.add(&source("c.rhai", "b\nc"));
+        let called = |path: &str, line: u16, inner: EvalAltResult| {
+            EvalAltResult::ErrorInFunctionCall("f".into(), path.into(), inner.into(), Position::new(line, 1))
+        };
+        let mut whole = called("s.rhai", 1, called("m.rhai", 3, called("s.rhai", 2, error(4, None))));
+        assert_eq!(texts.locate(&mut whole).path, "c.rhai");
+        let EvalAltResult::ErrorInFunctionCall(_, path, inner, _) = &whole else { panic!("{whole:?}") };
+        assert_eq!((path.as_str(), inner.position().line()), ("", Some(1)));
+        let EvalAltResult::ErrorInFunctionCall(_, path, inner, _) = &**inner else { panic!("{whole:?}") };
+        assert_eq!((path.as_str(), inner.position().line()), ("m.rhai", Some(2)));
+        let EvalAltResult::ErrorInFunctionCall(_, path, inner, _) = &**inner else { panic!("{whole:?}") };
+        assert_eq!((path.as_str(), inner.position().line()), ("", Some(2)));
     }
 
     #[test]

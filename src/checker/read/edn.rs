@@ -164,7 +164,7 @@ impl Reader<'_> {
             "false" => Edn::Bool(false),
             _ => match word.strip_prefix(':') {
                 Some(name) if !name.is_empty() => Edn::Keyword(name.to_owned()),
-                _ => Edn::Number(number(word).ok_or_else(|| self.wrong(format!("`{word}` is no value"), word.len()))?),
+                _ => Edn::Number(number(word).ok_or_else(|| self.wrong(no_number(word), word.len()))?),
             },
         };
         self.at += word.len();
@@ -177,8 +177,17 @@ fn number(word: &str) -> Option<Number> {
     let digits = word.trim_end_matches(['N', 'M']);
     let digits = digits.strip_prefix('+').unwrap_or(digits);
     let whole = digits.parse::<i64>().map(Number::from).ok().or_else(|| digits.parse::<u64>().map(Number::from).ok());
-    let is_number = digits.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-    whole.or_else(|| digits.parse().ok().filter(|_| is_number).and_then(Number::from_f64))
+    // An integer of more than 64 bits would become another one as a float.
+    let is_float = digits.starts_with(|c: char| c.is_ascii_digit() || c == '-') && digits.contains(['.', 'e', 'E']);
+    whole.or_else(|| digits.parse().ok().filter(|_| is_float).and_then(Number::from_f64))
+}
+
+fn no_number(word: &str) -> String {
+    let digits = word.trim_start_matches(['+', '-']).trim_end_matches(['N', 'M']);
+    if !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return format!("the integer {word} is beyond those that are kept exactly ({} to {})", i64::MIN, u64::MAX);
+    }
+    format!("`{word}` is no value")
 }
 
 #[cfg(test)]

@@ -3,25 +3,26 @@
 
 use super::Wrong;
 use crate::checker::Event;
-use crate::history::Kind;
+use crate::history::{Kind, exact};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 const HELP: &str =
     "one object a line: {\"process\": 0, \"type\": \"invoke|ok|fail|info\", \"f\": …, \"key\": …, \"value\": …}";
 
 #[derive(Deserialize)]
-struct Line {
+struct Line<'a> {
     index: Option<u64>,
     t_us: Option<u64>,
     process: Value,
     #[serde(rename = "type")]
     kind: Kind,
     f: String,
-    #[serde(default)]
-    key: Value,
-    #[serde(default)]
-    value: Value,
+    #[serde(borrow, default)]
+    key: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    value: Option<&'a RawValue>,
 }
 
 /// What the lines so far have said of their order.
@@ -34,7 +35,7 @@ pub(super) struct Order {
 impl Order {
     /// The event in a line.
     pub(super) fn event(&mut self, number: usize, line: &str) -> Result<Event, Wrong> {
-        let read: Line = serde_json::from_str(line).map_err(|error| no_operation(&error))?;
+        let read: Line<'_> = serde_json::from_str(line).map_err(|error| no_operation(&error))?;
         if !(read.process.is_u64() || read.process.is_string()) {
             return Err(Wrong::new("a process is a number from 0, or a text", HELP));
         }
@@ -52,9 +53,22 @@ impl Order {
             }
             _ => self.index = read.index.or(self.index),
         }
-        let Line { process, kind, f, key, value, .. } = read;
+        let Line { process, kind, f, .. } = read;
+        let (key, value) = (whole(read.key)?, whole(read.value)?);
         Ok(Event { line: number, process, kind, f, key, value })
     }
+}
+
+/// A key or a value, `null` where it is missing. Two integers that are not the same must not become so.
+fn whole(raw: Option<&RawValue>) -> Result<Value, Wrong> {
+    let Some(text) = raw.map(RawValue::get) else { return Ok(Value::Null) };
+    let is_kept = |number: &str| number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
+    if let Some(integer) = exact::inexact_integer(text, is_kept) {
+        let range = format!("{} to {}", i64::MIN, u64::MAX);
+        let message = format!("the integer {integer} is beyond those that are kept exactly ({range})");
+        return Err(Wrong::new(message, "write it as text"));
+    }
+    serde_json::from_str(text).map_err(|error| no_operation(&error))
 }
 
 /// What the parser says without its own place: the line is shown.

@@ -20,12 +20,14 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 /// So many lines wait for the script before the program does.
 const LINES: usize = 64;
+/// So many bytes a line may have: without a bound a program that never ends its line would take all memory.
+const LINE_MAX: u64 = 16 << 20;
 /// What a program has written is there by then after its end; others that hold its output are not waited for.
 const AFTER_ITS_END: Duration = Duration::from_millis(500);
 
@@ -166,7 +168,13 @@ async fn greeting(held: &mut BufReader<tokio::net::UnixStream>) -> Option<Said> 
 /// Hands on what a program prints, to its end.
 async fn lines(output: &mut (impl AsyncBufRead + Unpin), say: &mpsc::Sender<Said>) -> Option<()> {
     let mut line = Vec::new();
-    while output.read_until(b'\n', &mut line).await.ok()? > 0 {
+    while (&mut *output).take(LINE_MAX + 1).read_until(b'\n', &mut line).await.ok()? > 0 {
+        if line.len() as u64 > LINE_MAX && !line.ends_with(b"\n") {
+            let told = Error::usage("the workload printed a line of more than 16 MiB")
+                .help("it prints one operation a line, as JSON");
+            say.send(Said::Lost(told)).await.ok()?;
+            return Some(());
+        }
         say.send(Said::Line(String::from_utf8_lossy(&line).into_owned())).await.ok()?;
         line.clear();
     }
