@@ -1,14 +1,15 @@
 //! A schedule: resolved faults with times, as a value.
 //!
-//! It is read from the journal of a run (`recorded`), can be made smaller (`crate::shrink`), and is written as the body
+//! It is read from the journal of a run (`recorded`, `reader`), can be made smaller (`crate::shrink`), and is written as the body
 //! of a script's `chaos()` (`text`, with the faults themselves in `spelled`), which any run can take. So replaying needs
 //! no machinery of its own. Pure.
 
+mod reader;
 mod recorded;
 mod spelled;
 mod text;
 
-pub use recorded::{Recorded, recorded};
+pub use recorded::{Course, Recorded, recorded};
 pub use text::Times;
 
 use crate::engine::NodeAction;
