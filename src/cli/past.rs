@@ -55,6 +55,11 @@ impl Past {
         place.read(&self.run.cluster_path, &self.run.cluster, self.run.seed, &self.run.params, Some(self.setup.kind))
     }
 
+    /// The words of its options.
+    pub(super) fn options(&self) -> Vec<String> {
+        setup::options(self.run.timeout_us, self.shaper, self.run.verify)
+    }
+
     /// The same run, with this in the place of its `chaos()`.
     pub(super) fn settings(&self, chaos: Script, folder: Option<RunFolder>) -> Settings {
         let run = &self.run;

@@ -92,6 +92,15 @@ impl Schedule {
         self.steps.len()
     }
 
+    /// The same for people: `1 fault`, `2 faults and 1 start`.
+    #[must_use]
+    pub fn size(&self) -> String {
+        let number = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+        let acts = self.steps.iter().filter(|step| matches!(step, Step::Node { .. })).count();
+        let faults = number(self.len() - acts, "fault");
+        if acts == 0 { faults } else { format!("{faults} and {}", number(acts, "start")) }
+    }
+
     /// Whether nothing happens.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -247,6 +247,13 @@ fn what_the_end_of_a_run_healed_holds_on_and_is_there_for_a_failure_that_comes_a
 }
 
 #[test]
+fn starts_are_not_counted_as_faults() {
+    let size = |chaos: &str| recorded(&journal("fn check() {}", chaos)).unwrap().schedule.size();
+    assert_eq!(size("kill(\"n1\"); sleep(1); start(\"n1\"); isolate(\"n2\");"), "2 faults and 1 start");
+    assert_eq!([size(""), size("isolate(\"n2\");")], ["0 faults", "1 fault"]);
+}
+
+#[test]
 fn what_chaos_healed_of_others_is_told() {
     let read =
         recorded(&journal("fn setup() { slow(\"n1\", 1); }\nfn check() {}", "sleep(1); heal(); sleep(1);")).unwrap();
