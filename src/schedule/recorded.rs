@@ -63,7 +63,7 @@ pub fn recorded(journal: &Journal) -> Result<Recorded> {
         _ => (Course::Returned, during),
     };
     let start_us = rest[0].t_us;
-    let last_us = after.first().or(during.last()).map_or(start_us, |event| event.t_us);
+    let last_us = rest.get(during.len()).or(during.last()).map_or(start_us, |event| event.t_us);
     let end_us = last_us - start_us + if course == Course::Ended { GRACE_US } else { 0 };
     let others = Others::of(journal, &rest[0]);
     let mut reader = Reader::new(start_us);
