@@ -142,6 +142,37 @@ fn an_interrupted_shrink_heals_and_keeps_the_best_so_far() {
 }
 
 #[test]
+fn what_a_killed_shrink_left_is_in_nobodys_way() {
+    let place = failed("sim");
+    std::fs::create_dir_all(place.path().join("out/shrink/3/work")).unwrap();
+    place.write("out/shrink/3/journal.jsonl", "");
+    shrink(&place, &["--trials", "12"]).with(0);
+    assert!(!place.path().join("out/shrink").exists());
+}
+
+#[test]
+fn a_run_is_repeated_from_any_folder() {
+    let script = "import \"helpers\" as helpers;\nfn chaos() { helpers::cut(); sleep(1); }\n\
+                  fn check() { assert(elapsed() < 1.0, \"late\"); }";
+    let place = Place::with(script, THREE);
+    place.write("helpers.rhai", "fn cut() { isolate(\"n1\") }");
+    place.run(&["--runtime", "sim"]).with(1);
+    std::fs::create_dir(place.path().join("elsewhere")).unwrap();
+    let there = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(common::BLOCKADE);
+        common::ended(command.args(arguments).current_dir(place.path().join("elsewhere")).output().unwrap())
+    };
+    let ended = there(&["replay", "../out", "--out", "again", "-q"]).with(1);
+    assert!(ended.stderr.contains("the same failure as recorded: s.rhai:3"), "{}", ended.stderr);
+    there(&["shrink", "../out", "--trials", "12"]).with(0);
+    let text = place.read("out/minimal.rhai");
+    let command = text.lines().find_map(|line| line.strip_prefix("//     blockade ")).unwrap();
+    let words = shlex::split(command).unwrap();
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--out", "minimal", "-q"]).collect();
+    there(&words).with(1);
+}
+
+#[test]
 fn soak_shrinks_the_first_of_each_kind() {
     let script = "fn setup() { state(\"n\", 0); }\nfn chaos() { for i in 0..6 { during(isolate(choose(nodes())), \"1s\"); } }\n\
                   fn client(id) { loop { if !reachable(\"n1\", \"n2\") { state(\"n\", 1); } sleep(\"0.1s\"); } }\n\

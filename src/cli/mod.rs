@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, messages to stderr. Errors are printed here, once, and decide the exit code.
 
+mod beside;
 mod chaos;
 mod check;
 mod doc;

@@ -7,7 +7,7 @@ use crate::cluster::Cluster;
 use crate::journal::{PastRun, RunFolder};
 use crate::plan::Shaper;
 use crate::run::Settings;
-use crate::schedule::{self, Recorded, Schedule, Step};
+use crate::schedule::{self, Course, Recorded, Schedule, Step};
 use crate::script::Script;
 use crate::{Error, Result};
 use std::path::Path;
@@ -24,17 +24,9 @@ impl Past {
     /// Reads a run's folder, and says what a repetition will not be like.
     pub(super) fn open(place: &Place, named: &Path) -> Result<Self> {
         let run = PastRun::open(named, &place.data_dir.join("runs"))?;
-        let Recorded { schedule, is_cut_off, other_deeds } = schedule::recorded(&run.journal)?;
-        if is_cut_off {
-            report::message("warning: the journal was cut off within chaos(): what came later is not known");
-        }
-        if !other_deeds.is_empty() {
-            let deeds: Vec<String> = other_deeds.into_iter().map(|deed| format!("{deed}()")).collect();
-            report::message(&format!(
-                "warning: chaos() also called {}: a schedule holds faults only; let a client(id) do that",
-                deeds.join(", ")
-            ));
-        }
+        let recorded = schedule::recorded(&run.journal)?;
+        warn(&recorded);
+        let schedule = recorded.schedule;
         let kind = setup::runtime(&run.runtime).map_err(Error::usage)?;
         let script = Script::compile(&run.script_path.display().to_string(), &run.script)?;
         let cluster = place.read(&run.cluster_path, &run.cluster, run.seed, &run.params, Some(kind))?;
@@ -63,11 +55,41 @@ impl Past {
         place.read(&self.run.cluster_path, &self.run.cluster, self.run.seed, &self.run.params, Some(self.setup.kind))
     }
 
+    /// The words of its options.
+    pub(super) fn options(&self) -> Vec<String> {
+        setup::options(self.run.timeout_us, self.shaper, self.run.verify)
+    }
+
     /// The same run, with this in the place of its `chaos()`.
     pub(super) fn settings(&self, chaos: Script, folder: Option<RunFolder>) -> Settings {
         let run = &self.run;
         let settings = self.setup.again().settings(run.seed, run.params.clone(), run.timeout_us, folder);
         Settings { chaos: Some(chaos), shaper: self.shaper, verify: run.verify, ..settings }
+    }
+}
+
+/// What a schedule does not hold.
+fn warn(recorded: &Recorded) {
+    let warn = |message: &str| report::message(&format!("warning: {message}"));
+    match recorded.course {
+        Course::Returned => {}
+        Course::Ended => warn(
+            "the run ended within chaos(): what chaos() itself asserts or waits for is in no schedule; only what fails \
+             elsewhere can fail again",
+        ),
+        Course::CutOff => warn("the journal was cut off within chaos(): what came later is not known"),
+    }
+    if !recorded.other_deeds.is_empty() {
+        let deeds: Vec<String> = recorded.other_deeds.iter().map(|deed| format!("{deed}()")).collect();
+        let deeds = deeds.join(", ");
+        warn(&format!("chaos() also called {deeds}: a schedule holds faults only; let a client(id) do that"));
+    }
+    if !recorded.others_healed.is_empty() {
+        let faults: Vec<String> = recorded.others_healed.iter().map(ToString::to_string).collect();
+        let faults = faults.join(", ");
+        warn(&format!(
+            "chaos() healed {faults}, which it had not injected: they now last until it returns; inject them in chaos()"
+        ));
     }
 }
 

@@ -135,17 +135,10 @@ fn replay(args: &Args, place: &Place, seed: u64) -> String {
     for (flag, given) in [("--keep", args.keep), ("--attach", args.attach)] {
         words.extend(given.then(|| flag.to_owned()));
     }
-    if let Some(timeout_us) = args.timeout {
-        words.extend(["--timeout".to_owned(), format!("{timeout_us}us")]);
-    }
-    if let Some(shaper) = args.shaper {
-        let name = clap::ValueEnum::to_possible_value(&shaper).map(|value| value.get_name().to_owned());
-        words.extend(["--shaper".to_owned(), name.unwrap_or_default()]);
-    }
+    words.extend(setup::options(args.timeout, args.shaper, args.verify));
     if let Some(chaos) = &args.chaos {
         words.extend(["--chaos".to_owned(), chaos.display().to_string()]);
     }
-    words.extend(args.verify.then(|| "--verify".to_owned()));
     if let Some(kind) = args.runtime {
         words.extend(["--runtime".to_owned(), kind.to_string()]);
     }

@@ -173,6 +173,20 @@ pub(super) fn replay(place: &Place, script: &Path, seed: u64, params: &[(String,
     words
 }
 
+/// The words of what else decides about a run.
+pub(super) fn options(timeout_us: Option<u64>, shaper: Option<Shaper>, verify: bool) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(timeout_us) = timeout_us {
+        words.extend(["--timeout".to_owned(), format!("{timeout_us}us")]);
+    }
+    if let Some(shaper) = shaper {
+        let name = clap::ValueEnum::to_possible_value(&shaper).map(|value| value.get_name().to_owned());
+        words.extend(["--shaper".to_owned(), name.unwrap_or_default()]);
+    }
+    words.extend(verify.then(|| "--verify".to_owned()));
+    words
+}
+
 /// Words as a shell takes them.
 pub(super) fn joined(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))

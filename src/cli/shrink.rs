@@ -1,19 +1,17 @@
 //! `blockade shrink`: the smallest schedule that still fails, as a file that people read.
 
+use super::beside;
 use super::past::Past;
 use super::place::Place;
 use super::report;
 use super::setup;
-use crate::cluster::RuntimeKind;
+use crate::cluster::{Cluster, RuntimeKind};
 use crate::journal::RunFolder;
 use crate::run::{Settings, Stop};
-use crate::schedule::{Schedule, Times};
 use crate::script::Script;
-use crate::shrink::{Budget, Clusters, Counts, Demand, Found, Rate, Reruns, Watch, shrink};
+use crate::shrink::{Best, Budget, Clusters, Counts, Demand, Found, Rate, Reruns, TrialFolder, Watch, shrink};
 use crate::{Error, Result};
 use std::fmt::Write as _;
-use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -21,9 +19,6 @@ use std::time::{Duration, Instant};
 
 /// Enough for a dozen faults that fail for certain, and the runs at the end.
 const TRIALS: u32 = 400;
-
-/// Where they keep their files, in the run's folder.
-const TRIALS_FOLDER: &str = "shrink";
 
 const AFTER_HELP: &str = "\
 First the recorded schedule is run again some times: how often does it fail? Then faults are left out, weakened and \
@@ -78,15 +73,15 @@ pub(super) fn shrink_run(place: &Place, run: &Path, effort: Effort, tell: fn(&st
         return Err(Error::usage(format!("this run did not fail (it is {word}): there is nothing to shrink"))
             .help("name a run whose verdict is fail"));
     };
-    let _claimed = claim(&past.run.folder)?;
-    tell(&format!("shrinking {} faults of seed {}: {signature}", past.schedule.len(), past.run.seed));
+    tell(&format!("shrinking {} of seed {}: {signature}", past.schedule.size(), past.run.seed));
     let stop = Stop::listen()?;
-    let folder = past.run.folder.file(TRIALS_FOLDER);
+    check_side_by_side(place, &past, jobs)?;
     let nodes: Vec<String> = past.nodes();
+    let folder = TrialFolder::claim(&past.run.folder.file("shrink"))?;
     let mut lab = Clusters {
         settings: |job, chaos, folder| settings(place, &past, jobs, job, chaos, folder),
         signature,
-        folder: folder.clone(),
+        folder: folder.path.clone(),
         jobs,
         until,
         stop: &stop,
@@ -96,32 +91,26 @@ pub(super) fn shrink_run(place: &Place, run: &Path, effort: Effort, tell: fn(&st
     let mut told = Told { place, past: &past, began: Instant::now(), tell };
     let found = shrink(&past.schedule, &nodes, Budget { trials }, &mut lab, &mut told);
     let mean = lab.mean();
-    let _leftovers_of_trials_are_nobodys = std::fs::remove_dir_all(&folder);
+    drop(folder);
     let found = found?;
-    told.write(&found.best, &rates(&found))?;
+    told.write(&found.best, &heads(&found))?;
     told.conclude(&found, mean);
     Ok(found)
 }
 
-/// Takes the run's folder for as long as the file is open, however this process ends. What a shrinking that was killed
-/// has left is removed: it is nobody's.
-fn claim(folder: &RunFolder) -> Result<File> {
-    let cannot = |what: &str, path: &Path, error: &std::io::Error| {
-        Error::machine(format!("cannot {what} {}: {error}", path.display())).help("the run's folder must be writable")
-    };
-    let locked = File::open(&folder.path).map_err(|error| cannot("open", &folder.path, &error))?;
-    match locked.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(Error::usage(format!("{} is being shrunk already", folder.path.display()))
-                .help("wait for it, or shrink a copy of the folder"));
-        }
-        Err(TryLockError::Error(error)) => return Err(cannot("lock", &folder.path, &error)),
+/// As for `soak`: a cluster that cannot come up beside another would pass for one that does not fail.
+fn check_side_by_side(place: &Place, past: &Past, jobs: u32) -> Result<()> {
+    if past.kind() != RuntimeKind::Docker {
+        return Ok(());
     }
-    let left = folder.file(TRIALS_FOLDER);
-    match std::fs::remove_dir_all(&left) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(cannot("remove", &left, &error)),
-        _ => Ok(locked),
+    let clusters = (0..jobs.min(2) as usize)
+        .map(|job| past.cluster(&Place { name: beside::name(place, jobs.into(), job)?, ..place.clone() }));
+    let clusters = clusters.collect::<Result<Vec<Cluster>>>()?;
+    // Each trial is to choose a subnet of its own.
+    clusters.iter().for_each(crate::runtime::unreserve);
+    match &clusters[..] {
+        [one, other] => beside::check(one, other, jobs.into()),
+        _ => Ok(()),
     }
 }
 
@@ -130,8 +119,7 @@ fn claim(folder: &RunFolder) -> Result<File> {
 fn settings(place: &Place, past: &Past, jobs: u32, job: usize, chaos: Script, folder: RunFolder) -> Result<Settings> {
     let mut settings = past.settings(chaos, Some(folder));
     if past.kind() == RuntimeKind::Docker {
-        let name = if jobs > 1 { Some(format!("{}-{}", place.name()?, job + 1)) } else { place.name.clone() };
-        settings.cluster = past.cluster(&Place { name, ..place.clone() })?;
+        settings.cluster = past.cluster(&Place { name: beside::name(place, jobs.into(), job)?, ..place.clone() })?;
     }
     Ok(settings)
 }
@@ -158,26 +146,25 @@ impl Watch for Told<'_> {
         }
     }
 
-    fn accepted(&mut self, best: &Schedule, trials: u32) -> Result<()> {
-        let faults = if best.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", best.len()) };
-        let seconds = best.end_us as f64 / 1e6;
-        (self.tell)(&format!("{:>5}  {faults} in {seconds:.1} s", format!("#{trials}")));
-        self.write(best, "not finished: the smallest schedule so far")
+    fn accepted(&mut self, best: &Best, trials: u32) -> Result<()> {
+        let seconds = best.schedule.end_us as f64 / 1e6;
+        (self.tell)(&format!("{:>5}  {} in {seconds:.1} s", format!("#{trials}"), best.schedule.size()));
+        self.write(best, &["not finished: the smallest schedule so far".to_owned()])
     }
 }
 
 impl Told<'_> {
     /// Writes the best so far, in one step: an interruption leaves this one or the one before.
-    fn write(&self, best: &Schedule, rates: &str) -> Result<()> {
+    fn write(&self, best: &Best, heads: &[String]) -> Result<()> {
         let (target, draft) =
             (self.past.run.folder.file("minimal.rhai"), self.past.run.folder.file("minimal.rhai.new"));
-        let text = self.text(best, rates);
+        let text = self.text(best, heads);
         std::fs::write(&draft, text)
             .and_then(|()| std::fs::rename(&draft, &target))
             .map_err(|error| Error::machine(format!("cannot write {}: {error}", target.display())))
     }
 
-    fn text(&self, best: &Schedule, rates: &str) -> String {
+    fn text(&self, best: &Best, heads: &[String]) -> String {
         let run = &self.past.run;
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -188,12 +175,12 @@ impl Told<'_> {
             run.script_path.display()
         );
         let _ = writeln!(text, "// {}", run.signature.as_deref().unwrap_or_default().replace('\n', " "));
-        let _ = writeln!(text, "// {rates}");
+        heads.iter().for_each(|head| _ = writeln!(text, "// {head}"));
         let _ = writeln!(text, "//\n//     {}\n", self.command());
-        if best.is_empty() {
+        if best.schedule.is_empty() {
             text.push_str("// It takes no fault at all.\n");
         }
-        text.push_str(&best.text(Times::Plain));
+        text.push_str(&best.text());
         text
     }
 
@@ -204,12 +191,13 @@ impl Told<'_> {
         let place = Place { config: Some(run.cluster_path.clone()), ..self.place.clone() };
         let mut words = setup::replay(&place, &run.script_path, run.seed, &params);
         words.extend(["--runtime".to_owned(), run.runtime.clone()]);
+        words.extend(self.past.options());
         words.extend(["--chaos".to_owned(), self.past.run.folder.file("minimal.rhai").display().to_string()]);
         setup::joined(&words)
     }
 
     fn conclude(&self, found: &Found, mean: Duration) {
-        (self.tell)(&rates(found));
+        heads(found).iter().for_each(|head| (self.tell)(head));
         if let Some(Reruns { none, .. }) = found.reruns
             && none.same > 0
         {
@@ -218,7 +206,9 @@ impl Told<'_> {
         if let Some(Reruns { minimal, recorded, .. }) = found.reruns
             && minimal.same * 2 < recorded.same
         {
-            report::message("warning: it fails far more seldom than the recorded schedule");
+            report::message(
+                "warning: it fails far more seldom than the recorded one: with more --trials, or another seed, it may not",
+            );
         }
         if !found.is_minimal && found.interrupted.is_none() {
             report::message("warning: the trials or the time ran out: something smaller may fail, too");
@@ -229,21 +219,22 @@ impl Told<'_> {
         let took = self.began.elapsed().as_secs_f64();
         report::message(&format!("{} trials in {took:.0} s, {:.1} s each", found.trials, mean.as_secs_f64()));
         (self.tell)(&format!("{}:", self.past.run.folder.file("minimal.rhai").display()));
-        (self.tell)(found.best.text(Times::Plain).trim_end());
+        (self.tell)(found.best.text().trim_end());
         (self.tell)(&format!("run it: {}", self.command()));
     }
 }
 
-/// `minimal 19/20, recorded 20/20, no faults 0/20`.
-fn rates(found: &Found) -> String {
-    match found.reruns {
-        Some(Reruns { minimal, recorded, none }) => {
-            format!(
-                "fails like this: the smallest schedule {minimal}, the recorded one {recorded}, no faults at all {none}"
-            )
+/// What is known of it: `… 19/20, … 20/20, … 0/20`, and whether each of its faults is needed.
+fn heads(found: &Found) -> Vec<String> {
+    let rates = match (found.reruns, &found.interrupted) {
+        (Some(Reruns { minimal, recorded, none }), _) => {
+            format!("the smallest schedule {minimal}, the recorded one {recorded}, no faults at all {none}")
         }
-        None => {
-            format!("fails like this: the recorded schedule {} (there were no trials left to compare)", found.estimate)
-        }
-    }
+        (None, Some(_)) => format!("the recorded schedule {} (interrupted before they were compared)", found.estimate),
+        (None, None) => format!("the recorded schedule {} (there were no trials left to compare)", found.estimate),
+    };
+    let without: Vec<String> = found.without.iter().map(ToString::to_string).collect();
+    let needed = (found.is_minimal && !without.is_empty())
+        .then(|| format!("each fault was seen to be needed: without that one alone {}", without.join(", ")));
+    std::iter::once(format!("fails like this: {rates}")).chain(needed).collect()
 }

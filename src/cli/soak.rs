@@ -2,12 +2,13 @@
 
 mod progress;
 
+use super::beside;
 use super::place::Place;
 use super::report;
 use super::setup::{self, Setup};
 use super::shrink;
 use crate::cluster::{Cluster, RuntimeKind};
-use crate::run::{Settings, sha256};
+use crate::run::{Settings, sha256, worst};
 use crate::soak::{self, Bounds, Ended, Failed, Group, Record, Seeds, SoakFolder, State, Summary, Turn, Watch};
 use crate::{Error, ErrorKind, Result};
 use progress::{Pace, Progress};
@@ -102,11 +103,21 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     if ended.interrupted {
         report::message(&format!("interrupted: the same command with --out {} goes on", path.display()));
     }
+    let mut code = ended.exit_code();
     if args.shrink && !ended.interrupted && ended.trouble.is_none() {
-        shrink_failures(place, args, &ended)?;
+        code = shrink_failures(place, args, &ended).map_or_else(|error| also(code, &error), |()| code);
     }
-    let code = ended.exit_code();
     ended.trouble.map_or(Ok(code), Err)
+}
+
+/// The exit code where shrinking came to an early end, too: as that of the soak, for which see [`Ended::exit_code`].
+fn also(code: u8, error: &Error) -> u8 {
+    report::error(error);
+    match (code, error.kind) {
+        (4, _) => 4,
+        (_, ErrorKind::Interrupted) => error.kind.exit_code(),
+        _ => worst([code, error.kind.exit_code()]),
+    }
 }
 
 /// Shrinks one run of each kind of failure. What cannot be shrunk is told, and the others still are.
@@ -116,8 +127,7 @@ fn shrink_failures(place: &Place, args: &Args, ended: &Ended) -> Result<()> {
         let is_first = |failed: &&Failed| failed.signature == group.signature;
         let Some(first) = ended.summary.failures.iter().find(is_first) else { continue };
         match shrink::shrink_run(place, Path::new(&first.run), shrink::Effort::usual(args.jobs as u32), tell) {
-            Ok(found) if found.interrupted.is_some() => return Ok(()),
-            Ok(_) => {}
+            Ok(found) => found.interrupted.map_or(Ok(()), Err)?,
             Err(error) if matches!(error.kind, ErrorKind::Usage | ErrorKind::Unknown) => report::error(&error),
             Err(error) => return Err(error),
         }
@@ -159,10 +169,7 @@ impl<'a> Source<'a> {
         crate::runtime::unreserve(ours);
         let Some(other) = other? else { return Ok(()) };
         crate::runtime::unreserve(&other);
-        shared(ours, &other).map_or(Ok(()), |what| {
-            Err(Error::usage(format!("--jobs {}: {what}, and clusters side by side cannot share it", self.args.jobs))
-                .help("leave it out of the cluster file, or run with --jobs 1"))
-        })
+        beside::check(ours, &other, self.args.jobs)
     }
 
     fn state(&self, seed_start: u64) -> State {
@@ -198,10 +205,11 @@ impl<'a> Source<'a> {
 
     /// Containers are called after their blockade: side by side each job's has a name of its own.
     fn name(&self, job: usize) -> Result<Option<String>> {
-        if self.kind != RuntimeKind::Docker || self.args.jobs == 1 {
-            return Ok(self.place.name.clone());
+        if self.kind == RuntimeKind::Docker {
+            beside::name(self.place, self.args.jobs, job)
+        } else {
+            Ok(self.place.name.clone())
         }
-        Ok(Some(format!("{}-{}", self.place.name()?, job + 1)))
     }
 
     fn replay(&self, seed: u64) -> String {
@@ -209,21 +217,6 @@ impl<'a> Source<'a> {
         words.extend(self.args.runtime.iter().flat_map(|kind| ["--runtime".to_owned(), kind.to_string()]));
         setup::joined(&words)
     }
-}
-
-/// What two clusters in Docker would both have.
-fn shared(one: &Cluster, other: &Cluster) -> Option<String> {
-    if let Some(network) = &one.network.external {
-        return Some(format!("the nodes live on the external network `{network}`"));
-    }
-    if one.network.subnet == other.network.subnet {
-        return Some(format!("the cluster file fixes the subnet {}", one.network.subnet));
-    }
-    one.nodes.iter().find_map(|node| match (&node.docker.container_name, node.docker.ports.first()) {
-        (Some(name), _) => Some(format!("{} is always called `{name}`", node.name)),
-        (None, Some(port)) => Some(format!("{} publishes the port {}", node.name, port.host)),
-        (None, None) => None,
-    })
 }
 
 /// What a person, or a program, is told.

@@ -174,6 +174,16 @@ impl NodeAction {
             Self::Restart => "restart",
         }
     }
+
+    /// Whether a node that this is done to is no longer under such a fault.
+    #[must_use]
+    pub fn retires(self, fault: &Fault) -> bool {
+        match fault {
+            Fault::Pause { .. } => self != Self::Start,
+            Fault::Stop { .. } | Fault::Kill { .. } => self != Self::Resume,
+            _ => false,
+        }
+    }
 }
 
 /// A program to run in a node.

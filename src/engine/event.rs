@@ -217,8 +217,11 @@ pub enum EventBody {
     /// A part of the script begins.
     #[serde(rename = "phase")]
     Phase {
-        /// `body`, `setup`, `chaos`, `recovery`, `check`.
+        /// `main`, `setup`, `chaos`, `recovery`, `check`.
         name: String,
+        /// How many tasks the parts before it have started: whose numbers are greater are its own.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        tasks: u64,
     },
     /// The run is over.
     #[serde(rename = "verdict")]
@@ -229,6 +232,12 @@ pub enum EventBody {
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
+}
+
+/// For serde, which hands out references.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl EventBody {

@@ -1,6 +1,8 @@
 //! The folder of one run: `.blockade/runs/<UTC time>-<seed>/`.
 
 use crate::{Error, Result};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Where a run keeps its files.
@@ -44,6 +46,32 @@ fn fresh(runs: &Path, seed: u64) -> PathBuf {
     }
     // Two runs of one seed within a second.
     (2..=u32::MAX).map(|n| runs.join(format!("{name}-{n}"))).find(|path| !path.exists()).unwrap_or(first)
+}
+
+/// Removes a folder with all that is in it: programs may have made folders of theirs read-only.
+///
+/// # Errors
+/// Something in it is somebody else's.
+pub fn remove_folder(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            make_writable(path)?;
+            std::fs::remove_dir_all(path)
+        }
+        removed => removed,
+    }
+}
+
+/// All folders from this one down; no link is followed.
+fn make_writable(folder: &Path) -> std::io::Result<()> {
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            make_writable(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {

@@ -10,9 +10,9 @@ mod reader;
 mod result;
 mod writer;
 
-pub use folder::RunFolder;
+pub use folder::{RunFolder, remove_folder};
 pub use history::HistoryWriter;
-pub use past::PastRun;
+pub use past::{PastRun, STARTED_IN};
 pub use reader::{Journal, read};
 pub use result::{CheckResult, Cleanup, Failure, Operations, RunResult, Verdict, signature};
 pub use writer::{Header, JournalWriter};

@@ -6,6 +6,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// The file that says where the run was started: what it named is named from there.
+pub const STARTED_IN: &str = "started_in";
+
 /// A run that has ended, or was cut off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastRun {
@@ -13,11 +16,11 @@ pub struct PastRun {
     pub folder: RunFolder,
     /// What happened.
     pub journal: Journal,
-    /// The script as it was named.
+    /// The script as it was named, such that it means the same from the current folder.
     pub script_path: PathBuf,
     /// The script's text then.
     pub script: String,
-    /// The cluster file as it was named.
+    /// The cluster file likewise.
     pub cluster_path: PathBuf,
     /// The cluster file's text then.
     pub cluster: String,
@@ -77,12 +80,14 @@ impl PastRun {
         let word = |value: &Value, what: &str| {
             value.as_str().map(str::to_owned).ok_or_else(|| Error::usage(format!("the journal's header has no {what}")))
         };
+        let there = elsewhere(&folder)?;
+        let path = |value: &Value, what: &str| word(value, what).map(|named| there.join(named));
         let seed = head["seed"].as_u64().ok_or_else(|| Error::usage("the journal's header has no seed"))?;
         let set = head["options"]["set"].as_object().cloned().unwrap_or_default();
         let params = set.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
         Ok(Self {
-            script_path: word(&head["script"]["path"], "script")?.into(),
-            cluster_path: word(&head["cluster"]["file"], "cluster file")?.into(),
+            script_path: path(&head["script"]["path"], "script")?,
+            cluster_path: path(&head["cluster"]["file"], "cluster file")?,
             runtime: word(&head["runtime"], "runtime")?,
             timeout_us: head["options"]["timeout_us"].as_u64(),
             shaper: head["options"]["shaper"].clone(),
@@ -98,6 +103,13 @@ impl PastRun {
             journal,
         })
     }
+}
+
+/// The folder that the run was started in, where that is not the current one; else an empty path.
+fn elsewhere(folder: &RunFolder) -> Result<PathBuf> {
+    let there = text::read_if_there("the place of the run", &folder.file(STARTED_IN))?.map(PathBuf::from);
+    let here = std::env::current_dir().ok();
+    Ok(there.filter(|there| Some(there) != here.as_ref()).unwrap_or_default())
 }
 
 /// `result.json`; null where the run was cut off before it wrote one.

@@ -17,7 +17,9 @@ pub use stop::{Stop, spawn};
 
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{EventBody, Output, Recorder};
-use crate::journal::{Cleanup, Failure, Header, HistoryWriter, JournalWriter, RunFolder, RunResult, Verdict};
+use crate::journal::{
+    Cleanup, Failure, Header, HistoryWriter, JournalWriter, RunFolder, RunResult, STARTED_IN, Verdict,
+};
 use crate::plan::Shaper;
 use crate::script::{Drive, Interrupt, Script, Session};
 use crate::{Error, ErrorKind, Result};
@@ -150,6 +152,8 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     if let Some(folder) = &settings.folder {
         folder.write("script.rhai", settings.script.text())?;
         folder.write("cluster.yaml", &settings.cluster_text)?;
+        // Not in the journal, which is the same wherever a seed runs.
+        folder.write(STARTED_IN, &std::env::current_dir().unwrap_or_default().display().to_string())?;
         if let Some(chaos) = &settings.chaos {
             folder.write("chaos.rhai", chaos.text())?;
         }

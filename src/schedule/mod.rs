@@ -1,14 +1,15 @@
 //! A schedule: resolved faults with times, as a value.
 //!
-//! It is read from the journal of a run (`recorded`), can be made smaller (`crate::shrink`), and is written as the body
+//! It is read from the journal of a run (`recorded`, `reader`), can be made smaller (`crate::shrink`), and is written as the body
 //! of a script's `chaos()` (`text`, with the faults themselves in `spelled`), which any run can take. So replaying needs
 //! no machinery of its own. Pure.
 
+mod reader;
 mod recorded;
 mod spelled;
 mod text;
 
-pub use recorded::{Recorded, recorded};
+pub use recorded::{Course, Recorded, recorded};
 pub use text::Times;
 
 use crate::engine::NodeAction;
@@ -89,6 +90,15 @@ impl Schedule {
     #[must_use]
     pub fn len(&self) -> usize {
         self.steps.len()
+    }
+
+    /// The same for people: `1 fault`, `2 faults and 1 start`.
+    #[must_use]
+    pub fn size(&self) -> String {
+        let number = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+        let acts = self.steps.iter().filter(|step| matches!(step, Step::Node { .. })).count();
+        let faults = number(self.len() - acts, "fault");
+        if acts == 0 { faults } else { format!("{faults} and {}", number(acts, "start")) }
     }
 
     /// Whether nothing happens.

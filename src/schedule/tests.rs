@@ -28,6 +28,13 @@ impl Output for Collect {
 
 /// The journal of a run on `sim` whose chaos() is this.
 fn journal(script: &str, chaos: &str) -> Journal {
+    let (journal, error) = run_of(script, chaos);
+    assert_eq!(error, None, "{chaos}");
+    journal
+}
+
+/// The same, and why the run failed.
+fn run_of(script: &str, chaos: &str) -> (Journal, Option<crate::Error>) {
     let params = BTreeMap::default();
     let variables =
         Variables { name: "test", seed: 1, params: &params, env: &|_| None, kind: None, surroundings: &Nowhere };
@@ -50,9 +57,8 @@ fn journal(script: &str, chaos: &str) -> Journal {
     };
     let events = Arc::new(Mutex::new(Vec::new()));
     let outcome = run::run(settings, vec![Box::new(Collect(Arc::clone(&events)))]).unwrap();
-    assert_eq!(outcome.error, None, "{chaos}");
     let events = events.lock().unwrap().iter().map(|event| serde_json::to_value(event).unwrap()).collect();
-    Journal { header: serde_json::Value::Null, events, truncated: false }
+    (Journal { header: serde_json::Value::Null, events, truncated: false }, outcome.error)
 }
 
 fn some_nodes() -> impl Strategy<Value = Vec<String>> {
@@ -159,7 +165,7 @@ proptest! {
         for times in [Times::Exact, Times::Plain] {
             let read = recorded(&journal("fn check() {}", &schedule.text(times))).unwrap();
             prop_assert_eq!(&read.schedule, &schedule, "{}", schedule.text(times));
-            prop_assert!(!read.is_cut_off && read.other_deeds.is_empty());
+            prop_assert!(read.course == Course::Returned && read.other_deeds.is_empty());
         }
     }
 }
@@ -180,10 +186,85 @@ fn starts_and_restarts_are_repeated_and_end_what_they_ended() {
     "#);
 }
 
+/// The text of the schedule of a chaos() without anything else.
+fn repeated(chaos: &str) -> String {
+    recorded(&journal("fn check() {}", chaos)).unwrap().schedule.text(Times::Plain)
+}
+
+#[test]
+fn a_heal_behind_an_act_that_is_over_is_a_heal() {
+    insta::assert_snapshot!(repeated("pause(\"n1\"); sleep(1); resume(\"n1\"); sleep(1); let p = pause(\"n1\"); sleep(1); p.heal();\n\
+        sleep(1); start(\"n2\"); sleep(1); let k = kill(\"n2\"); sleep(1); k.heal(); sleep(1);"), @r#"
+    pause("n1");
+    sleep("1s");
+    resume("n1");
+    sleep("1s");
+    during(pause("n1"), "1s");
+    sleep("1s");
+    start("n2");
+    sleep("1s");
+    during(kill("n2"), "1s");
+    sleep("1s");
+    "#);
+}
+
+#[test]
+fn a_fault_on_several_nodes_ends_with_the_start_of_the_last_one() {
+    insta::assert_snapshot!(repeated("stop([\"n1\", \"n3\"]); sleep(1); restart(\"n1\"); sleep(1); start(\"n3\");"), @r#"
+    stop(["n1", "n3"]);
+    sleep("1s");
+    restart("n1");
+    sleep("1s");
+    start("n3");
+    "#);
+}
+
+/// On a clock that goes on between two lines of a journal, as real ones do.
+#[test]
+fn nodes_that_one_call_restarts_are_restarted_by_one_call() {
+    let mut journal =
+        journal("fn check() {}", "sleep(1); restart([\"n1\", \"n2\"]); sleep(1); restart(\"n3\"); sleep(1);");
+    for event in &mut journal.events {
+        event["t_us"] = (event["t_us"].as_u64().unwrap() + event["seq"].as_u64().unwrap() * 40).into();
+    }
+    let text = recorded(&journal).unwrap().schedule.text(Times::Exact);
+    assert!(text.contains("\nrestart([\"n1\", \"n2\"]);\n") && text.contains("\nrestart(\"n3\");\n"), "{text}");
+}
+
+#[test]
+fn what_the_end_of_a_run_healed_holds_on_and_is_there_for_a_failure_that_comes_a_little_later() {
+    let script = "const OPTIONS = #{ clients: 1 };\nfn client(id) { sleep(5); fail(\"late\"); }\nfn check() {}";
+    let chaos = "during(isolate(\"n1\"), 1); pause(\"n2\"); during(isolate(\"n3\"), 60);";
+    let (journal, error) = run_of(script, chaos);
+    let read = recorded(&journal).unwrap();
+    assert!(error.is_some() && read.course == Course::Ended);
+    insta::assert_snapshot!(read.schedule.text(Times::Plain), @r#"
+    during(isolate("n1"), "1s");
+    pause("n2");
+    isolate("n3");
+    sleep("6s");
+    "#);
+}
+
+#[test]
+fn starts_are_not_counted_as_faults() {
+    let size = |chaos: &str| recorded(&journal("fn check() {}", chaos)).unwrap().schedule.size();
+    assert_eq!(size("kill(\"n1\"); sleep(1); start(\"n1\"); isolate(\"n2\");"), "2 faults and 1 start");
+    assert_eq!([size(""), size("isolate(\"n2\");")], ["0 faults", "1 fault"]);
+}
+
+#[test]
+fn what_chaos_healed_of_others_is_told() {
+    let read =
+        recorded(&journal("fn setup() { slow(\"n1\", 1); }\nfn check() {}", "sleep(1); heal(); sleep(1);")).unwrap();
+    assert_eq!(read.others_healed.into_iter().map(|id| id.to_string()).collect::<Vec<_>>(), ["f1"]);
+    assert!(read.schedule.is_empty());
+}
+
 #[test]
 fn only_what_chaos_did_is_in_the_schedule() {
     let script = "const OPTIONS = #{ clients: 1 };\n\
-                  fn setup() { isolate(\"n1\").heal(); task(|| { note(\"x\"); sleep(\"1s\"); pause(\"n2\").heal(); }); sleep(1.ms); }\n\
+                  fn setup() { isolate(\"n1\").heal(); task(|| { sleep(\"1s\"); pause(\"n2\").heal(); }); every(1, || pause(\"n2\").heal()); }\n\
                   fn client(id) { sleep(\"1s\"); isolate(\"n3\").heal(); }\nfn check() { isolate(\"n4\").heal(); }";
     let chaos = "let t = task(|| during(pause(\"n4\"), \"1s\")); sleep(\"3s\"); exec(\"n1\", \"true\"); t.join();";
     let read = recorded(&journal(script, chaos)).unwrap();

@@ -142,7 +142,7 @@ impl Drive {
 
     fn enter(&self, part: &str) -> Result<()> {
         self.host().enter_part(part);
-        self.host().record(EventBody::Phase { name: part.to_owned() })
+        self.host().record(EventBody::Phase { name: part.to_owned(), tasks: self.host().tasks.started() })
     }
 
     /// The body sets constants, which every function sees as `global::NAME`.

@@ -1,9 +1,10 @@
 //! Trials on clusters: each a run of the script with a schedule in the place of its `chaos()`, some side by side.
 //!
-//! Touches the folder that it is given, where each trial has a folder as long as it lasts.
+//! A trial that this machine could not carry out tells nothing, and is made again: it is neither for nor against a
+//! schedule. Touches the folder that it is given, where each trial has a folder as long as it lasts.
 
 use super::{Counts, Demand, search::Lab};
-use crate::journal::RunFolder;
+use crate::journal::{RunFolder, remove_folder};
 use crate::run::{self, Outcome, Settings, Signals, Stop};
 use crate::script::Script;
 use crate::{Error, ErrorKind, Result};
@@ -37,8 +38,21 @@ pub struct Clusters<'a, S> {
 struct Progress {
     begun: u32,
     counts: Counts,
+    /// How many told nothing.
+    void: u32,
     error: Option<Error>,
 }
+
+/// What a trial came to.
+enum Told {
+    /// Whether it failed in the way in question.
+    Result(bool),
+    /// Nothing, because of this.
+    Nothing(Error),
+}
+
+/// So many trials of one attempt may tell nothing.
+const VOID_MAX: u32 = 3;
 
 impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Clusters<'_, S> {
     /// How long a trial takes, as far as is known.
@@ -61,14 +75,19 @@ impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Clusters<'_, S>
             let failed = self.trial(job, script);
             let mut progress = lock(progress);
             match failed {
-                Ok(same) => progress.counts = progress.counts.and(Counts { same: u32::from(same), of: 1 }),
-                Err(error) => progress.error = progress.error.take().or(Some(error)),
+                Ok(Told::Result(same)) => {
+                    progress.counts = progress.counts.and(Counts { same: u32::from(same), of: 1 });
+                }
+                Ok(Told::Nothing(_)) if progress.void < VOID_MAX => {
+                    progress.void += 1;
+                    progress.begun -= 1;
+                }
+                Ok(Told::Nothing(error)) | Err(error) => progress.error = progress.error.take().or(Some(error)),
             }
         }
     }
 
-    /// Whether a run failed in the way in question.
-    fn trial(&self, job: usize, script: &Script) -> Result<bool> {
+    fn trial(&self, job: usize, script: &Script) -> Result<Told> {
         let path = self.folder.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
         let folder = RunFolder::create(Some(&path), &self.folder, 0)?;
         let interrupt = self.stop.register();
@@ -77,7 +96,7 @@ impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Clusters<'_, S>
         let began = Instant::now();
         let outcome = run::run(settings, Vec::new());
         self.stop.forget(&interrupt);
-        let _left_to_whoever_removes_the_run = std::fs::remove_dir_all(&path);
+        let _left_to_whoever_removes_the_run = remove_folder(&path);
         let is_first = {
             let mut spent = lock(&self.spent);
             *spent = (spent.0 + 1, spent.1 + began.elapsed());
@@ -87,7 +106,7 @@ impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Clusters<'_, S>
     }
 
     /// What befalls the very first trial befalls all of them.
-    fn judge(&self, outcome: Outcome, is_first: bool) -> Result<bool> {
+    fn judge(&self, outcome: Outcome, is_first: bool) -> Result<Told> {
         if let Some(left) = outcome.cleanup {
             return Err(left);
         }
@@ -99,7 +118,8 @@ impl<S: Fn(usize, Script, RunFolder) -> Result<Settings> + Sync> Clusters<'_, S>
             Some(error) if is_first && !same && matches!(error.kind, ErrorKind::Machine | ErrorKind::Usage) => {
                 Err(error)
             }
-            _ => Ok(same),
+            Some(error) if !same && error.kind == ErrorKind::Machine => Ok(Told::Nothing(error)),
+            _ => Ok(Told::Result(same)),
         }
     }
 }

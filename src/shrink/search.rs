@@ -4,7 +4,7 @@ use super::rate::{Counts, Demand, Rate};
 use super::reduce;
 use crate::schedule::{Schedule, Times};
 use crate::{Error, ErrorKind, Result};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// So many trials estimate how often the recorded schedule fails, unless it is clear before.
 const ESTIMATE: u32 = 20;
@@ -30,7 +30,7 @@ pub trait Watch {
     /// How often the recorded schedule fails, and about how many trials shrinking it takes.
     fn estimated(&mut self, counts: Counts, rate: Rate, cost: u32);
     /// This one fails, too, and is smaller than all before.
-    fn accepted(&mut self, best: &Schedule, trials: u32) -> Result<()>;
+    fn accepted(&mut self, best: &Best, trials: u32) -> Result<()>;
 }
 
 /// How many trials there may be.
@@ -58,18 +58,37 @@ pub struct Reruns {
     pub none: Counts,
 }
 
+/// A schedule as it was seen to fail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best {
+    /// What happens.
+    pub schedule: Schedule,
+    /// How its times are said: the recorded one may fail only at the very moments.
+    pub times: Times,
+}
+
+impl Best {
+    /// The body of `chaos()` that failed.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.schedule.text(self.times)
+    }
+}
+
 /// What shrinking came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// The smallest schedule that failed.
-    pub best: Schedule,
+    pub best: Best,
     /// How often the recorded one failed at first.
     pub estimate: Counts,
     /// How many trials there were, the last ones included.
     pub trials: u32,
     /// Whether every smaller schedule was tried, and each fault was seen to be needed.
     pub is_minimal: bool,
-    /// The runs at the end; none where there was no trial left for them.
+    /// How often it failed without each of its faults, as far as that was tried.
+    pub without: Vec<Counts>,
+    /// The runs at the end, as far as they came; none where there was no trial left for them.
     pub reruns: Option<Reruns>,
     /// What cut it short.
     pub interrupted: Option<Error>,
@@ -93,26 +112,23 @@ pub fn shrink(
         lab,
         watch,
         nodes,
-        best: recorded.clone(),
+        best: Best { schedule: recorded.clone(), times: Times::Exact },
         rate,
         left: (budget.trials - budget.reserve()).saturating_sub(estimate.of),
         trials: estimate.of,
-        rejected: BTreeSet::new(),
+        rejected: BTreeMap::new(),
         out_of_budget: false,
     };
     search.watch.accepted(&search.best, search.trials)?;
     let searched = search.search();
-    let (best, mut trials, is_minimal) =
-        (search.best.clone(), search.trials, !search.out_of_budget && searched.is_ok());
-    let mut found = Found { best, estimate, trials, is_minimal, reruns: None, interrupted: None };
-    if let Err(error) = searched {
-        return cut_short(found, error);
+    let is_minimal = !search.out_of_budget && searched.is_ok();
+    let (without, best, trials) = (search.without(), search.best, search.trials);
+    let mut found = Found { best, estimate, trials, is_minimal, without, reruns: None, interrupted: None };
+    let ended = searched.and_then(|()| reruns(recorded, budget.trials.saturating_sub(trials), lab, &mut found));
+    match ended {
+        Ok(()) => Ok(found),
+        Err(error) => cut_short(found, error),
     }
-    match reruns(recorded, &found.best, budget.trials.saturating_sub(trials), lab, &mut trials) {
-        Ok(reruns) => found.reruns = reruns,
-        Err(error) => return cut_short(found, error),
-    }
-    Ok(Found { trials, ..found })
 }
 
 /// An interrupt keeps what was found.
@@ -141,16 +157,14 @@ fn estimate(recorded: &Schedule, budget: Budget, lab: &mut dyn Lab) -> Result<Co
 }
 
 /// Each as often as the trials allow, in turns, so that what changes meanwhile befalls all.
-fn reruns(
-    recorded: &Schedule,
-    best: &Schedule,
-    left: u32,
-    lab: &mut dyn Lab,
-    trials: &mut u32,
-) -> Result<Option<Reruns>> {
+fn reruns(recorded: &Schedule, left: u32, lab: &mut dyn Lab, found: &mut Found) -> Result<()> {
     const TURNS: u32 = 4;
     let each = (left / 3).min(RERUNS);
-    let mut reruns = Reruns::default();
+    let texts = [
+        found.best.text(),
+        recorded.text(Times::Exact),
+        Schedule { steps: Vec::new(), end_us: recorded.end_us }.text(Times::Plain),
+    ];
     let mut done = 0;
     for turn in 1..=TURNS {
         let tries = each * turn / TURNS - done;
@@ -158,30 +172,29 @@ fn reruns(
             continue;
         }
         done += tries;
-        for (text, counts) in [
-            (best.text(Times::Plain), &mut reruns.minimal),
-            (recorded.text(Times::Exact), &mut reruns.recorded),
-            (Schedule { steps: Vec::new(), end_us: recorded.end_us }.text(Times::Plain), &mut reruns.none),
-        ] {
-            *counts = counts.and(lab.attempt(&text, Demand::all(tries))?);
-            *trials += tries;
+        for (which, text) in texts.iter().enumerate() {
+            let counts = lab.attempt(text, Demand::all(tries))?;
+            let Reruns { minimal, recorded, none } = found.reruns.get_or_insert_default();
+            let sum = [minimal, recorded, none].into_iter().nth(which);
+            sum.into_iter().for_each(|sum| *sum = sum.and(counts));
+            found.trials += counts.of;
         }
     }
-    Ok((done > 0).then_some(reruns))
+    Ok(())
 }
 
 struct Search<'a> {
     lab: &'a mut dyn Lab,
     watch: &'a mut dyn Watch,
     nodes: &'a [String],
-    best: Schedule,
+    best: Best,
     /// At which the recorded schedule fails.
     rate: Rate,
     /// How many trials are left, those at the end apart.
     left: u32,
     trials: u32,
-    /// The texts of candidates that did not fail.
-    rejected: BTreeSet<String>,
+    /// The texts of candidates that did not fail, and how often they were tried.
+    rejected: BTreeMap<String, Counts>,
     /// Whether a candidate was not tried for want of trials or time.
     out_of_budget: bool,
 }
@@ -189,6 +202,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// Until nothing becomes smaller. The last round has tried to do without each fault that is left.
     fn search(&mut self) -> Result<()> {
+        self.accepts(self.best.schedule.clone())?;
         loop {
             let before = self.best.clone();
             self.fewer()?;
@@ -212,8 +226,9 @@ impl Search<'_> {
     }
 
     fn meets(&mut self, candidate: Schedule, demand: Demand) -> Result<bool> {
-        let text = candidate.text(Times::Plain);
-        if candidate == self.best || self.rejected.contains(&text) {
+        let candidate = Best { schedule: candidate, times: Times::Plain };
+        let text = candidate.text();
+        if candidate == self.best || self.rejected.contains_key(&text) {
             return Ok(false);
         }
         if self.left < demand.of || !self.lab.has_time() {
@@ -224,7 +239,7 @@ impl Search<'_> {
         self.left = self.left.saturating_sub(counts.of);
         self.trials += counts.of;
         if !demand.is_met(counts) {
-            self.rejected.insert(text);
+            self.rejected.insert(text, counts);
             return Ok(false);
         }
         self.best = candidate;
@@ -232,18 +247,25 @@ impl Search<'_> {
         Ok(true)
     }
 
+    /// How often what is left failed without each of its faults, as far as that was tried.
+    fn without(&self) -> Vec<Counts> {
+        let text = |index: usize| reduce::without(&self.best.schedule, index..index + 1).text(Times::Plain);
+        (0..self.best.schedule.len()).filter_map(|index| self.rejected.get(&text(index)).copied()).collect()
+    }
+
     /// Removes faults: all, then halves, quarters and so on, at last each by itself (Zeller's ddmin).
     fn fewer(&mut self) -> Result<()> {
-        let all = self.best.len();
-        if all == 0 || self.accepts(reduce::without(&self.best, 0..all))? {
+        let all = self.best.schedule.len();
+        if all == 0 || self.accepts(reduce::without(&self.best.schedule, 0..all))? {
             return Ok(());
         }
-        let mut size = self.best.len().div_ceil(2);
+        let mut size = self.best.schedule.len().div_ceil(2);
         while size > 0 {
             let mut at = 0;
-            while at < self.best.len() {
-                let gone = at..(at + size).min(self.best.len());
-                let removed = gone.len() < self.best.len() && self.accepts(reduce::without(&self.best, gone))?;
+            while at < self.best.schedule.len() {
+                let gone = at..(at + size).min(self.best.schedule.len());
+                let removed = gone.len() < self.best.schedule.len()
+                    && self.accepts(reduce::without(&self.best.schedule, gone))?;
                 at += if removed { 0 } else { size };
             }
             size /= 2;
@@ -254,11 +276,11 @@ impl Search<'_> {
     /// Lets each fault trouble less, until nothing less of it suffices.
     fn simpler(&mut self) -> Result<()> {
         let mut index = 0;
-        while index < self.best.len() {
-            let simpler = reduce::simpler(&self.best.steps[index], self.nodes);
+        while index < self.best.schedule.len() {
+            let simpler = reduce::simpler(&self.best.schedule.steps[index], self.nodes);
             let mut accepted = false;
             for step in simpler {
-                accepted = self.accepts(reduce::with(&self.best, index, step))?;
+                accepted = self.accepts(reduce::with(&self.best.schedule, index, step))?;
                 if accepted {
                     break;
                 }
@@ -269,7 +291,7 @@ impl Search<'_> {
     }
 
     fn rounder(&mut self) -> Result<()> {
-        for candidate in reduce::rounder(&self.best) {
+        for candidate in reduce::rounder(&self.best.schedule) {
             if self.accepts_strictly(candidate)? {
                 break;
             }
@@ -279,17 +301,17 @@ impl Search<'_> {
 
     fn shorter(&mut self) -> Result<()> {
         let mut wait = 0;
-        while wait < reduce::waits(&self.best) {
-            let waits = reduce::waits(&self.best);
+        while wait < reduce::waits(&self.best.schedule) {
+            let waits = reduce::waits(&self.best.schedule);
             let mut accepted = false;
-            for candidate in reduce::shorter(&self.best, wait) {
+            for candidate in reduce::shorter(&self.best.schedule, wait) {
                 accepted = self.accepts_strictly(candidate)?;
                 if accepted {
                     break;
                 }
             }
             // A wait that is gone has made way for the next one.
-            wait += usize::from(!accepted && reduce::waits(&self.best) == waits);
+            wait += usize::from(!accepted && reduce::waits(&self.best.schedule) == waits);
         }
         Ok(())
     }
@@ -346,8 +368,8 @@ mod tests {
     impl Watch for Log {
         fn estimated(&mut self, _: Counts, _: Rate, _: u32) {}
 
-        fn accepted(&mut self, best: &Schedule, _: u32) -> Result<()> {
-            self.0.push(best.len());
+        fn accepted(&mut self, best: &Best, _: u32) -> Result<()> {
+            self.0.push(best.schedule.len());
             Ok(())
         }
     }
@@ -377,12 +399,13 @@ mod tests {
         let mut lab = Fake::new(&["pause(\"n3\")", "stop(\"n8\")"], 1.0);
         let (found, log) = run(&mut lab, 400);
         let found = found.unwrap();
-        insta::assert_snapshot!(found.best.text(Times::Plain), @r#"
+        insta::assert_snapshot!(found.best.text(), @r#"
         during(pause("n3"), "0.1s");
         sleep("0.1s");
         during(stop("n8"), "0.1s");
         "#);
         assert!(found.is_minimal && found.interrupted.is_none());
+        assert_eq!(found.without, [Counts { same: 0, of: 2 }; 2], "each is seen to be needed");
         let all = |same| Counts { same, of: RERUNS };
         assert_eq!(found.reruns, Some(Reruns { minimal: all(20), recorded: all(20), none: all(0) }));
         assert_eq!((log.0[0], log.0[log.0.len() - 1]), (9, 2));
@@ -395,8 +418,8 @@ mod tests {
         for seed in 0..20 {
             let mut lab = Fake { stream: Stream::root(seed), ..Fake::new(&["pause(\"n5\")"], 0.5) };
             let found = run(&mut lab, 2_000).0.unwrap();
-            assert!(found.best.text(Times::Plain).contains("pause(\"n5\")"));
-            right += usize::from(found.best.len() == 1);
+            assert!(found.best.text().contains("pause(\"n5\")"));
+            right += usize::from(found.best.schedule.len() == 1);
         }
         assert!(right >= 17, "{right} of 20");
     }
@@ -404,7 +427,7 @@ mod tests {
     #[test]
     fn what_fails_without_any_fault_is_told_so() {
         let found = run(&mut Fake::new(&[], 1.0), 400).0.unwrap();
-        assert!(found.best.is_empty());
+        assert!(found.best.schedule.is_empty());
         assert_eq!(found.reruns.unwrap().none.same, RERUNS);
     }
 
@@ -419,12 +442,31 @@ mod tests {
 
     #[test]
     fn an_interrupt_keeps_the_best_so_far() {
-        let mut lab = Fake { interrupted_after: 20, ..Fake::new(&["pause(\"n3\")"], 1.0) };
+        let mut lab = Fake { interrupted_after: 12, ..Fake::new(&["pause(\"n3\")"], 1.0) };
         let (found, log) = run(&mut lab, 400);
         let found = found.unwrap();
         assert!(found.interrupted.is_some() && found.reruns.is_none() && !found.is_minimal);
-        assert!(found.best.len() < 9);
-        assert_eq!(log.0.last(), Some(&found.best.len()));
+        assert!(found.best.schedule.len() < 9);
+        assert_eq!(log.0.last(), Some(&found.best.schedule.len()));
+    }
+
+    #[test]
+    fn an_interrupt_at_the_end_keeps_what_was_counted() {
+        let (whole, _) = run(&mut Fake::new(&["pause(\"n3\")"], 1.0), 400);
+        let whole = whole.unwrap();
+        let mut lab = Fake { interrupted_after: whole.trials - 20, ..Fake::new(&["pause(\"n3\")"], 1.0) };
+        let found = run(&mut lab, 400).0.unwrap();
+        assert!(found.interrupted.is_some() && found.is_minimal);
+        let reruns = found.reruns.unwrap();
+        assert_eq!((reruns.minimal.of, reruns.recorded.of, reruns.none.of), (15, 15, 10));
+        assert_eq!(found.trials, whole.trials - 20);
+    }
+
+    #[test]
+    fn a_schedule_that_fails_only_at_its_very_moments_is_kept_with_them() {
+        let found = run(&mut Fake::new(&["sleep_until(start + 0.123456)"], 1.0), 400).0.unwrap();
+        assert_eq!(found.best.text(), recorded().text(Times::Exact));
+        assert_eq!(found.reruns.unwrap().minimal, Counts { same: RERUNS, of: RERUNS });
     }
 
     #[test]
@@ -432,7 +474,7 @@ mod tests {
         for trials in [4, 20, 61] {
             let mut lab = Fake::new(&["pause(\"n3\")"], 1.0);
             let found = run(&mut lab, trials).0.unwrap();
-            assert!(lab.trials <= trials && !(found.is_minimal && trials < 60), "{}", lab.trials);
+            assert!(lab.trials <= trials && found.is_minimal == (trials > 20), "{}", lab.trials);
             let each = found.reruns.map(|reruns| reruns.none.of);
             assert!(each >= Some(trials / 2 / 3) && each <= Some(trials / 3), "{each:?} of {trials}");
         }

@@ -7,13 +7,12 @@
 use super::record::Record;
 use super::seeds::Seeds;
 use super::summary::Summary;
-use crate::journal::RunFolder;
+use crate::journal::{RunFolder, remove_folder};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const STATE: &str = "soak.json";
@@ -182,29 +181,6 @@ fn claim(folder: &Path, state: &State) -> Result<File> {
         ))
         .help("go on with what it was begun with (see its soak.json), or name another folder with --out")),
     }
-}
-
-/// Programs may have made folders of theirs read-only.
-fn remove_folder(path: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            make_writable(path)?;
-            std::fs::remove_dir_all(path)
-        }
-        removed => removed,
-    }
-}
-
-/// All folders from this one down; no link is followed.
-fn make_writable(folder: &Path) -> std::io::Result<()> {
-    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            make_writable(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {

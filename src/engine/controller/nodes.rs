@@ -83,12 +83,7 @@ impl Controller {
 
     /// Takes the nodes out of the faults that this action ends. Returns the faults that are over, having no node left.
     pub(super) fn retire(&mut self, action: NodeAction, names: &[String]) -> Result<Vec<FaultId>> {
-        let ends = |fault: &Fault| match fault {
-            Fault::Pause { .. } => action != NodeAction::Start,
-            Fault::Stop { .. } | Fault::Kill { .. } => action != NodeAction::Resume,
-            _ => false,
-        };
-        let touched = self.faults.iter().filter(|(_, active)| ends(&active.fault));
+        let touched = self.faults.iter().filter(|(_, active)| action.retires(&active.fault));
         let (touched, faults): (Vec<FaultId>, Vec<Fault>) = touched.map(|(id, a)| (*id, a.fault.clone())).unzip();
         let is_over = |fault: &Fault| fault.halted().iter().all(|node| names.contains(node));
         let over = touched.iter().zip(&faults).filter(|(_, fault)| is_over(fault)).map(|(id, _)| *id);
