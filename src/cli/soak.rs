@@ -8,6 +8,7 @@ use super::setup::{self, Setup};
 use super::shrink;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::run::{Settings, sha256};
+use crate::shrink::Found;
 use crate::soak::{self, Bounds, Ended, Failed, Group, Record, Seeds, SoakFolder, State, Summary, Turn, Watch};
 use crate::{Error, ErrorKind, Result};
 use progress::{Pace, Progress};
@@ -102,27 +103,27 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     if ended.interrupted {
         report::message(&format!("interrupted: the same command with --out {} goes on", path.display()));
     }
+    let mut code = ended.exit_code();
     if args.shrink && !ended.interrupted && ended.trouble.is_none() {
-        shrink_failures(place, args, &ended)?;
+        code = shrink_failures(place, args, &ended)?.map_or(code, |interrupted| interrupted.kind.exit_code());
     }
-    let code = ended.exit_code();
     ended.trouble.map_or(Ok(code), Err)
 }
 
 /// Shrinks one run of each kind of failure. What cannot be shrunk is told, and the others still are.
-fn shrink_failures(place: &Place, args: &Args, ended: &Ended) -> Result<()> {
+fn shrink_failures(place: &Place, args: &Args, ended: &Ended) -> Result<Option<Error>> {
     let tell = if args.json { report::message } else { report::line };
     for group in ended.summary.groups() {
         let is_first = |failed: &&Failed| failed.signature == group.signature;
         let Some(first) = ended.summary.failures.iter().find(is_first) else { continue };
         match shrink::shrink_run(place, Path::new(&first.run), shrink::Effort::usual(args.jobs as u32), tell) {
-            Ok(found) if found.interrupted.is_some() => return Ok(()),
+            Ok(Found { interrupted: Some(interrupted), .. }) => return Ok(Some(interrupted)),
             Ok(_) => {}
             Err(error) if matches!(error.kind, ErrorKind::Usage | ErrorKind::Unknown) => report::error(&error),
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// What all runs are made from.
