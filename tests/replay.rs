@@ -173,6 +173,22 @@ fn a_run_is_repeated_from_any_folder() {
 }
 
 #[test]
+fn a_soak_that_is_interrupted_while_it_shrinks_says_so_with_its_exit_code() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let script = "fn chaos() { during(isolate(\"n1\"), \"100ms\"); }\nfn check() { fail(\"always\"); }";
+    let place = Place::with(script, THREE);
+    let soak =
+        ["soak", "s.rhai", "--runtime", "netns", "--runs", "1", "--seed-start", "1", "--out", "soak", "--shrink"];
+    let child = place.start(&soak);
+    until("a schedule is kept", || place.path().join("soak/1/minimal.rhai").exists());
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    common::ended(child.wait_with_output().unwrap()).with(130);
+}
+
+#[test]
 fn soak_shrinks_the_first_of_each_kind() {
     let script = "fn setup() { state(\"n\", 0); }\nfn chaos() { for i in 0..6 { during(isolate(choose(nodes())), \"1s\"); } }\n\
                   fn client(id) { loop { if !reachable(\"n1\", \"n2\") { state(\"n\", 1); } sleep(\"0.1s\"); } }\n\
