@@ -36,6 +36,13 @@ fn failed(runtime: &str) -> Place {
     place
 }
 
+/// A shorter one on real nodes, for what takes many trials.
+fn failed_soon() -> Place {
+    let place = Place::with(SCRIPT, THREE);
+    place.run(&["--runtime", "netns", "--set", "rounds=1"]).with(1);
+    place
+}
+
 fn result(place: &Place, run: &str) -> Value {
     serde_json::from_str(&place.read(&format!("{run}/result.json"))).unwrap()
 }
@@ -112,8 +119,7 @@ fn on_real_nodes_two_faults_are_left() {
     if !namespaces(User::Ours) {
         return;
     }
-    let place = Place::with(SCRIPT, THREE);
-    place.run(&["--runtime", "netns", "--set", "rounds=1"]).with(1);
+    let place = failed_soon();
     let ended = shrink(&place, &["--jobs", "2", "--trials", "60"]).with(0);
     assert!(ended.stdout.contains("no faults at all 0/"), "{}", ended.stdout);
     let text = place.read("out/minimal.rhai");
@@ -130,8 +136,8 @@ fn an_interrupted_shrink_heals_and_keeps_the_best_so_far() {
     if !namespaces(User::Ours) {
         return;
     }
-    let place = failed("netns");
-    let child = place.start(&["shrink", "out", "--trials", "1000"]);
+    let place = failed_soon();
+    let child = place.start(&["shrink", "out", "--trials", "1000", "--jobs", "3"]);
     until("a schedule is kept", || place.path().join("out/minimal.rhai").exists());
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
