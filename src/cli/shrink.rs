@@ -175,7 +175,9 @@ impl Told<'_> {
             run.script_path.display()
         );
         let _ = writeln!(text, "// {}", run.signature.as_deref().unwrap_or_default().replace('\n', " "));
-        heads.iter().for_each(|head| _ = writeln!(text, "// {head}"));
+        for head in heads {
+            let _ = writeln!(text, "// {head}");
+        }
         let _ = writeln!(text, "//\n//     {}\n", self.command());
         if best.schedule.is_empty() {
             text.push_str("// It takes no fault at all.\n");
@@ -197,7 +199,9 @@ impl Told<'_> {
     }
 
     fn conclude(&self, found: &Found, mean: Duration) {
-        heads(found).iter().for_each(|head| (self.tell)(head));
+        for head in heads(found) {
+            (self.tell)(&head);
+        }
         if let Some(Reruns { none, .. }) = found.reruns
             && none.same > 0
         {

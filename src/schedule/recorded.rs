@@ -70,7 +70,9 @@ pub fn recorded(journal: &Journal) -> Result<Recorded> {
     let mut reader = Reader::new(start_us);
     during.iter().filter(|event| !others.own(&event.task)).for_each(|event| reader.event(event));
     // What was begun before chaos() returned may have come to its end only then.
-    after.iter().for_each(|event| reader.late(event));
+    for event in after {
+        reader.late(event);
+    }
     let schedule = reader.schedule(end_us);
     Ok(Recorded { schedule, course, other_deeds: reader.other_deeds, others_healed: reader.others_healed })
 }
