@@ -37,7 +37,9 @@ impl Program {
         let (mut ast, mut texts) = (script.ast()?, Texts::of(&script.source));
         let substituted = chaos.map(|file| substitute(&mut texts, file)).transpose()?;
         if let Some(file) = &substituted {
-            ast = Rc::new(ast.merge(&file.clone_functions_only()));
+            let mut merged = ast.merge(&file.clone_functions_only());
+            merged.set_source(script.path()); // which merging drops; modules are looked for beside it
+            ast = Rc::new(merged);
         }
         Ok(Self::on(host, engine, ast, texts, substituted))
     }
