@@ -31,12 +31,14 @@
 //! | [`kernel`] | nftables, classes, queues, links, addresses and probes over netlink | the namespace it is called in |
 //! | [`shaper`] | the process that holds packets where the kernel cannot, and decides about each by the seed | the sockets it is handed |
 //! | [`agent`] | the one process with rights, and the handle to it: networks, rules, probes; the inits of `netns` | namespaces, processes |
+//! | [`resolve`] | names, globs, seeds and words → what a command holds | nothing |
 //! | [`runtime`] | where nodes live: `docker`, `netns`, `sim` | Docker's daemon, node folders; all else through the agent |
 //! | [`engine`] | commands, events, the controller (the single writer), the clock | nothing itself |
 //! | [`script`] | Rhai: bindings, tasks, modules (`stdlib/*.rhai`), randomness, limits, diagnostics, the static check; a person's session | what its commands say; files of scripts |
 //! | [`history`] | what clients asked and what came of it; whose operation it is | nothing |
 //! | [`checker`] | does a history keep what its object promises: linearizability, sets; three answers | nothing |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
+//! | [`chaos`] | the program of `blockade chaos`, and what it is told | nothing |
 //! | [`run`] | one run, from seed to verdict; the ground that sessions stand on, too | signals |
 //! | [`schedule`] | resolved faults with times: read from a journal, written as the body of `chaos()` | nothing |
 //! | [`shrink`] | from a schedule that fails to a smaller one that fails the same way | a folder for its trials |
@@ -62,6 +64,7 @@
 //! 10. What is about to be done is on disk before it is done.
 
 pub mod agent;
+pub mod chaos;
 pub mod checker;
 pub mod cli;
 pub mod cluster;
@@ -69,6 +72,7 @@ pub mod demo;
 pub mod diagnostic;
 pub mod doctor;
 pub mod engine;
+pub mod entropy;
 pub mod error;
 pub mod fault;
 pub mod history;
@@ -76,6 +80,7 @@ pub mod journal;
 pub mod kernel;
 pub mod plan;
 pub mod random;
+pub mod resolve;
 pub mod run;
 pub mod runtime;
 pub mod schedule;
