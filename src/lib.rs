@@ -44,6 +44,7 @@
 //! | [`shrink`] | from a schedule that fails to a smaller one that fails the same way | a folder for its trials |
 //! | [`soak`] | many seeds of one script, side by side | its folder, signals |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
+//! | [`daemon`] | the clusters that are up here, over HTTP: tokens, limits, old and new REST, metrics | its socket, its token's file; clusters through their supervisors |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
 //!
@@ -68,6 +69,7 @@ pub mod chaos;
 pub mod checker;
 pub mod cli;
 pub mod cluster;
+pub mod daemon;
 pub mod demo;
 pub mod diagnostic;
 pub mod doctor;
