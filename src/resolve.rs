@@ -15,7 +15,7 @@ pub fn nodes<'a>(cluster: &Cluster, names: impl Iterator<Item = &'a str>) -> Res
 }
 
 /// The groups of a partition, each of names and globs.
-pub fn groups<'a>(cluster: &Cluster, groups: &[Vec<&'a str>]) -> Result<Vec<Vec<String>>> {
+pub fn groups(cluster: &Cluster, groups: &[Vec<&str>]) -> Result<Vec<Vec<String>>> {
     // All at once, so that all that is wrong is named at once.
     select_all(cluster.names(), groups.iter().flatten().copied())?;
     groups.iter().map(|group| nodes(cluster, group.iter().copied())).collect()

@@ -55,7 +55,9 @@ pub(super) struct Args {
 pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let wishes = args.wishes()?;
     let (events, lacks) = wishes.events()?;
-    lacks.iter().for_each(|lacks| report::message(lacks));
+    if let Some(lacks) = lacks {
+        report::message(&lacks);
+    }
     let seed = args.seed.map_or_else(setup::fresh_seed, Ok)?;
     let say: fn(&str) = if args.json { report::message } else { report::line };
     say(&format!("seed {seed}"));

@@ -102,8 +102,12 @@ impl Programs {
     /// Ends all at once, and waits for all.
     pub(super) fn end_all(&self) {
         let programs = std::mem::take(&mut *self.lock());
-        programs.values().for_each(|program| program.interrupt.end());
-        programs.values().for_each(|program| program.end());
+        for program in programs.values() {
+            program.interrupt.end();
+        }
+        for program in programs.values() {
+            program.end();
+        }
     }
 
     fn find(&self, name: &str) -> Option<Arc<Program>> {

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The largest body, bytes: a thousand nodes with files of their own fit.
 pub(super) const BODY_MAX: usize = 4 << 20;
@@ -56,6 +56,8 @@ fn is_foreign(headers: &HeaderMap) -> bool {
 
 /// The whole of it, as a layer around all routes.
 pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    // Without the query and all headers: somebody may have put a secret there.
+    let (began, asked) = (Instant::now(), format!("{} {}", request.method(), request.uri().path()));
     let checked = gate.check(request.headers());
     let entered = match checked {
         Ok(()) => arrived(request).await,
@@ -65,6 +67,7 @@ pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: 
         Ok(request) => told(next.run(request).await).await,
         Err(problem) => problem.into_response(),
     };
+    tracing::info!(status = response.status().as_u16(), took = ?began.elapsed(), "{asked}");
     ([(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], response).into_response()
 }
 

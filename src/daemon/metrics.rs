@@ -83,7 +83,9 @@ fn grown(before: Option<Counted>, path: &Path) -> Result<Option<Counted>> {
     let is_same = |entry: &Counted| entry.tail.identity().is_ok_and(|same| same == identity);
     let mut entry = before.filter(is_same).unwrap_or_else(|| Counted { tail: fresh, tally: Tally::default() });
     while let Some(lines) = entry.tail.next().map_err(cannot)? {
-        lines.iter().for_each(|line| entry.tally.add(line));
+        for line in &lines {
+            entry.tally.add(line);
+        }
     }
     Ok(Some(entry))
 }
@@ -107,52 +109,48 @@ type Cluster = (String, Tally, Vec<FaultInfo>);
 
 fn render(clusters: &[Cluster]) -> String {
     let mut text = String::new();
-    family(&mut text, "blockade_faults_active", "gauge", "Faults in force, by kind.");
-    for (name, _, faults) in clusters {
+    let name = "blockade_faults_active";
+    family(&mut text, name, "gauge", "Faults in force, by kind.");
+    for (cluster, _, faults) in clusters {
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
-        faults.iter().for_each(|info| *kinds.entry(info.fault.kind()).or_default() += 1);
-        kinds.iter().for_each(|(kind, count)| {
-            sample(&mut text, "blockade_faults_active", &[("cluster", name), ("kind", kind)], *count);
-        });
+        for info in faults {
+            *kinds.entry(info.fault.kind()).or_default() += 1;
+        }
+        samples(&mut text, name, cluster, "kind", &kinds);
     }
-    family(&mut text, "blockade_events_total", "counter", "Events of the cluster's journal, by kind.");
-    for (name, tally, _) in clusters {
-        tally.events.iter().for_each(|(kind, count)| {
-            sample(&mut text, "blockade_events_total", &[("cluster", name), ("kind", kind)], *count);
-        });
+    let name = "blockade_events_total";
+    family(&mut text, name, "counter", "Events of the cluster's journal, by kind.");
+    for (cluster, tally, _) in clusters {
+        samples(&mut text, name, cluster, "kind", &tally.events);
     }
-    family(&mut text, "blockade_node_restarts_total", "counter", "Restarts of nodes that were asked for.");
-    for (name, tally, _) in clusters {
-        tally.restarts.iter().for_each(|(node, count)| {
-            sample(&mut text, "blockade_node_restarts_total", &[("cluster", name), ("node", node)], *count);
-        });
+    let name = "blockade_node_restarts_total";
+    family(&mut text, name, "counter", "Restarts of nodes that were asked for.");
+    for (cluster, tally, _) in clusters {
+        samples(&mut text, name, cluster, "node", &tally.restarts);
     }
-    family(
-        &mut text,
-        "blockade_node_exits_total",
-        "counter",
-        "Ends of nodes' programs, by whether they were asked for.",
-    );
-    for (name, tally, _) in clusters {
-        tally.exits.iter().for_each(|((node, expected), count)| {
-            let labels =
-                [("cluster", name.as_str()), ("node", node), ("expected", if *expected { "true" } else { "false" })];
-            sample(&mut text, "blockade_node_exits_total", &labels, *count);
-        });
+    let name = "blockade_node_exits_total";
+    family(&mut text, name, "counter", "Ends of nodes' programs, by whether they were asked for.");
+    for (cluster, tally, _) in clusters {
+        for ((node, expected), count) in &tally.exits {
+            let expected = if *expected { "true" } else { "false" };
+            sample(&mut text, name, &[("cluster", cluster), ("node", node), ("expected", expected)], *count);
+        }
     }
-    family(
-        &mut text,
-        "blockade_fault_apply_seconds",
-        "histogram",
-        "From the call until a fault held, or was gone, everywhere.",
-    );
-    for (name, tally, _) in clusters {
+    let name = "blockade_fault_apply_seconds";
+    family(&mut text, name, "histogram", "From the call until a fault held, or was gone, everywhere.");
+    for (cluster, tally, _) in clusters {
         for (act, histogram) in [("inject", &tally.inject), ("heal", &tally.heal)] {
-            let labels = labels(&[("cluster", name), ("act", act)]);
-            histogram.write("blockade_fault_apply_seconds", &labels, &mut text);
+            histogram.write(name, &labels(&[("cluster", cluster), ("act", act)]), &mut text);
         }
     }
     text
+}
+
+/// A line for each value of a label.
+fn samples<K: AsRef<str>>(text: &mut String, name: &str, cluster: &str, label: &str, values: &BTreeMap<K, u64>) {
+    for (value, count) in values {
+        sample(text, name, &[("cluster", cluster), (label, value.as_ref())], *count);
+    }
 }
 
 fn family(text: &mut String, name: &str, kind: &str, help: &str) {
@@ -194,7 +192,34 @@ mod tests {
             .lines()
             .filter(|line| !line.contains("_bucket{") || line.contains("=\"0.001\"") || line.contains("=\"0.005\""))
             .collect();
-        insta::assert_snapshot!(kept.join("\n"), @"");
+        insta::assert_snapshot!(kept.join("\n"), @r#"
+        # HELP blockade_faults_active Faults in force, by kind.
+        # TYPE blockade_faults_active gauge
+        blockade_faults_active{cluster="c1",kind="stop"} 1
+        # HELP blockade_events_total Events of the cluster's journal, by kind.
+        # TYPE blockade_events_total counter
+        blockade_events_total{cluster="c1",kind="fault.active"} 1
+        blockade_events_total{cluster="c1",kind="fault.healed"} 1
+        blockade_events_total{cluster="c1",kind="moon.phase"} 1
+        blockade_events_total{cluster="c1",kind="node.exit"} 1
+        blockade_events_total{cluster="c1",kind="node.restart"} 1
+        # HELP blockade_node_restarts_total Restarts of nodes that were asked for.
+        # TYPE blockade_node_restarts_total counter
+        blockade_node_restarts_total{cluster="c1",node="n1"} 1
+        # HELP blockade_node_exits_total Ends of nodes' programs, by whether they were asked for.
+        # TYPE blockade_node_exits_total counter
+        blockade_node_exits_total{cluster="c1",node="n1",expected="true"} 1
+        # HELP blockade_fault_apply_seconds From the call until a fault held, or was gone, everywhere.
+        # TYPE blockade_fault_apply_seconds histogram
+        blockade_fault_apply_seconds_bucket{cluster="c1",act="inject",le="0.001"} 0
+        blockade_fault_apply_seconds_bucket{cluster="c1",act="inject",le="0.005"} 1
+        blockade_fault_apply_seconds_sum{cluster="c1",act="inject"} 0.003
+        blockade_fault_apply_seconds_count{cluster="c1",act="inject"} 1
+        blockade_fault_apply_seconds_bucket{cluster="c1",act="heal",le="0.001"} 1
+        blockade_fault_apply_seconds_bucket{cluster="c1",act="heal",le="0.005"} 1
+        blockade_fault_apply_seconds_sum{cluster="c1",act="heal"} 0.0007
+        blockade_fault_apply_seconds_count{cluster="c1",act="heal"} 1
+        "#);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct Settings {
 /// The token's file in the data folder.
 const TOKEN: &str = "daemon.token";
 
-/// Listens until SIGTERM or Ctrl-C, and ends what is under way. `say` hears where it can be reached.
+/// Listens until SIGTERM, SIGHUP or Ctrl-C, and ends what is under way. `say` hears where it can be reached.
 pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
     let (listener, token) = open(&settings, say)?;
     let tokio = runtime::io_threads()?;
@@ -97,10 +97,12 @@ fn stop_on_signals(stop: watch::Sender<bool>) -> Result<()> {
     let cannot = |error| Error::machine(format!("cannot listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(cannot)?;
     tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
         stop.send_replace(true);
     });

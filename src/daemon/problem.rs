@@ -14,7 +14,7 @@ pub(super) struct Problem {
     /// The status code once more.
     pub(super) status: u16,
     /// The status code in words.
-    title: String,
+    title: &'static str,
     /// What happened and where, one sentence.
     pub(super) detail: String,
     /// What to do about it.
@@ -97,7 +97,7 @@ impl Problem {
         });
         Self {
             status: status.as_u16(),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            title: status.canonical_reason().unwrap_or("Error"),
             detail: error.message.clone(),
             help: error.help.clone(),
             exit_code: Some(error.kind.exit_code()),
@@ -151,9 +151,35 @@ mod tests {
     #[test]
     fn an_error_keeps_its_text_its_mend_and_its_exit_code() {
         let problem = Problem::from(Error::machine("no nftables here").help("load nf_tables"));
-        insta::assert_json_snapshot!(problem, @r#""#);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&problem).unwrap(), @r#"
+        {
+          "status": 500,
+          "title": "Internal Server Error",
+          "detail": "no nftables here",
+          "help": "load nf_tables",
+          "exit_code": 3,
+          "text": "error: no nftables here\nhelp: load nf_tables\n"
+        }
+        "#);
         let problem = Problem::from(Error::from(Diagnostic::new("body", "nodes: 7\n", 7..8, "not so").help("so")));
-        insta::assert_json_snapshot!(problem, @r#""#);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&problem).unwrap(), @r#"
+        {
+          "status": 400,
+          "title": "Bad Request",
+          "detail": "not so",
+          "exit_code": 2,
+          "places": [
+            {
+              "file": "body",
+              "line": 1,
+              "column": 8,
+              "message": "not so",
+              "help": "so"
+            }
+          ],
+          "text": "error: not so\n --> body:1:8\n  |\n1 | nodes: 7\n  |        ^\n  |\nhelp: so\n"
+        }
+        "#);
     }
 
     #[test]

@@ -22,10 +22,13 @@ pub(super) struct Token([u8; 32]);
 impl Token {
     /// The token in this file, which is made with a fresh one where there is none.
     pub(super) fn kept_in(path: &Path) -> Result<Self> {
+        let secret = entropy::secret()?;
         match File::options().write(true).create_new(true).mode(0o600).open(path) {
             Ok(mut file) => {
-                let secret = entropy::secret()?;
-                file.write_all(format!("{secret}\n").as_bytes()).map_err(|error| cannot("write", path, &error))?;
+                file.write_all(format!("{secret}\n").as_bytes()).map_err(|error| {
+                    let _half_of_it = std::fs::remove_file(path);
+                    cannot("write", path, &error)
+                })?;
                 Ok(Self::of(&secret))
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::read(path),

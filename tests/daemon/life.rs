@@ -85,24 +85,24 @@ fn the_end_of_the_daemon_ends_its_readers_and_lets_requests_come_to_their_end() 
 fn where_it_may_listen_and_what_it_wants_for_that() {
     let place = place();
     let refused = |args: &[&str]| place.blockade(&[&["daemon"], args].concat()).with(2).stderr;
-    insta::assert_snapshot!(refused(&["--listen", "0.0.0.0:0"]), @r##"
+    insta::assert_snapshot!(refused(&["--listen", "0.0.0.0:0"]), @"
     error: 0.0.0.0:0 is no loopback address, and this version has no TLS: token and traffic would travel in plain text
     help: listen on 127.0.0.1 and come through `ssh -L`, or say --insecure where the network is trusted
-    "##);
-    insta::assert_snapshot!(refused(&["--insecure"]), @r##"
+    ");
+    insta::assert_snapshot!(refused(&["--insecure"]), @"
     error: --token-file and --insecure are for an address
     help: name one with --listen; the socket is guarded by its file's mode
-    "##);
-    insta::assert_snapshot!(refused(&["--group", "no-such-group"]), @r##"
+    ");
+    insta::assert_snapshot!(refused(&["--group", "no-such-group"]), @"
     error: there is no group `no-such-group`
     help: see --group, and /etc/group
-    "##);
+    ");
     let token = place.write("token", "0123456789abcdef0123456789abcdef\n");
     std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    insta::assert_snapshot!(refused(&["--listen", "127.0.0.1:0", "--token-file", "token"]), @r##"
+    insta::assert_snapshot!(refused(&["--listen", "127.0.0.1:0", "--token-file", "token"]), @"
     error: others can read the token's file token: its mode is 0644
     help: `chmod 600 token`
-    "##);
+    ");
     assert!(!place.path().join(".blockade/daemon.sock").exists());
 }
 

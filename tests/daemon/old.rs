@@ -125,7 +125,7 @@ fn what_is_wrong_is_told_in_json_with_the_old_codes() {
         told("PATCH", "/blockade/c1", ""),
         told("GET", "/blockade/c1/nothing", ""),
     ];
-    insta::assert_snapshot!(all.join("\n"), @r##"
+    insta::assert_snapshot!(all.join("\n"), @r#"
     404 no cluster `c9` is up
     404 no cluster `c9` is up
     404 no cluster `c9` is up
@@ -144,7 +144,7 @@ fn what_is_wrong_is_told_in_json_with_the_old_codes() {
     400 Failed to deserialize query string: random: provided string was not `true` or `false`
     405 this route has no such method
     404 there is no such route
-    "##);
+    "#);
 }
 
 #[test]

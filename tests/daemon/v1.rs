@@ -109,7 +109,7 @@ fn what_is_wrong_is_a_problem() {
         told("GET", "/v1/clusters/c1/events?from=x", ""),
         told("GET", "/v1/nothing", ""),
     ];
-    insta::assert_snapshot!(all.join("\n"), @r##"
+    insta::assert_snapshot!(all.join("\n"), @"
     404 no cluster `c9` is up
     404 no cluster `c9` is up
     400 `c_2` cannot be the name of a blockade
@@ -128,7 +128,7 @@ fn what_is_wrong_is_a_problem() {
     400 `n*` means several nodes: n1, n2, n3
     400 Failed to deserialize query string: from: invalid digit found in string
     404 there is no such route
-    "##);
+    ");
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(super) struct Blockade {
 
 /// A node.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the old tool's keys")]
 struct Container {
     /// Docker's, or `<blockade>_<node>`.
     container_id: String,
@@ -322,25 +323,25 @@ mod tests {
     #[test]
     fn an_action_is_the_command_lines_own() {
         let named = |command: &str| json!({ "command": command, "container_names": ["n1", "n2"] });
-        insta::assert_snapshot!(act(named("start"), None), @"");
-        insta::assert_snapshot!(act(named("restart"), None), @"");
-        insta::assert_snapshot!(act(named("stop"), None), @"");
-        insta::assert_snapshot!(act(named("kill"), None), @"");
-        insta::assert_snapshot!(act(named("kill"), Some("15")), @"");
-        insta::assert_snapshot!(act(named("kill"), Some("SIGTREM")), @"");
-        insta::assert_snapshot!(act(named("explode"), None), @"");
-        insta::assert_snapshot!(act(json!({ "command": "stop", "container_names": ["n1", "n9"] }), None), @"");
-        insta::assert_snapshot!(act(json!({ "command": "stop", "container_names": [] }), None), @"");
+        insta::assert_snapshot!(act(named("start"), None), @r#"{"command":"node","action":"start","nodes":["n1","n2"]}"#);
+        insta::assert_snapshot!(act(named("restart"), None), @r#"{"command":"node","action":"restart","nodes":["n1","n2"]}"#);
+        insta::assert_snapshot!(act(named("stop"), None), @"stop n1, n2");
+        insta::assert_snapshot!(act(named("kill"), None), @"kill n1, n2");
+        insta::assert_snapshot!(act(named("kill"), Some("15")), @"kill n1, n2 with SIGTERM");
+        insta::assert_snapshot!(act(named("kill"), Some("SIGTREM")), @r#""SIGTREM" is no signal (did you mean `SIGTERM`?)"#);
+        insta::assert_snapshot!(act(named("explode"), None), @"unknown variant `explode`, expected one of `start`, `stop`, `restart`, `kill`");
+        insta::assert_snapshot!(act(json!({ "command": "stop", "container_names": ["n1", "n9"] }), None), @"there is no node `n9` (did you mean `n1`? the nodes are n1, n2, n3)");
+        insta::assert_snapshot!(act(json!({ "command": "stop", "container_names": [] }), None), @r#"`container_names` names nobody (send {"container_names": ["n1"]})"#);
     }
 
     #[test]
     fn a_network_state_means_what_the_cluster_file_says_of_it() {
         let named = |state: &str| json!({ "network_state": state, "container_names": ["n1"] });
-        insta::assert_snapshot!(shape(named("slow")), @"");
-        insta::assert_snapshot!(shape(named("flaky")), @"");
-        insta::assert_snapshot!(shape(named("duplicate")), @"");
-        insta::assert_snapshot!(shape(named("fast")), @"");
-        insta::assert_snapshot!(shape(json!({ "network_state": "slow" })), @"");
+        insta::assert_snapshot!(shape(named("slow")), @"slow n1 → n2, n1 → n3, n1 → world: delay 10 ms");
+        insta::assert_snapshot!(shape(named("flaky")), @"flaky n1 → n2, n1 → n3, n1 → world: loss 30 %");
+        insta::assert_snapshot!(shape(named("duplicate")), @"duplicate n1 → n2, n1 → n3, n1 → world: duplicate 5 %");
+        insta::assert_snapshot!(shape(named("fast")), @r#"{"command":"heal","which":{"impairments":["n1"]}}"#);
+        insta::assert_snapshot!(shape(json!({ "network_state": "slow" })), @"missing field `container_names`");
     }
 
     #[test]
@@ -349,9 +350,9 @@ mod tests {
             let body: Partitions = serde_json::from_value(json!({ "partitions": groups })).unwrap();
             body.groups(&cluster()).map_or_else(|error| error.to_string(), |groups| format!("{groups:?}"))
         };
-        insta::assert_snapshot!(groups(json!([["n1"], ["n2", "n3"]])), @"");
-        insta::assert_snapshot!(groups(json!([["n1"], []])), @"");
-        insta::assert_snapshot!(groups(json!([["n1", "n7"], ["n8"]])), @"");
+        insta::assert_snapshot!(groups(json!([["n1"], ["n2", "n3"]])), @r#"[["n1"], ["n2", "n3"]]"#);
+        insta::assert_snapshot!(groups(json!([["n1"], []])), @r#"a partition needs groups, and each group a node (send {"partitions": [["n1"], ["n2", "n3"]]}, or DELETE to join them again)"#);
+        insta::assert_snapshot!(groups(json!([["n1", "n7"], ["n8"]])), @"there are no nodes `n7`, `n8` (the nodes are n1, n2, n3)");
     }
 
     #[test]
@@ -360,8 +361,8 @@ mod tests {
         let wishes = over(json!({ "min_run_time": 1, "event_set": ["stop", "PARTITION"] })).unwrap();
         assert_eq!((wishes.troubled_ms, wishes.healthy_ms), ((1, 300_000), (30_000, 300_000)));
         assert_eq!(wishes.events, [chaos::Event::Stop, chaos::Event::Partition]);
-        insta::assert_snapshot!(over(json!({ "max_start_delay": 1 })).unwrap_err(), @"");
-        insta::assert_snapshot!(over(json!({ "event_set": ["EARTHQUAKE"] })).unwrap_err(), @"");
+        insta::assert_snapshot!(over(json!({ "max_start_delay": 1 })).unwrap_err(), @"min_start_delay 30000 is above max_start_delay 1 (give both, where the default of one does not fit: min_start_delay 1 max_start_delay 30000)");
+        insta::assert_snapshot!(over(json!({ "event_set": ["EARTHQUAKE"] })).unwrap_err(), @"`EARTHQUAKE` is no event: expected PARTITION, STOP, FLAKY, SLOW or DUPLICATE");
         assert!(serde_json::from_value::<Chaos>(json!({ "min_run_tim": 1 })).is_err());
         assert!(serde_json::from_value::<Chaos>(json!({ "min_run_time": -1 })).is_err());
     }

@@ -90,6 +90,7 @@ pub(super) struct Healed {
 
 /// An active fault.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the journal calls it so")]
 pub(super) struct Fault {
     /// f1, f2, …
     pub(super) id: String,

@@ -272,7 +272,23 @@ mod tests {
             json!({ "kind": "throttle", "nodes": ["n1"], "to": ["n2"], "rate": "1mbit" }),
             json!({ "kind": "degrade", "nodes": ["n1"], "to": ["n2"], "loss": "1%", "delay": "5ms" }),
         ];
-        insta::assert_snapshot!(all.map(told).join("\n"), @"");
+        insta::assert_snapshot!(all.map(told).join("\n"), @"
+        partition {n1} | {n2, n3}
+        isolate n1
+        one_way n1 → n2, world
+        block n1 → world, n2 → world, n3 → world
+        reject n1 → n2
+        stop n1
+        pause n1
+        kill n1 with SIGTERM
+        slow n1 → n2, n2 → n1 (tcp port 80): delay 100 ms
+        flaky n1 → n2: loss 30 %
+        duplicate n1 → n2: duplicate 7 %
+        corrupt n1 → n2: corrupt 5 %
+        reorder n1 → n2: reorder 25 %
+        throttle n1 → n2: rate 1000 kbit
+        degrade n1 → n2: delay 5 ms, loss 1 %
+        ");
     }
 
     #[test]
@@ -291,7 +307,20 @@ mod tests {
             json!({ "kind": "degrade", "nodes": ["n1"] }),
             json!({ "kind": "kill", "nodes": ["n1"], "signal": "SIGTREM" }),
         ];
-        insta::assert_snapshot!(all.map(told).join("\n"), @"");
+        insta::assert_snapshot!(all.map(told).join("\n"), @r#"
+        unknown variant `earthquake`, expected one of `partition`, `isolate`, `one_way`, `block`, `reject`, `stop`, `pause`, `kill`, `slow`, `flaky`, `duplicate`, `corrupt`, `reorder`, `throttle`, `degrade`
+        a list of nodes is empty (name nodes, or all with "*")
+        unknown field `nods`, expected `nodes`
+        there is no node `n7` (did you mean `n1`? the nodes are n1, n2, n3)
+        n1 is both source and target: it has no link to itself
+        a partition needs groups, and each group a node (send "groups": [["n1"], ["n2", "n3"]], or "random": true)
+        a partition is random or has groups, not both
+        "soon" is no duration (write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h")
+        slow takes no --rate (slow takes --delay, --jitter, --correlation, --distribution; --rate is for throttle, degrade)
+        unknown field `dela`, expected one of `nodes`, `to`, `both`, `delay`, `jitter`, `distribution`, `loss`, `duplicate`, `corrupt`, `reorder`, `gap`, `rate`, `correlation`, `proto`, `port`, `family`
+        degrade was told nothing to do (give it at least one of --delay, --loss, --rate, …)
+        "SIGTREM" is no signal (did you mean `SIGTERM`?)
+        "#);
     }
 
     #[test]
