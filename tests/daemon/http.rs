@@ -122,10 +122,12 @@ fn unchunked(mut body: &str) -> String {
 
 /// A request as its bytes.
 pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
-    let mut text = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
-    headers.iter().for_each(|(name, value)| text += &format!("{name}: {value}\r\n"));
+    let length = body.len().to_string();
+    let mut all = vec![("Host", "localhost"), ("Connection", "close")];
+    all.extend(headers);
     if !body.is_empty() {
-        text += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        all.extend([("Content-Type", "application/json"), ("Content-Length", length.as_str())]);
     }
-    (text + "\r\n" + body).into_bytes()
+    let headers: Vec<String> = all.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("{method} {path} HTTP/1.1\r\n{}\r\n{body}", headers.concat()).into_bytes()
 }

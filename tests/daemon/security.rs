@@ -42,7 +42,7 @@ fn no_documented_route_answers_without_the_token() {
         vec![("X-Token", token.clone())],
     ];
     for (method, path) in &routes {
-        let path = path.replace('{', "").replace('}', "");
+        let path = path.replace(['{', '}'], "");
         for headers in &wrong {
             let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let answer = raw(&running.address, &request(method, &path, &headers, "")).unwrap().with(401);
@@ -59,7 +59,7 @@ fn no_documented_route_answers_without_the_token() {
 fn every_documented_route_exists_and_answers_in_json() {
     let running = Running::on_tcp();
     for (method, path) in documented(&running) {
-        let answer = running.ask(&method, &path.replace('{', "").replace('}', ""), "");
+        let answer = running.ask(&method, &path.replace(['{', '}'], ""), "");
         assert!(answer.status < 500 && answer.status != 405, "{method} {path}: {answer:?}");
         if answer.status >= 400 {
             assert_ne!(answer.detail(), "there is no such route", "{method} {path}");
