@@ -88,6 +88,16 @@ impl Error {
         self.message = format!("{context}: {}", self.message);
         self
     }
+
+    /// The error as a person reads it, with its places in the user's files where it has any, and its line's end.
+    #[must_use]
+    pub fn rendered(&self, colour: bool) -> String {
+        if self.diagnostics.is_empty() {
+            let help = self.help.as_ref().map(|help| format!("help: {help}\n")).unwrap_or_default();
+            return format!("error: {}\n{help}", self.message);
+        }
+        self.diagnostics.iter().map(|diagnostic| diagnostic.render(colour)).collect()
+    }
 }
 
 impl From<Diagnostic> for Error {

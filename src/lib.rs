@@ -31,6 +31,7 @@
 //! | [`kernel`] | nftables, classes, queues, links, addresses and probes over netlink | the namespace it is called in |
 //! | [`shaper`] | the process that holds packets where the kernel cannot, and decides about each by the seed | the sockets it is handed |
 //! | [`agent`] | the one process with rights, and the handle to it: networks, rules, probes; the inits of `netns` | namespaces, processes |
+//! | [`resolve`] | names, globs, seeds and words → what a command holds | nothing |
 //! | [`runtime`] | where nodes live: `docker`, `netns`, `sim` | Docker's daemon, node folders; all else through the agent |
 //! | [`engine`] | commands, events, the controller (the single writer), the clock | nothing itself |
 //! | [`script`] | Rhai: bindings, tasks, modules (`stdlib/*.rhai`), randomness, limits, diagnostics, the static check; a person's session | what its commands say; files of scripts |
@@ -38,12 +39,14 @@
 //! | [`checker`] | does a history keep what its object promises: linearizability, sets; three answers | nothing |
 //! | [`journal`] | the run's folder: write-ahead journal, result | files of the run |
 //! | [`report`] | a past run as one page, and as JUnit's XML | nothing |
+//! | [`chaos`] | the program of `blockade chaos`, and what it is told | nothing |
 //! | [`run`] | one run, from seed to verdict; the ground that sessions stand on, too | signals |
 //! | [`schedule`] | resolved faults with times: read from a journal, written as the body of `chaos()` | nothing |
 //! | [`shrink`] | from a schedule that fails to a smaller one that fails the same way | a folder for its trials |
 //! | [`soak`] | many seeds of one script, side by side | its folder, signals |
 //! | [`text`] | texts that a person names, read with a bound | those files |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
+//! | [`daemon`] | the clusters that are up here, over HTTP: tokens, limits, old and new REST, metrics | its socket, its token's file; clusters through their supervisors |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
 //!
@@ -64,13 +67,16 @@
 //! 10. What is about to be done is on disk before it is done.
 
 pub mod agent;
+pub mod chaos;
 pub mod checker;
 pub mod cli;
 pub mod cluster;
+pub mod daemon;
 pub mod demo;
 pub mod diagnostic;
 pub mod doctor;
 pub mod engine;
+pub mod entropy;
 pub mod error;
 pub mod fault;
 pub mod history;
@@ -79,6 +85,7 @@ pub mod kernel;
 pub mod plan;
 pub mod random;
 pub mod report;
+pub mod resolve;
 pub mod run;
 pub mod runtime;
 pub mod schedule;

@@ -5,6 +5,7 @@
 mod beside;
 mod chaos;
 mod check;
+mod daemon;
 mod doc;
 mod doctor;
 mod history;
@@ -22,8 +23,8 @@ mod shrink;
 mod soak;
 mod timeline;
 
+use crate::Result;
 use crate::signal::early;
-use crate::{Error, Result};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -103,6 +104,8 @@ enum Command {
     Repl(repl::Args),
     /// Make trouble at random in the cluster that is up, until Ctrl-C
     Chaos(chaos::Args),
+    /// Serve the clusters that are up over HTTP: the old tool's REST API, and a new one
+    Daemon(daemon::Args),
     /// Check recorded histories: are they linearizable?
     History(history::Args),
     /// Print the functions that scripts can call
@@ -120,13 +123,6 @@ enum Command {
     DemoStore(crate::demo::Args),
     #[command(flatten)]
     OneShot(oneshot::OneShot),
-    /// The old tool's REST API: not in this version
-    #[command(hide = true)]
-    Daemon {
-        /// What the old tool takes
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        _arguments: Vec<String>,
-    },
     /// Owns a cluster that is left up; started by blockade itself
     #[command(hide = true)]
     Supervise,
@@ -238,8 +234,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::OneShot(command) => oneshot::run(command, &place).map(|()| ExitCode::SUCCESS),
-        Command::Daemon { .. } => Err(Error::machine("this version of blockade has no daemon and no REST API")
-            .help("every command that prints has `--json`")),
+        Command::Daemon(args) => daemon::main(place, args).map(|()| ExitCode::SUCCESS),
         Command::Supervise => crate::supervisor::supervise().map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => {
             // Into memory: the generator panics where its output breaks, as with `| head`.

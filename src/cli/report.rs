@@ -56,12 +56,7 @@ pub(super) fn error(error: &Error) {
 
 /// The same as text for stderr, with its line's end.
 pub(super) fn rendered(error: &Error) -> String {
-    if error.diagnostics.is_empty() {
-        let help = error.help.as_ref().map(|help| format!("help: {help}\n")).unwrap_or_default();
-        return format!("error: {}\n{help}", error.message);
-    }
-    let colour = colour(&std::io::stderr());
-    error.diagnostics.iter().map(|diagnostic| diagnostic.render(colour)).collect()
+    error.rendered(colour(&std::io::stderr()))
 }
 
 /// A wrong place in one of the user's files.

@@ -4,6 +4,7 @@ use super::place::Place;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::doctor;
+pub(super) use crate::entropy::fresh_seed;
 use crate::journal::RunFolder;
 use crate::plan::Shaper;
 use crate::run::{Attached, Settings, Signals};
@@ -12,7 +13,6 @@ use crate::script::{Interrupt, Script, quantity};
 use crate::supervisor::{self, Launch};
 use crate::{Error, Result, text};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -103,15 +103,6 @@ impl ScriptArgs {
     pub(super) fn params(&self) -> BTreeMap<String, String> {
         self.params.iter().cloned().collect()
     }
-}
-
-/// A seed that nobody chose: ten digits are easy to read out and type.
-pub(super) fn fresh_seed() -> Result<u64> {
-    let mut bytes = [0; 8];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(|error| Error::machine(format!("cannot draw a seed from /dev/urandom: {error}")))?;
-    Ok(u64::from_le_bytes(bytes) % 10_000_000_000)
 }
 
 /// `--set NAME=VALUE`, for clap.

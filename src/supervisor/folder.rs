@@ -33,6 +33,20 @@ pub struct ClusterFolder {
 #[derive(Debug)]
 pub(super) struct Claim(pub(super) File);
 
+/// What there is of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It is up.
+    Up,
+    /// It is being brought up or removed.
+    Busy,
+    /// Its supervisor did not come to its end.
+    Dead,
+    /// Nothing.
+    Absent,
+}
+
 /// Who answers in a folder.
 pub(super) enum Reached {
     /// A supervisor.
@@ -58,6 +72,36 @@ impl ClusterFolder {
             );
         }
         Ok(Self { name: name.to_owned(), path: clusters.join(name) })
+    }
+
+    /// The folders of all clusters that are up, coming up or dead, by name.
+    pub fn all(data_dir: &Path) -> Result<Vec<Self>> {
+        let clusters = data_dir.join("clusters");
+        let entries = match std::fs::read_dir(&clusters) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == Io::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(cannot("read", &clusters, &error)),
+        };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut folders: Vec<Self> = names.filter_map(|name| Self::new(data_dir, &name).ok()).collect();
+        folders.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(folders)
+    }
+
+    /// What there is of the cluster of this name.
+    pub fn standing(&self) -> Result<Standing> {
+        Ok(match self.reach()? {
+            Reached::Supervisor(_) => Standing::Up,
+            Reached::Nobody => Standing::Absent,
+            Reached::Dead(_) => Standing::Dead,
+            Reached::Busy => Standing::Busy,
+        })
+    }
+
+    /// The journal of the cluster that is up, which goes with it.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("journal.jsonl")
     }
 
     /// The cluster's name.
@@ -290,6 +334,22 @@ mod tests {
         drop(folder.listen().unwrap());
         let Reached::Dead(state) = folder.reach().unwrap() else { panic!("somebody answered") };
         insta::assert_snapshot!(folder.dead(state.as_ref()), @"the cluster `c1` has died: its supervisor is gone; its nodes are gone with it (`blockade up` starts it anew, `blockade destroy` removes its files)");
+    }
+
+    #[test]
+    fn clusters_are_listed_by_name_with_what_there_is_of_them() {
+        let (root, folder) = folder();
+        let data_dir = root.path().join("data");
+        let list = || {
+            let all = ClusterFolder::all(&data_dir).unwrap();
+            all.iter().map(|one| (one.name().to_owned(), one.standing().unwrap())).collect::<Vec<_>>()
+        };
+        assert_eq!((list(), folder.standing().unwrap()), (vec![], Standing::Absent));
+        let _claim = folder.claim().unwrap().unwrap();
+        drop(ClusterFolder::new(&data_dir, "b2").unwrap().claim().unwrap());
+        assert_eq!(list(), [("b2".to_owned(), Standing::Dead), ("c1".to_owned(), Standing::Busy)]);
+        let _listener = folder.listen().unwrap();
+        assert_eq!(folder.standing().unwrap(), Standing::Up);
     }
 
     #[test]

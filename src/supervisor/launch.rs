@@ -68,6 +68,20 @@ pub fn start(folder: &ClusterFolder, launch: Launch) -> Result<()> {
     outcome
 }
 
+/// Brings a cluster up that has no nodes yet, for containers to be taken in.
+pub fn start_without_nodes(folder: &ClusterFolder, debug: bool) -> Result<()> {
+    let launch = Launch {
+        cluster: Cluster::of_containers(folder.name()),
+        kind: RuntimeKind::Docker,
+        params: BTreeMap::new(),
+        seed: 0,
+        options: Options::default(),
+        debug,
+    };
+    runtime::prepare(launch.kind, &launch.cluster)?;
+    start(folder, launch)
+}
+
 /// Puts an `up` on the audit trail that came to nothing before there was a supervisor to do so.
 pub fn not_started(folder: &ClusterFolder, cluster: &Cluster, error: &Error) {
     let targets = cluster.names().map(Into::into).collect();
@@ -92,7 +106,11 @@ fn supervised(folder: &ClusterFolder, claim: Claim, launch: Launch) -> Result<()
             Err(Error::new(ErrorKind::Interrupted, "interrupted when the cluster was up already")
                 .help("`blockade destroy` removes it"))
         }
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(())) => {
+            // A process that lives on, as a daemon does, must not leave its supervisors zombies.
+            std::thread::spawn(move || child.wait());
+            Ok(())
+        }
         Ok(Err(error)) => {
             let _its_end = child.wait();
             Err(if is_revoked && error.kind == ErrorKind::Interrupted { revoked() } else { error })

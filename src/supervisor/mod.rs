@@ -19,8 +19,8 @@ mod state;
 
 pub use audit::{Audit, Entry, Status};
 pub use client::{Connection, Destroyed, Events, RemotePort, connect, destroy};
-pub use folder::ClusterFolder;
-pub use launch::{Launch, interrupted, not_started, start};
+pub use folder::{ClusterFolder, Standing};
+pub use launch::{Launch, interrupted, not_started, start, start_without_nodes};
 pub use protocol::Info;
 pub use serve::supervise;
 pub use state::State;

@@ -146,7 +146,7 @@ async fn stand(
 async fn build(launch: Launch, folder: &ClusterFolder, end: watch::Sender<Option<End>>) -> Result<(Arc<Hub>, Notices)> {
     let clock = Arc::new(Clock::real());
     let sessions = Sessions::default();
-    let journal = JournalWriter::create(&folder.path().join("journal.jsonl"), &header(&launch)?)?;
+    let journal = JournalWriter::create(&folder.journal(), &header(&launch)?)?;
     let recorder = Arc::new(Recorder::new(Arc::clone(&clock), vec![Box::new(journal), Box::new(sessions.clone())]));
     let cluster = Arc::new(launch.cluster.clone());
     let (nodes, notices) = runtime(&launch, folder, &clock).await?;

@@ -53,17 +53,6 @@ fn what_makes_no_sense_is_refused_before_anything_is_looked_for() {
 }
 
 #[test]
-fn the_old_tools_daemon_is_known_and_not_there() {
-    for args in [&["daemon"][..], &["daemon", "-p", "5000"]] {
-        let ended = place().blockade(args).with(3);
-        insta::allow_duplicates! { insta::assert_snapshot!(ended.stderr, @"
-        error: this version of blockade has no daemon and no REST API
-        help: every command that prints has `--json`
-        "); }
-    }
-}
-
-#[test]
 fn what_is_holy_is_in_no_partition_and_not_neutral() {
     let up = Up { place: place() };
     up.place.write("blockade.yaml", "nodes: { n1: {}, n2: { holy: true, neutral: true } }\n");

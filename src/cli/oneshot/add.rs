@@ -3,12 +3,9 @@
 use super::{Format, Remote, Shown, odd, show, unless_interrupted};
 use crate::Result;
 use crate::cli::place::Place;
-use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Command, NodeStatus, Reply};
-use crate::runtime::{self, Options};
-use crate::supervisor::{self, Launch};
+use crate::supervisor;
 use clap::Args;
-use std::collections::BTreeMap;
 
 /// Takes in containers.
 #[derive(Debug, Args)]
@@ -56,14 +53,5 @@ pub(super) fn start(place: &Place) -> Result<bool> {
     if !folder.is_free()? {
         return Ok(false);
     }
-    let launch = Launch {
-        cluster: Cluster::of_containers(folder.name()),
-        kind: RuntimeKind::Docker,
-        params: BTreeMap::new(),
-        seed: 0,
-        options: Options::default(),
-        debug: place.debug,
-    };
-    runtime::prepare(launch.kind, &launch.cluster)?;
-    supervisor::start(&folder, launch).map(|()| true)
+    supervisor::start_without_nodes(&folder, place.debug).map(|()| true)
 }

@@ -1,8 +1,9 @@
 //! `exec` and `logs`: looking into a node.
 
-use super::{Format, Remote, Shown, odd, show, targets};
+use super::{Format, Remote, Shown, odd, show};
 use crate::cli::setup;
 use crate::engine::{self, Command, ExecOutput, Reply};
+use crate::resolve;
 use crate::{Error, ErrorKind, Result};
 use clap::Args;
 use std::io::Read;
@@ -95,7 +96,7 @@ impl Logs {
 }
 
 fn one(remote: &Remote, name: &str) -> Result<String> {
-    let mut nodes = targets::nodes(remote.cluster(), [name].into_iter())?;
+    let mut nodes = resolve::nodes(remote.cluster(), [name].into_iter())?;
     match nodes.len() {
         1 => Ok(nodes.remove(0)),
         _ => Err(Error::usage(format!("`{name}` means several nodes: {}", nodes.join(", "))).help("name one of them")),

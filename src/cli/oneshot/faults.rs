@@ -3,10 +3,9 @@
 use super::targets::{Seed, Targets, groups, parties};
 use super::{Format, Remote, Shown, odd, show};
 use crate::cli::setup;
-use crate::cluster::Cluster;
 use crate::engine::{Command, FaultInfo, Reply, Selection};
-use crate::fault::{Fault, FaultId, LinkSet, Party};
-use crate::random::Stream;
+use crate::fault::{Fault, FaultId, LinkSet};
+use crate::resolve::{random_groups, two_ends};
 use crate::script::quantity::Problem;
 use crate::signal::Signal;
 use crate::{Error, Result};
@@ -75,19 +74,6 @@ impl Partition {
     }
 }
 
-/// From one group to as many as there are nodes, each number equally likely. Neutral and holy nodes belong to no side.
-fn random_groups(cluster: &Cluster, seed: u64) -> Result<Vec<Vec<String>>> {
-    let sided: Vec<&str> =
-        cluster.nodes.iter().filter(|node| !node.neutral && !node.holy).map(|node| node.name.as_str()).collect();
-    if sided.is_empty() {
-        return Err(Error::usage("a random partition needs nodes that are neither neutral nor holy"));
-    }
-    let mut stream = Stream::root(seed);
-    let count = 1 + stream.index(sided.len());
-    let groups = stream.groups(sided.len(), count);
-    Ok(groups.into_iter().map(|group| group.into_iter().map(|node| sided[node].to_owned()).collect()).collect())
-}
-
 /// Lets packets travel in one direction only.
 #[derive(Debug, Args)]
 pub struct OneWay {
@@ -101,7 +87,8 @@ pub struct OneWay {
 
 impl OneWay {
     pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
-        let (source, target) = ends(remote.cluster(), &self.source, &self.target)?;
+        let cluster = remote.cluster();
+        let (source, target) = two_ends(parties(cluster, &self.source)?, parties(cluster, &self.target)?)?;
         self.common.inject(remote, Fault::OneWay { source, target }, String::new()).await
     }
 }
@@ -119,17 +106,10 @@ pub struct Block {
 
 impl Block {
     pub(super) async fn run(self, remote: &Remote) -> Result<Shown> {
-        let (source, target) = ends(remote.cluster(), &self.source, &self.target)?;
+        let cluster = remote.cluster();
+        let (source, target) = two_ends(parties(cluster, &self.source)?, parties(cluster, &self.target)?)?;
         let links = LinkSet::new(&source, &target);
         self.common.inject(remote, Fault::Block { links }, String::new()).await
-    }
-}
-
-fn ends(cluster: &Cluster, source: &str, target: &str) -> Result<(Vec<Party>, Vec<Party>)> {
-    let (source, target) = (parties(cluster, source)?, parties(cluster, target)?);
-    match source.iter().find(|end| target.contains(end)) {
-        Some(both) => Err(Error::usage(format!("{both} is both source and target: it has no link to itself"))),
-        None => Ok((source, target)),
     }
 }
 

@@ -3,11 +3,9 @@
 use super::faults::Common;
 use super::targets::{Targets, parties};
 use super::{Remote, Shown};
-use crate::cluster::{Cluster, expression};
+use crate::Result;
 use crate::doctor;
-use crate::fault::{Chance, Fault, Filter, Impairment, LinkSet, Party};
-use crate::script;
-use crate::{Error, Result};
+use crate::resolve::Shaping;
 use clap::Args;
 
 /// Impairs links, until healed: all that the nodes send, or with --to only what they send there.
@@ -100,48 +98,19 @@ impl How {
 }
 
 impl On {
-    fn filter(&self) -> Result<Filter> {
+    fn words(&self) -> Vec<(&'static str, &str)> {
         let all = [("proto", &self.proto), ("port", &self.port), ("family", &self.family)];
-        let words: Vec<(&str, &str)> =
-            all.into_iter().filter_map(|(key, word)| Some((key, word.as_deref()?))).collect();
-        script::filter_of_words(&words)
+        all.into_iter().filter_map(|(key, word)| Some((key, word.as_deref()?))).collect()
     }
 }
 
 impl Shape {
     pub(super) async fn run(self, remote: &Remote, verb: &str) -> Result<Shown> {
         let cluster = remote.cluster();
-        let words = self.how.words();
-        let impairment =
-            if words.is_empty() { usual(cluster, verb)? } else { script::impairment_of_words(verb, &words)? };
         let (nodes, told) = self.targets.parties(cluster)?;
-        let others = match &self.to {
-            Some(list) => parties(cluster, list)?,
-            None => cluster.names().map(|name| Party::Node(name.to_owned())).chain([Party::World]).collect(),
-        };
-        let there = LinkSet::new(&nodes, &others);
-        let links = if self.both { there.union(LinkSet::new(&others, &nodes)) } else { there };
-        if links.pairs.is_empty() {
-            return Err(Error::usage("a node has no link to itself").help("name another one with --to"));
-        }
-        let links = LinkSet { filter: self.on.filter()?, ..links };
-        let fault = Fault::Degrade { verb: verb.to_owned(), links, impairment };
+        let to = self.to.as_deref().map(|list| parties(cluster, list)).transpose()?;
+        let shaping = Shaping { verb, nodes, to, both: self.both, how: &self.how.words(), on: &self.on.words() };
+        let fault = shaping.fault(cluster)?;
         self.common.inject(remote, fault, told).await.map_err(doctor::with_what_shaping_lacks)
-    }
-}
-
-/// What the cluster file says of it, else what the old Blockade did, where it had the command.
-fn usual(cluster: &Cluster, verb: &str) -> Result<Impairment> {
-    let network = &cluster.network;
-    let said = |text: &Option<String>, usual: &str| text.clone().unwrap_or_else(|| usual.to_owned());
-    match verb {
-        "slow" => Ok(expression::slow(&said(&network.slow, "75ms 100ms distribution normal"))?),
-        "flaky" => Ok(expression::flaky(&said(&network.flaky, "30%"))?),
-        "duplicate" => Ok(expression::duplicate(&said(&network.duplicate, "5%"))?),
-        "corrupt" => Ok(Impairment { corrupt: Chance::independent(0.05), ..Impairment::NONE }),
-        "reorder" => Ok(Impairment { reorder: Chance::independent(0.25), ..Impairment::NONE }),
-        "throttle" => Ok(Impairment { rate_bits: Some(1_000_000), ..Impairment::NONE }),
-        _ => Err(Error::usage(format!("{verb} was told nothing to do"))
-            .help("give it at least one of --delay, --loss, --rate, …")),
     }
 }

@@ -1,9 +1,10 @@
 //! Which nodes a command is about: names, globs, `--all` or `--random`. Pure, but for a fresh seed.
 
-use crate::cli::setup;
-use crate::cluster::{Cluster, select_all};
+use crate::cluster::Cluster;
+use crate::entropy;
 use crate::fault::Party;
 use crate::random::Stream;
+use crate::resolve::{self, nodes};
 use crate::{Error, Result};
 use clap::Args;
 
@@ -34,7 +35,7 @@ pub(super) struct Seed {
 impl Seed {
     /// The seed, with what to tell about it.
     pub(super) fn draw(&self) -> Result<(u64, String)> {
-        let seed = self.seed.map_or_else(setup::fresh_seed, Ok)?;
+        let seed = self.seed.map_or_else(entropy::fresh_seed, Ok)?;
         Ok((seed, format!("seed {seed}\n")))
     }
 }
@@ -50,14 +51,9 @@ impl Targets {
     /// not choose who is holy, where there are others.
     pub(super) fn parties(&self, cluster: &Cluster) -> Result<(Vec<Party>, String)> {
         if !self.names.is_empty() && !self.random {
-            return Ok((ends(cluster, self.names.iter().map(String::as_str))?, String::new()));
+            return Ok((resolve::ends(cluster, self.names.iter().map(String::as_str))?, String::new()));
         }
-        let mut nodes = self.all_named(cluster)?;
-        let is_holy = |name: &String| cluster.nodes.iter().any(|node| node.holy && node.name == *name);
-        if !nodes.iter().all(is_holy) {
-            nodes.retain(|name| !is_holy(name));
-        }
-        let (nodes, told) = self.draw(nodes)?;
+        let (nodes, told) = self.draw(resolve::shapeable(cluster, self.all_named(cluster)?))?;
         Ok((nodes.into_iter().map(Party::Node).collect(), told))
     }
 
@@ -80,17 +76,10 @@ impl Targets {
     }
 }
 
-/// The nodes that names and globs mean, each once, in the cluster's order.
-pub(super) fn nodes<'a>(cluster: &Cluster, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
-    Ok(select_all(cluster.names(), names)?.into_iter().map(str::to_owned).collect())
-}
-
 /// The groups of `a,b c,d`.
 pub(super) fn groups(cluster: &Cluster, lists: &[String]) -> Result<Vec<Vec<String>>> {
     let groups: Vec<Vec<&str>> = lists.iter().map(|list| members(list)).collect::<Result<_>>()?;
-    // All at once, so that all that is wrong is named at once.
-    select_all(cluster.names(), groups.iter().flatten().copied())?;
-    groups.into_iter().map(|group| nodes(cluster, group.into_iter())).collect()
+    resolve::groups(cluster, &groups)
 }
 
 fn members(list: &str) -> Result<Vec<&str>> {
@@ -104,11 +93,5 @@ fn members(list: &str) -> Result<Vec<&str>> {
 
 /// The ends of links of `a,b` or `a,world`.
 pub(super) fn parties(cluster: &Cluster, list: &str) -> Result<Vec<Party>> {
-    ends(cluster, members(list)?.into_iter())
-}
-
-fn ends<'a>(cluster: &Cluster, names: impl Iterator<Item = &'a str>) -> Result<Vec<Party>> {
-    let (world, names): (Vec<&str>, Vec<&str>) = names.partition(|name| *name == "world");
-    let nodes = nodes(cluster, names.into_iter())?.into_iter().map(Party::Node);
-    Ok(nodes.chain(world.first().map(|_| Party::World)).collect())
+    resolve::ends(cluster, members(list)?.into_iter())
 }

@@ -1,0 +1,232 @@
+//! The way from a request to a cluster's supervisor: one connection for each request, as a one-shot command has.
+
+use super::chaos::Programs;
+use super::metrics::Tallies;
+use super::problem::Problem;
+use crate::cli::place::Place;
+use crate::cluster::{Cluster, RuntimeKind};
+use crate::engine::{Command, FaultInfo, NodeStatus, Port, Reply, Selection};
+use crate::fault::Fault;
+use crate::plan::Shaper;
+use crate::runtime::{self, Options};
+use crate::supervisor::{self, ClusterFolder, Connection, Destroyed, Launch, Standing};
+use crate::{Error, Result, doctor, entropy};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What all routes share.
+pub(super) struct Daemon {
+    place: Place,
+    /// Turns true when the daemon is to end.
+    pub(super) stopped: watch::Receiver<bool>,
+    /// The chaos programs that run.
+    pub(super) programs: Programs,
+    /// What was counted of each cluster's journal.
+    pub(super) tallies: Tallies,
+}
+
+/// A cluster to be brought up.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) name: String,
+    /// The text of its file.
+    pub(super) config: String,
+    /// The runtime, in the place of what the file says.
+    pub(super) kind: Option<RuntimeKind>,
+    /// For `${param:NAME}`.
+    pub(super) params: BTreeMap<String, String>,
+    /// For `${seed}`.
+    pub(super) seed: Option<u64>,
+    /// Whether containers in the way are replaced.
+    pub(super) force: bool,
+    /// What alone is to impair links.
+    pub(super) shaper: Option<Shaper>,
+}
+
+/// What errors call the text of a cluster's file that came in a request.
+const BODY: &str = "config";
+
+impl Daemon {
+    pub(super) fn new(place: Place, stopped: watch::Receiver<bool>) -> Self {
+        Self { place, stopped, programs: Programs::default(), tallies: Tallies::default() }
+    }
+
+    /// Where clusters and runs keep their files.
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.place.data_dir
+    }
+
+    /// The folder of the cluster of this name, which must be one that a cluster may have.
+    pub(super) fn folder(&self, name: &str) -> Result<ClusterFolder> {
+        ClusterFolder::new(self.data_dir(), name)
+    }
+
+    /// All clusters with what there is of them.
+    pub(super) fn all(&self) -> Result<Vec<(ClusterFolder, Standing)>> {
+        let folders = ClusterFolder::all(self.data_dir())?;
+        let all: Vec<_> =
+            folders.into_iter().map(|folder| folder.standing().map(|found| (folder, found))).collect::<Result<_>>()?;
+        Ok(all.into_iter().filter(|(_, found)| *found != Standing::Absent).collect())
+    }
+
+    /// The cluster of this name, which must be up.
+    pub(super) async fn connect(&self, name: &str) -> Result<Remote, Problem> {
+        let folder = self.folder(name)?;
+        match supervisor::connect(&folder, None).await {
+            Ok(connection) => Ok(Remote(connection)),
+            Err(error) if folder.is_free()? => Err(Problem::unknown(&error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Brings a cluster up. Once begun it goes on, whether or not somebody waits.
+    pub(super) async fn bring_up(self: &Arc<Self>, wanted: Wanted) -> Result<()> {
+        let daemon = Arc::clone(self);
+        blocking(move || daemon.launch(wanted)).await
+    }
+
+    fn launch(&self, wanted: Wanted) -> Result<()> {
+        let Wanted { name, config, kind, params, seed, force, shaper } = wanted;
+        let folder = self.folder(&name)?;
+        let place = Place { name: Some(name), ..self.place.clone() };
+        let seed = seed.map_or_else(entropy::fresh_seed, Ok)?;
+        let cluster = place.read(&PathBuf::from(BODY), &config, seed, &params, kind)?;
+        let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
+        let outcome = started(&folder, &cluster, kind, params, seed, Options { force, shaper }, self.place.debug);
+        // A process that lives on must not keep the subnets of clusters that have them by now, or never will.
+        runtime::unreserve(&cluster);
+        outcome
+    }
+
+    /// Takes containers in; where no cluster of this name is up, into one of such containers alone.
+    pub(super) async fn take_in(&self, name: &str, containers: Vec<String>) -> Result<Vec<String>, Problem> {
+        let folder = self.folder(name)?;
+        let is_new = folder.is_free()?;
+        if is_new {
+            let (folder, debug) = (folder.clone(), self.place.debug);
+            blocking(move || supervisor::start_without_nodes(&folder, debug)).await?;
+        }
+        let remote = self.connect(name).await?;
+        match remote.call(Command::Add { containers }).await {
+            Ok(Reply::Added(added)) => Ok(added),
+            Ok(other) => Err(odd(&other).into()),
+            Err(error) => {
+                if is_new {
+                    // It holds nothing; the error of what was wanted is the one to tell.
+                    let _removed = supervisor::destroy(&folder).await;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Removes a cluster.
+    pub(super) async fn destroy(&self, name: &str) -> Result<Destroyed, Problem> {
+        let folder = self.folder(name)?;
+        supervisor::destroy(&folder).await.map_err(|error| match folder.is_free() {
+            Ok(true) => Problem::unknown(&error),
+            _ => error.into(),
+        })
+    }
+
+    /// Ends all chaos programs, and heals what they did.
+    pub(super) async fn end_chaos(self: Arc<Self>) -> Result<()> {
+        blocking(move || {
+            self.programs.end_all();
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn started(
+    folder: &ClusterFolder,
+    cluster: &Cluster,
+    kind: RuntimeKind,
+    params: BTreeMap<String, String>,
+    seed: u64,
+    options: Options,
+    debug: bool,
+) -> Result<()> {
+    if let Some(shaper) = options.shaper
+        && kind != RuntimeKind::Sim
+    {
+        doctor::can_shape_with(shaper)?;
+    }
+    runtime::prepare(kind, cluster).inspect_err(|error| supervisor::not_started(folder, cluster, error))?;
+    supervisor::start(folder, Launch { cluster: cluster.clone(), kind, params, seed, options, debug })
+}
+
+/// Does what blocks on a thread that may.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
+        Err(Error::machine(format!("a request crashed: {panic}")).help("this is a bug in blockade"))
+    })
+}
+
+/// A cluster that is up.
+pub(super) struct Remote(Connection);
+
+impl Remote {
+    pub(super) fn cluster(&self) -> &Cluster {
+        &self.0.info.cluster
+    }
+
+    /// Where its nodes live.
+    pub(super) fn runtime(&self) -> &str {
+        &self.0.info.runtime
+    }
+
+    pub(super) async fn call(&self, command: Command) -> Result<Reply> {
+        self.0.port.call("", command).await
+    }
+
+    pub(super) async fn status(&self) -> Result<Vec<NodeStatus>> {
+        match self.call(Command::Status).await? {
+            Reply::Status(lines) => Ok(lines),
+            other => Err(odd(&other)),
+        }
+    }
+
+    pub(super) async fn inject(&self, fault: Fault, for_us: Option<u64>) -> Result<FaultInfo> {
+        let shapes = matches!(fault, Fault::Degrade { .. });
+        let injected = self.fault(Command::Inject { fault, for_us }).await;
+        if shapes { injected.map_err(doctor::with_what_shaping_lacks) } else { injected }
+    }
+
+    /// Cuts into these groups, in place of the partition in force.
+    pub(super) async fn replace(&self, groups: Vec<Vec<String>>, for_us: Option<u64>) -> Result<FaultInfo> {
+        self.fault(Command::Replace { fault: Fault::Partition { groups }, for_us }).await
+    }
+
+    async fn fault(&self, command: Command) -> Result<FaultInfo> {
+        match self.call(command).await? {
+            Reply::Fault(info) => Ok(info),
+            other => Err(odd(&other)),
+        }
+    }
+
+    pub(super) async fn faults(&self) -> Result<Vec<FaultInfo>> {
+        self.several(Command::Faults).await
+    }
+
+    /// The faults that were healed.
+    pub(super) async fn heal(&self, which: Selection) -> Result<Vec<FaultInfo>> {
+        self.several(Command::Heal { which }).await
+    }
+
+    async fn several(&self, command: Command) -> Result<Vec<FaultInfo>> {
+        match self.call(command).await? {
+            Reply::Faults(faults) => Ok(faults),
+            other => Err(odd(&other)),
+        }
+    }
+}
+
+/// An answer to another question.
+pub(super) fn odd(reply: &Reply) -> Error {
+    Error::machine(format!("the supervisor gave a reply that does not fit: {reply:?}"))
+        .help("this is a bug in blockade")
+}

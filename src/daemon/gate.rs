@@ -1,0 +1,139 @@
+//! Before any route: who may ask, how much, and for how long. After it: every refusal is a problem in JSON.
+
+use super::problem::{Problem, is_problem};
+use super::token::Token;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The largest body, bytes: a thousand nodes with files of their own fit.
+pub(super) const BODY_MAX: usize = 4 << 20;
+/// How long a body may take to arrive.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+/// What is kept of a refusal's text, bytes.
+const REFUSAL_MAX: usize = 16 << 10;
+
+/// Who is let in.
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// What they must know; nothing where the socket's file decides.
+    pub(super) token: Option<Token>,
+}
+
+impl Gate {
+    /// Lets a request through, or says why not. Nothing of its body has been read yet.
+    fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        if let Some(token) = &self.token
+            && !bearer(headers).is_some_and(|given| token.admits(given))
+        {
+            let detail = "a token is needed: send `Authorization: Bearer TOKEN`";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
+        }
+        if is_foreign(headers) {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other origins may not ask this daemon"));
+        }
+        Ok(())
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Whether a browser asks on behalf of a page that is not the daemon's own.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let own = |host: &str| ["http://", "https://"].iter().any(|scheme| *origin == format!("{scheme}{host}").as_str());
+    !host.is_some_and(own)
+}
+
+/// The whole of it, as a layer around all routes.
+pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    // Without the query and all headers: somebody may have put a secret there.
+    let (began, asked) = (Instant::now(), format!("{} {}", request.method(), request.uri().path()));
+    let checked = gate.check(request.headers());
+    let entered = match checked {
+        Ok(()) => arrived(request).await,
+        Err(problem) => Err(problem),
+    };
+    let response = match entered {
+        Ok(request) => told(next.run(request).await).await,
+        Err(problem) => problem.into_response(),
+    };
+    tracing::info!(status = response.status().as_u16(), took = ?began.elapsed(), "{asked}");
+    ([(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], response).into_response()
+}
+
+/// The request with its whole body in memory, so that no route waits for a slow client.
+async fn arrived(request: Request) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = match tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, BODY_MAX).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let detail = format!("the body is larger than {BODY_MAX} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        Ok(Err(_)) => return Err(Problem::new(StatusCode::BAD_REQUEST, "the body did not come to its end")),
+        Err(_) => {
+            let detail = format!("the body did not arrive within {} s", BODY_TIME_MAX.as_secs());
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
+        }
+    };
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// What the router and its readers of paths, queries and bodies refuse, they refuse in plain text.
+async fn told(response: Response) -> Response {
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) || is_problem(&response) {
+        return response;
+    }
+    let allowed = response.headers().get(header::ALLOW).cloned();
+    let text = to_bytes(response.into_body(), REFUSAL_MAX).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    // A body of the wrong shape is as bad as one of the wrong grammar.
+    let status = if status == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { status };
+    let detail = match (status, text.trim()) {
+        (StatusCode::NOT_FOUND, "") => "there is no such route",
+        (StatusCode::METHOD_NOT_ALLOWED, "") => "this route has no such method",
+        (_, "") => status.canonical_reason().unwrap_or("it was refused"),
+        (_, text) => text,
+    };
+    let mut response = Problem::new(status, detail).into_response();
+    response.headers_mut().extend(allowed.map(|allowed| (header::ALLOW, allowed)));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_token_is_read_from_one_header_only() {
+        let given = |value: &str| bearer(&headers(&[(header::AUTHORIZATION, value)])).map(str::to_owned);
+        assert_eq!(given("Bearer abc"), Some("abc".to_owned()));
+        assert_eq!(given("bearer abc"), Some("abc".to_owned()));
+        assert_eq!((given("Basic abc"), given("Bearer"), given("abc")), (None, None, None));
+        assert_eq!(bearer(&headers(&[(header::COOKIE, "token=abc")])), None);
+    }
+
+    #[test]
+    fn a_page_of_another_origin_is_told_from_ones_own_and_from_no_page() {
+        let asks = |origin: &str| is_foreign(&headers(&[(header::HOST, "localhost:5000"), (header::ORIGIN, origin)]));
+        assert!(!asks("http://localhost:5000") && !asks("https://localhost:5000"));
+        assert!(asks("http://localhost:5001") && asks("https://evil.example") && asks("null"));
+        assert!(!is_foreign(&headers(&[(header::HOST, "localhost")])));
+        assert!(is_foreign(&headers(&[(header::ORIGIN, "http://localhost")])));
+    }
+}

@@ -1,0 +1,136 @@
+//! Where the daemon listens: a Unix socket for its user or a group, or an address, and which addresses are refused.
+//!
+//! Touches the socket's file and whose it is. Must be called before there are threads: a socket is nobody else's from
+//! its first moment, by the mask of the process.
+
+use crate::{Error, Result};
+use rustix::fs::{FlockOperation, Mode, flock};
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+/// The socket's name within the data folder.
+const SOCKET: &str = "daemon.sock";
+
+/// What is listened on.
+#[derive(Debug)]
+pub(super) enum Listener {
+    /// A socket that its file's mode guards.
+    Unix(Socket),
+    /// An address.
+    Tcp(TcpListener),
+}
+
+/// A Unix socket, whose file goes with it.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) listener: UnixListener,
+    path: PathBuf,
+    _only_one: File,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // One that is gone already is as good.
+        let _gone = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Listener {
+    /// Where it can be reached.
+    pub(super) fn address(&self) -> String {
+        match self {
+            Self::Unix(socket) => format!("unix:{}", socket.path.display()),
+            Self::Tcp(listener) => {
+                listener.local_addr().map_or_else(|error| error.to_string(), |address| format!("http://{address}"))
+            }
+        }
+    }
+}
+
+/// Listens in the data folder. One daemon at a time does.
+pub(super) fn on_socket(data_dir: &Path, group: Option<&str>) -> Result<Listener> {
+    let group = group.map(group_id).transpose()?;
+    let path = data_dir.join(SOCKET);
+    let cannot = |error: std::io::Error| {
+        Error::machine(format!("cannot listen on {}: {error}", path.display()))
+            .help("the data folder must be writable, and its path short; name another one with --data-dir")
+    };
+    std::fs::create_dir_all(data_dir).map_err(cannot)?;
+    let only_one = File::open(data_dir).map_err(cannot)?;
+    if flock(&only_one, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let message = format!("a daemon listens on {} already", path.display());
+        return Err(Error::usage(message).help("one is enough for all clusters of a data folder; stop it with SIGTERM"));
+    }
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
+        _ => {}
+    }
+    let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
+    let listener = UnixListener::bind(&path);
+    rustix::process::umask(mask);
+    let socket = Socket { listener: listener.map_err(cannot)?, path: path.clone(), _only_one: only_one };
+    if let Some(group) = group {
+        std::os::unix::fs::chown(&path, None, Some(group)).map_err(cannot)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660)).map_err(cannot)?;
+    }
+    Ok(Listener::Unix(socket))
+}
+
+/// Listens on an address, in plain text: on loopback, or where that was said out loud.
+pub(super) fn on_address(address: SocketAddr, insecure: bool) -> Result<Listener> {
+    if !address.ip().is_loopback() && !insecure {
+        return Err(Error::usage(format!(
+            "{address} is no loopback address, and this version has no TLS: token and traffic would travel in plain text"
+        ))
+        .help("listen on 127.0.0.1 and come through `ssh -L`, or say --insecure where the network is trusted"));
+    }
+    let listener = TcpListener::bind(address);
+    listener.map(Listener::Tcp).map_err(|error| Error::machine(format!("cannot listen on {address}: {error}")))
+}
+
+/// A group's number, by its name in `/etc/group` or as it is.
+fn group_id(group: &str) -> Result<u32> {
+    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    let named = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let mut named = named.filter(|fields| fields.first() == Some(&group));
+    let number = named.next().and_then(|fields| fields.get(2)?.parse().ok()).or_else(|| group.parse().ok());
+    number.ok_or_else(|| Error::usage(format!("there is no group `{group}`")).help("see --group, and /etc/group"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_plain_address_beyond_this_machine_must_be_said_out_loud() {
+        let refused = on_address("0.0.0.0:0".parse().unwrap(), false).unwrap_err();
+        insta::assert_snapshot!(refused, @"0.0.0.0:0 is no loopback address, and this version has no TLS: token and traffic would travel in plain text (listen on 127.0.0.1 and come through `ssh -L`, or say --insecure where the network is trusted)");
+        for fine in ["127.0.0.1:0", "[::1]:0"] {
+            if let Err(error) = on_address(fine.parse().unwrap(), false) {
+                assert_eq!(error.kind.exit_code(), 3, "only where there is no such address: {error}");
+            }
+        }
+        on_address("0.0.0.0:0".parse().unwrap(), true).unwrap();
+    }
+
+    #[test]
+    fn a_socket_is_for_its_user_or_for_a_group_and_takes_the_place_of_a_dead_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(SOCKET);
+        std::fs::write(&path, "left by the dead").unwrap();
+        let mode = || std::fs::metadata(&path).unwrap().mode() & 0o777;
+        let first = on_socket(folder.path(), None).unwrap();
+        assert_eq!(mode(), 0o600);
+        assert_eq!(on_socket(folder.path(), None).unwrap_err().kind.exit_code(), 2);
+        drop(first);
+        assert!(!path.exists());
+        let own = rustix::process::getegid().as_raw().to_string();
+        let _second = on_socket(folder.path(), Some(&own)).unwrap();
+        assert_eq!((mode(), std::fs::metadata(&path).unwrap().gid().to_string()), (0o660, own));
+        assert!(on_socket(folder.path(), Some("no-such-group")).is_err());
+    }
+}

@@ -1,0 +1,229 @@
+//! `/metrics`, as Prometheus reads it: what each cluster's journal tells, counted as it grows, and what is in force.
+
+use super::clusters::{Daemon, blocking};
+use super::histogram::Histogram;
+use super::problem::{Problem, Problems};
+use super::tail::{Line, Tail};
+use crate::engine::{Event, EventBody, FaultInfo};
+use crate::supervisor::Standing;
+use crate::{Error, Result};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Its route.
+pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
+    OpenApiRouter::new().routes(routes!(metrics))
+}
+
+/// Faults in force, events, restarts and exits of nodes, and how long faults took to be in force; in Prometheus's text.
+#[utoipa::path(get, path = "/metrics", tag = "metrics", responses((status = 200, content_type = "text/plain", body = String), Problems))]
+async fn metrics(State(daemon): State<Arc<Daemon>>) -> Result<Response, Problem> {
+    let counting = Arc::clone(&daemon);
+    let counted = blocking(move || counting.tallies.count(&counting)).await?;
+    let mut clusters = Vec::new();
+    for (name, tally) in counted {
+        // One that goes meanwhile has no faults to tell of.
+        let faults = match daemon.connect(&name).await {
+            Ok(remote) => remote.faults().await.unwrap_or_default(),
+            Err(_) => continue,
+        };
+        clusters.push((name, tally, faults));
+    }
+    let format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((format, render(&clusters)).into_response())
+}
+
+/// What was counted so far of each cluster that is up.
+#[derive(Default)]
+pub(super) struct Tallies(Mutex<BTreeMap<String, Counted>>);
+
+struct Counted {
+    tail: Tail,
+    tally: Tally,
+}
+
+/// What a journal tells.
+#[derive(Clone, Debug, Default)]
+struct Tally {
+    events: BTreeMap<String, u64>,
+    restarts: BTreeMap<String, u64>,
+    exits: BTreeMap<(String, bool), u64>,
+    inject: Histogram,
+    heal: Histogram,
+}
+
+impl Tallies {
+    /// Reads what is new in the journals, and gives what all of them tell. A cluster that is gone is forgotten.
+    fn count(&self, daemon: &Daemon) -> Result<Vec<(String, Tally)>> {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *counted);
+        for (folder, standing) in daemon.all()? {
+            if standing == Standing::Up
+                && let Some(entry) = grown(before.remove(folder.name()), &folder.journal())?
+            {
+                counted.insert(folder.name().to_owned(), entry);
+            }
+        }
+        Ok(counted.iter().map(|(name, entry)| (name.clone(), entry.tally.clone())).collect())
+    }
+}
+
+/// The same journal read further, or another one from its beginning.
+fn grown(before: Option<Counted>, path: &Path) -> Result<Option<Counted>> {
+    let cannot = |error| Error::machine(format!("cannot read the journal {}: {error}", path.display()));
+    let Some(fresh) = Tail::open(path).map_err(cannot)? else { return Ok(None) };
+    let identity = fresh.identity().map_err(cannot)?;
+    let is_same = |entry: &Counted| entry.tail.identity().is_ok_and(|same| same == identity);
+    let mut entry = before.filter(is_same).unwrap_or_else(|| Counted { tail: fresh, tally: Tally::default() });
+    while let Some(lines) = entry.tail.next().map_err(cannot)? {
+        for line in &lines {
+            entry.tally.add(line);
+        }
+    }
+    Ok(Some(entry))
+}
+
+impl Tally {
+    fn add(&mut self, line: &Line) {
+        *self.events.entry(line.kind.clone()).or_default() += 1;
+        // A kind of a later version is only counted.
+        let Ok(Event { body, .. }) = serde_json::from_str(&line.text) else { return };
+        match body {
+            EventBody::NodeRestart { node } => *self.restarts.entry(node).or_default() += 1,
+            EventBody::NodeExit { node, expected, .. } => *self.exits.entry((node, expected)).or_default() += 1,
+            EventBody::FaultActive { took_us, .. } => self.inject.add(took_us),
+            EventBody::FaultHealed { took_us, .. } => self.heal.add(took_us),
+            _ => {}
+        }
+    }
+}
+
+type Cluster = (String, Tally, Vec<FaultInfo>);
+
+fn render(clusters: &[Cluster]) -> String {
+    let mut text = String::new();
+    let name = "blockade_faults_active";
+    family(&mut text, name, "gauge", "Faults in force, by kind.");
+    for (cluster, _, faults) in clusters {
+        let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+        for info in faults {
+            *kinds.entry(info.fault.kind()).or_default() += 1;
+        }
+        samples(&mut text, name, cluster, "kind", &kinds);
+    }
+    let name = "blockade_events_total";
+    family(&mut text, name, "counter", "Events of the cluster's journal, by kind.");
+    for (cluster, tally, _) in clusters {
+        samples(&mut text, name, cluster, "kind", &tally.events);
+    }
+    let name = "blockade_node_restarts_total";
+    family(&mut text, name, "counter", "Restarts of nodes that were asked for.");
+    for (cluster, tally, _) in clusters {
+        samples(&mut text, name, cluster, "node", &tally.restarts);
+    }
+    let name = "blockade_node_exits_total";
+    family(&mut text, name, "counter", "Ends of nodes' programs, by whether they were asked for.");
+    for (cluster, tally, _) in clusters {
+        for ((node, expected), count) in &tally.exits {
+            let expected = if *expected { "true" } else { "false" };
+            sample(&mut text, name, &[("cluster", cluster), ("node", node), ("expected", expected)], *count);
+        }
+    }
+    let name = "blockade_fault_apply_seconds";
+    family(&mut text, name, "histogram", "From the call until a fault held, or was gone, everywhere.");
+    for (cluster, tally, _) in clusters {
+        for (act, histogram) in [("inject", &tally.inject), ("heal", &tally.heal)] {
+            histogram.write(name, &labels(&[("cluster", cluster), ("act", act)]), &mut text);
+        }
+    }
+    text
+}
+
+/// A line for each value of a label.
+fn samples<K: AsRef<str>>(text: &mut String, name: &str, cluster: &str, label: &str, values: &BTreeMap<K, u64>) {
+    for (value, count) in values {
+        sample(text, name, &[("cluster", cluster), (label, value.as_ref())], *count);
+    }
+}
+
+fn family(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}"); // writing to a String cannot fail
+}
+
+fn sample(text: &mut String, name: &str, pairs: &[(&str, &str)], value: u64) {
+    let _ = writeln!(text, "{name}{{{}}} {value}", labels(pairs));
+}
+
+/// `name="value"` with commas between; what Prometheus would misread is escaped.
+fn labels(pairs: &[(&str, &str)]) -> String {
+    let escaped = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    pairs.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::{Fault, FaultId};
+
+    #[test]
+    fn a_journal_is_counted_by_kind_and_its_durations_fall_into_buckets() {
+        let line = |seq: u64, kind: &str, more: &str| Line {
+            seq,
+            kind: kind.to_owned(),
+            text: format!("{{\"seq\":{seq},\"t_us\":1,\"task\":\"command\",\"kind\":\"{kind}\"{more}}}"),
+        };
+        let mut tally = Tally::default();
+        tally.add(&line(1, "fault.active", r#","id":"f1","took_us":3000,"spread_us":1"#));
+        tally.add(&line(2, "fault.healed", r#","id":"f1","took_us":700"#));
+        tally.add(&line(3, "node.restart", r#","node":"n1""#));
+        tally.add(&line(4, "node.exit", r#","node":"n1","ended":{"code":0},"expected":true"#));
+        tally.add(&line(5, "moon.phase", r#","x":1"#));
+        let fault = Fault::Stop { nodes: vec!["n1".to_owned()] };
+        let info = FaultInfo { id: FaultId(2), fault, keep: false, by: Vec::new() };
+        let text = render(&[("c1".to_owned(), tally, vec![info])]);
+        let kept: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.contains("_bucket{") || line.contains("=\"0.001\"") || line.contains("=\"0.005\""))
+            .collect();
+        insta::assert_snapshot!(kept.join("\n"), @r#"
+        # HELP blockade_faults_active Faults in force, by kind.
+        # TYPE blockade_faults_active gauge
+        blockade_faults_active{cluster="c1",kind="stop"} 1
+        # HELP blockade_events_total Events of the cluster's journal, by kind.
+        # TYPE blockade_events_total counter
+        blockade_events_total{cluster="c1",kind="fault.active"} 1
+        blockade_events_total{cluster="c1",kind="fault.healed"} 1
+        blockade_events_total{cluster="c1",kind="moon.phase"} 1
+        blockade_events_total{cluster="c1",kind="node.exit"} 1
+        blockade_events_total{cluster="c1",kind="node.restart"} 1
+        # HELP blockade_node_restarts_total Restarts of nodes that were asked for.
+        # TYPE blockade_node_restarts_total counter
+        blockade_node_restarts_total{cluster="c1",node="n1"} 1
+        # HELP blockade_node_exits_total Ends of nodes' programs, by whether they were asked for.
+        # TYPE blockade_node_exits_total counter
+        blockade_node_exits_total{cluster="c1",node="n1",expected="true"} 1
+        # HELP blockade_fault_apply_seconds From the call until a fault held, or was gone, everywhere.
+        # TYPE blockade_fault_apply_seconds histogram
+        blockade_fault_apply_seconds_bucket{cluster="c1",act="inject",le="0.001"} 0
+        blockade_fault_apply_seconds_bucket{cluster="c1",act="inject",le="0.005"} 1
+        blockade_fault_apply_seconds_sum{cluster="c1",act="inject"} 0.003
+        blockade_fault_apply_seconds_count{cluster="c1",act="inject"} 1
+        blockade_fault_apply_seconds_bucket{cluster="c1",act="heal",le="0.001"} 1
+        blockade_fault_apply_seconds_bucket{cluster="c1",act="heal",le="0.005"} 1
+        blockade_fault_apply_seconds_sum{cluster="c1",act="heal"} 0.0007
+        blockade_fault_apply_seconds_count{cluster="c1",act="heal"} 1
+        "#);
+    }
+
+    #[test]
+    fn a_label_cannot_break_out_of_its_quotes() {
+        assert_eq!(labels(&[("a", "x\"y\\z\n")]), r#"a="x\"y\\z\n""#);
+    }
+}

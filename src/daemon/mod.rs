@@ -1,0 +1,110 @@
+//! `blockade daemon`: the clusters that are up here, for people and programs elsewhere.
+//!
+//! A client of the supervisors, as the one-shot commands are: it owns no node and no fault, so that its own end, however
+//! it comes, changes nothing of them, and the next one finds all again. Requests become the same
+//! [`Command`](crate::engine::Command)s as the command line's. What it owns are `chaos` programs, whose sessions heal
+//! their faults when they end.
+//!
+//! A request passes the [`gate`] (token, origin, size, time), then a route: of the [`old`] Blockade's REST or of
+//! [`v1`]; every refusal is a [`problem`].
+
+mod chaos;
+mod clusters;
+mod gate;
+mod histogram;
+mod listen;
+mod metrics;
+mod old;
+mod problem;
+mod routes;
+mod serve;
+mod tail;
+mod token;
+mod v1;
+
+use crate::cli::place::Place;
+use crate::{Error, Result, runtime};
+use clusters::Daemon;
+use gate::Gate;
+use listen::Listener;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use token::Token;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Where and for whom.
+#[derive(Debug)]
+pub struct Settings {
+    /// Whose clusters.
+    pub place: Place,
+    /// The address, or none for the data folder's socket.
+    pub listen: Option<SocketAddr>,
+    /// The group that may use the socket beside its user.
+    pub group: Option<String>,
+    /// The file of the token for an address; else one is made in the data folder.
+    pub token_file: Option<PathBuf>,
+    /// Whether plain text may leave this machine.
+    pub insecure: bool,
+}
+
+/// The token's file in the data folder.
+const TOKEN: &str = "daemon.token";
+
+/// Listens until SIGTERM, SIGHUP or Ctrl-C, and ends what is under way. `say` hears where it can be reached.
+pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
+    let (listener, token) = open(&settings, say)?;
+    let tokio = runtime::io_threads()?;
+    tokio.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        stop_on_signals(stop)?;
+        let address = listener.address();
+        let daemon = Arc::new(Daemon::new(settings.place, stopped.clone()));
+        let routes = routes::all(Arc::clone(&daemon), Gate { token });
+        say(&format!("listening on {address}"));
+        serve::serve(listener, routes, stopped).await?;
+        daemon.end_chaos().await
+    })
+}
+
+/// The listener, and the token that it asks for.
+fn open(settings: &Settings, say: fn(&str)) -> Result<(Listener, Option<Token>)> {
+    let data_dir = &settings.place.data_dir;
+    let Some(address) = settings.listen else {
+        return Ok((listen::on_socket(data_dir, settings.group.as_deref())?, None));
+    };
+    let listener = listen::on_address(address, settings.insecure)?;
+    let token = if let Some(path) = &settings.token_file {
+        Token::read(path)?
+    } else {
+        std::fs::create_dir_all(data_dir)
+            .map_err(|error| Error::machine(format!("cannot create {}: {error}", data_dir.display())))?;
+        let path = data_dir.join(TOKEN);
+        say(&format!("the token is in {}", path.display()));
+        Token::kept_in(&path)?
+    };
+    Ok((listener, Some(token)))
+}
+
+/// Waits for the end of the daemon.
+async fn is_over(stop: &mut watch::Receiver<bool>) {
+    // Where nobody can say it any more, it has come.
+    let _said = stop.wait_for(|stop| *stop).await;
+}
+
+fn stop_on_signals(stop: watch::Sender<bool>) -> Result<()> {
+    let cannot = |error| Error::machine(format!("cannot listen for signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(cannot)?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        stop.send_replace(true);
+    });
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Connections: how many, how long for their headers, and how they end when the daemon does.
+
+use super::is_over;
+use super::listen::{Listener, Socket};
+use crate::{Error, Result};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
+
+/// So many connections at once; more wait in the kernel. Each may need a second file, and a process has 1,024.
+const CONNECTIONS_MAX: usize = 400;
+/// How long headers may take to arrive, and a connection may be idle.
+const HEADERS_TIME_MAX: Duration = Duration::from_secs(10);
+/// From here on no more is read of a request line and headers that have no end yet, bytes; the last read may bring as
+/// much again.
+const HEADERS_MAX: usize = 32 << 10;
+/// How long a client may leave an answer unread on the network.
+const UNREAD_MAX_MS: u32 = 30_000;
+/// How long requests under way may take once the daemon is to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves until `stop` turns true, and then what is under way.
+pub(super) async fn serve(listener: Listener, routes: Router, mut stop: watch::Receiver<bool>) -> Result<()> {
+    let (accepting, socket) =
+        Accepting::new(listener).map_err(|error| Error::machine(format!("cannot listen: {error}")))?;
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let next = async { (Arc::clone(&slots).acquire_owned().await, accepting.accept().await) };
+        let (slot, accepted) = tokio::select! {
+            biased;
+            () = is_over(&mut stop) => break,
+            next = next => next,
+        };
+        match accepted {
+            Ok(Stream::Unix(stream)) => drop(tokio::spawn(attend(stream, routes.clone(), stop.clone(), slot))),
+            Ok(Stream::Tcp(stream)) => drop(tokio::spawn(attend(stream, routes.clone(), stop.clone(), slot))),
+            // Out of files, for a moment: those who are connected may go.
+            Err(error) => {
+                tracing::warn!("cannot accept: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    // Nobody new is to wait for one who is about to end.
+    drop((accepting, socket));
+    let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+    let _those_who_stay_are_cut_off = tokio::time::timeout(GRACE, slots.acquire_many(all)).await;
+    Ok(())
+}
+
+/// Held for as long as a connection is.
+type Slot = std::result::Result<OwnedSemaphorePermit, AcquireError>;
+
+enum Accepting {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Accepting {
+    fn new(listener: Listener) -> std::io::Result<(Self, Option<Socket>)> {
+        match listener {
+            Listener::Unix(socket) => {
+                socket.listener.set_nonblocking(true)?;
+                let listener = UnixListener::from_std(socket.listener.try_clone()?)?;
+                Ok((Self::Unix(listener), Some(socket)))
+            }
+            Listener::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok((Self::Tcp(TcpListener::from_std(listener)?), None))
+            }
+        }
+    }
+
+    async fn accept(&self) -> std::io::Result<Stream> {
+        match self {
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MAX_MS)?;
+                Ok(Stream::Tcp(stream))
+            }
+        }
+    }
+}
+
+/// One client, until it goes, is too slow, or the daemon ends.
+async fn attend<S>(stream: S, routes: Router, mut stop: watch::Receiver<bool>, _slot: Slot)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIME_MAX).max_buf_size(HEADERS_MAX);
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)));
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = is_over(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!("a connection ended: {error}");
+    }
+}

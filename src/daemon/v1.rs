@@ -1,0 +1,27 @@
+//! The new REST: clusters, their nodes, faults, probes and events.
+
+mod clusters;
+mod events;
+mod faults;
+mod nodes;
+mod probes;
+mod views;
+mod wanted;
+
+use super::clusters::Daemon;
+use super::problem::Problem;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+
+type On = axum::extract::State<Arc<Daemon>>;
+type Answer<T> = Result<T, Problem>;
+
+/// All of it.
+pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
+    OpenApiRouter::new()
+        .merge(clusters::routes())
+        .merge(nodes::routes())
+        .merge(faults::routes())
+        .merge(probes::routes())
+        .merge(events::routes())
+}

@@ -1,0 +1,132 @@
+//! From start to end, and what stays when it ends.
+
+use super::common::{User, ended, namespaces};
+use super::http::{Address, raw, request};
+use super::running::{Running, place, reaches};
+use rustix::process::Signal;
+use serde_json::json;
+use std::os::unix::fs::MetadataExt;
+
+#[test]
+fn it_listens_on_a_socket_for_its_user_and_leaves_nothing_when_it_ends() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut running = Running::new();
+        let Address::Unix(path) = running.address.clone() else { panic!("a socket") };
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(running.get("/healthz"), json!({ "ok": true }));
+        assert_eq!(running.get("/v1/clusters"), json!({ "clusters": [] }));
+        assert_eq!(running.end(signal), Some(0));
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn one_is_enough_and_the_dead_are_no_obstacle() {
+    let mut running = Running::new();
+    let second = running.place.blockade(&["daemon"]).with(2);
+    assert!(
+        second.stderr.starts_with("error: a daemon listens on .blockade/daemon.sock already\n"),
+        "{}",
+        second.stderr
+    );
+    running.end(Signal::KILL);
+    running.again();
+    assert_eq!(running.get("/healthz"), json!({ "ok": true }));
+}
+
+#[test]
+fn a_daemon_that_is_killed_and_started_again_finds_the_clusters_with_their_faults() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let mut running = Running::with_cluster("netns");
+    running.post("/v1/clusters/c1/faults", json!({ "fault": { "kind": "partition", "groups": [["n1"]] } })).with(201);
+    let before = running.get("/v1/clusters/c1");
+    assert!(!reaches(&running, "n1", "n2") && reaches(&running, "n2", "n3"));
+    for signal in [Signal::KILL, Signal::TERM] {
+        running.end(signal);
+        assert!(running.says(&["faults"]).contains("partition {n1}"));
+        running.again();
+        assert_eq!(running.get("/v1/clusters/c1"), before);
+        assert!(!reaches(&running, "n1", "n2") && reaches(&running, "n2", "n3"));
+    }
+}
+
+#[test]
+fn a_cluster_that_it_brought_up_outlives_it_and_leaves_no_zombie() {
+    let mut running = Running::new();
+    let config = "nodes: { n1: {}, n2: {} }\n";
+    running.post("/v1/clusters", json!({ "name": "c1", "config": config, "runtime": "sim" })).with(201);
+    running.end(Signal::KILL);
+    assert!(running.says(&["status"]).contains("n2"));
+    running.again();
+    running.post("/v1/clusters", json!({ "name": "c2", "config": config, "runtime": "sim" })).with(201);
+    running.ask("DELETE", "/v1/clusters/c2", "").with(200);
+    let children = format!("/proc/{0}/task/{0}/children", running.pid().as_raw_nonzero());
+    super::common::until("no child is left", || std::fs::read_to_string(&children).unwrap().trim().is_empty());
+}
+
+#[test]
+fn the_end_of_the_daemon_ends_its_readers_and_lets_requests_come_to_their_end() {
+    let mut running = Running::with_cluster("sim");
+    let mut reader = running.address.connect();
+    reader.write_all(&request("GET", "/v1/clusters/c1/events", &[], "")).unwrap();
+    let mut first = [0; 64];
+    reader.read_exact(&mut first).unwrap();
+    let began = std::time::Instant::now();
+    assert_eq!(running.end(Signal::TERM), Some(0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("event: end"), "it can be continued: {rest}");
+}
+
+#[test]
+fn where_it_may_listen_and_what_it_wants_for_that() {
+    let place = place();
+    let refused = |args: &[&str]| place.blockade(&[&["daemon"], args].concat()).with(2).stderr;
+    insta::assert_snapshot!(refused(&["--listen", "0.0.0.0:0"]), @"
+    error: 0.0.0.0:0 is no loopback address, and this version has no TLS: token and traffic would travel in plain text
+    help: listen on 127.0.0.1 and come through `ssh -L`, or say --insecure where the network is trusted
+    ");
+    insta::assert_snapshot!(refused(&["--insecure"]), @"
+    error: --token-file and --insecure are for an address
+    help: name one with --listen; the socket is guarded by its file's mode
+    ");
+    insta::assert_snapshot!(refused(&["--group", "no-such-group"]), @"
+    error: there is no group `no-such-group`
+    help: see --group, and /etc/group
+    ");
+    let token = place.write("token", "0123456789abcdef0123456789abcdef\n");
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    insta::assert_snapshot!(refused(&["--listen", "127.0.0.1:0", "--token-file", "token"]), @"
+    error: others can read the token's file token: its mode is 0644
+    help: `chmod 600 token`
+    ");
+    assert!(!place.path().join(".blockade/daemon.sock").exists());
+}
+
+#[test]
+fn a_given_token_is_taken_and_stands_in_no_output() {
+    let place = place();
+    let secret = "0123456789abcdef0123456789abcdef";
+    let token = place.write("token", &format!("{secret}\n"));
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut command = place.command(&["-D", "daemon", "-p", "0", "--token-file", "token"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut said = String::new();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    while !said.contains("http://") {
+        std::io::BufRead::read_line(&mut out, &mut said).unwrap();
+    }
+    let address = Address::Tcp(said.split("http://").nth(1).unwrap().trim().to_owned());
+    let bearer = format!("Bearer {secret}");
+    let asked = |bearer: &str| raw(&address, &request("GET", "/blockade", &[("Authorization", bearer)], "")).unwrap();
+    asked(&bearer).with(200);
+    let wrong = asked(&format!("Bearer {}", &secret[1..])).with(401);
+    assert!(!wrong.body.contains(&secret[1..]) && !wrong.head.contains(&secret[1..]));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();
+    let output = ended(child.wait_with_output().unwrap());
+    assert!(!output.stderr.contains(&secret[1..]), "{}", output.stderr);
+}

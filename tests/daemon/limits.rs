@@ -1,0 +1,50 @@
+//! What a client may take: bytes, headers, time, connections.
+
+use super::http::{raw, request};
+use super::running::Running;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_body_or_a_head_that_is_too_large_is_refused() {
+    let running = Running::new();
+    let large = " ".repeat((4 << 20) + 1);
+    let declared = running.ask("POST", "/blockade/c1", &large).with(413);
+    assert_eq!(declared.detail(), "the body is larger than 4194304 bytes");
+    let head =
+        b"POST /blockade/c1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("100000\r\n{}\r\n", " ".repeat(1 << 20));
+    let chunked = [head.to_vec(), chunk.repeat(5).into_bytes(), b"0\r\n\r\n".to_vec()].concat();
+    raw(&running.address, &chunked).unwrap().with(413);
+    let long = "x".repeat(100_000);
+    let answer = raw(&running.address, &request("GET", "/blockade", &[("X-Long", &long)], "")).unwrap();
+    assert_eq!(answer.status, 431, "{answer:?}");
+    let answer = raw(&running.address, &request("GET", &format!("/{long}"), &[], "")).unwrap();
+    assert!([414, 431].contains(&answer.status), "{answer:?}");
+    running.get("/blockade");
+}
+
+#[test]
+fn slow_clients_are_given_up_and_do_not_hold_the_others() {
+    let running = Running::new();
+    // Some say nothing, some stop within their head, some within their body.
+    let body = b"POST /blockade/c1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{";
+    let starts: [&[u8]; 3] = [b"", b"GET /blockade HTTP/1.1\r\nHost: lo", body];
+    let mut slow: Vec<_> = (0..300)
+        .map(|index| {
+            let mut stream = running.address.connect();
+            stream.write_all(starts[index % starts.len()]).unwrap();
+            stream
+        })
+        .collect();
+    let began = Instant::now();
+    for _ in 0..50 {
+        running.get("/blockade");
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let mut said = [String::new(), String::new(), String::new()];
+    for (index, stream) in slow.iter_mut().take(3).enumerate() {
+        stream.read_to_string(&mut said[index]).unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(said[2].starts_with("HTTP/1.1 408 "), "{said:?}");
+}

@@ -1,0 +1,18 @@
+//! The daemon as its clients meet it: whole binaries, plain HTTP, real sockets.
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
+#![allow(clippy::unwrap_used, reason = "a test that finds something else fails")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod chaos;
+mod events;
+mod http;
+mod life;
+mod limits;
+mod malformed;
+mod metrics;
+mod old;
+mod running;
+mod security;
+mod v1;

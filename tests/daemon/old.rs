@@ -1,0 +1,161 @@
+//! The old Blockade's REST on real nodes: paths, codes and JSON.
+
+use super::common::{User, namespaces};
+use super::running::{Running, reaches, until_json};
+use serde_json::{Value, json};
+
+fn of(running: &Running, node: &str, key: &str) -> Value {
+    running.get("/blockade/c1")["containers"][node][key].clone()
+}
+
+#[test]
+fn a_blockade_is_made_shown_used_and_removed() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let running = Running::new();
+    let body = json!({
+        "network": { "subnet": "10.9.0.0/24" },
+        "containers": { "n": { "command": ["sleep", "infinity"], "count": 3 } },
+    });
+    assert_eq!(running.post("/blockade/c1", body.clone()).with(204).body, "");
+    assert_eq!(running.get("/blockade"), json!({ "blockades": ["c1"] }));
+    let again = running.post("/blockade/c1", body).with(400);
+    assert_eq!(again.detail(), "the cluster `c1` is already up");
+    let shown = running.get("/blockade/c1");
+    assert_eq!(
+        shown["containers"]["n_1"],
+        json!({ "container_id": "c1_n_1", "device": null, "ip_address": shown["containers"]["n_1"]["ip_address"],
+            "name": "n_1", "network_state": "NORMAL", "partition": null, "status": "UP" })
+    );
+    assert_eq!(shown["containers"].as_object().unwrap().len(), 3);
+
+    running.post("/blockade/c1/partitions", json!({ "partitions": [["n_1"], ["n_2", "n_3"]] })).with(204);
+    assert_eq!((of(&running, "n_1", "partition"), of(&running, "n_3", "partition")), (json!(1), json!(2)));
+    assert!(!reaches(&running, "n_1", "n_2") && reaches(&running, "n_2", "n_3"));
+    running.ask("DELETE", "/blockade/c1/partitions", "").with(204);
+    assert!(reaches(&running, "n_1", "n_2") && of(&running, "n_1", "partition").is_null());
+
+    let act = |command: &str, query: &str| {
+        let body = json!({ "command": command, "container_names": ["n_1"] });
+        running.post(&format!("/blockade/c1/action{query}"), body).with(204);
+        of(&running, "n_1", "status")
+    };
+    assert_eq!((act("stop", ""), act("start", "")), (json!("DOWN"), json!("UP")));
+    // A signal is sent when that is answered; the node ends a moment later.
+    for (query, back) in [("", "restart"), ("?signal=SIGTERM", "start")] {
+        act("kill", query);
+        until_json(&running, "/blockade/c1", |shown| shown["containers"]["n_1"]["status"] == "DOWN");
+        assert_eq!(act(back, ""), json!("UP"));
+    }
+
+    running.ask("DELETE", "/blockade/c1", "").with(204);
+    assert_eq!(running.get("/blockade"), json!({ "blockades": [] }));
+    let trail = running.get("/blockade/c1/events");
+    let events: Vec<&str> =
+        trail["events"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
+    insta::assert_snapshot!(events.join(" "), @"up partition join stop start kill restart kill start destroy");
+}
+
+#[test]
+fn network_states_are_faults_of_their_nodes() {
+    let running = Running::with_cluster("sim");
+    let put = |state: &str| {
+        let body = json!({ "network_state": state, "container_names": ["n1", "n2"] });
+        running.post("/blockade/c1/network_state", body).with(204);
+        (of(&running, "n1", "network_state"), of(&running, "n3", "network_state"))
+    };
+    for (state, told) in [("slow", "SLOW"), ("flaky", "FLAKY"), ("duplicate", "DUPLICATE"), ("fast", "NORMAL")] {
+        let (touched, _) = put(state);
+        assert_eq!(touched, json!(told), "{state}");
+    }
+    assert_eq!(running.place.blockade(&["-n", "c1", "faults"]).stderr, "no faults\n");
+}
+
+#[test]
+fn a_random_partition_takes_a_seed_and_gives_it_back() {
+    let running = Running::with_cluster("sim");
+    let random = |query: &str, body: &str| {
+        running.ask("POST", &format!("/blockade/c1/partitions?random=true{query}"), body).with(200).json()
+    };
+    let first = random("&seed=3", "");
+    assert_eq!(first["seed"], 3);
+    assert_eq!(random("", "{\"seed\": 3}"), first);
+    assert_eq!(random("&seed=3", "{\"seed\": 4}"), first);
+    let drawn = random("", "");
+    assert_eq!(random(&format!("&seed={}", drawn["seed"]), ""), drawn);
+    // The command line chooses the same.
+    let groups: Vec<String> = first["partitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| {
+            let names: Vec<&str> = group.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+            format!("{{{}}}", names.join(", "))
+        })
+        .collect();
+    let said = running.says(&["partition", "--random", "--seed", "3"]);
+    assert!(groups.len() < 2 || said.contains(&groups.join(" | ")), "{said} {groups:?}");
+}
+
+#[test]
+fn what_is_wrong_is_told_in_json_with_the_old_codes() {
+    let running = Running::with_cluster("sim");
+    let told = |method: &str, path: &str, body: &str| {
+        let answer = running.ask(method, path, body);
+        format!("{} {}", answer.status, answer.detail())
+    };
+    let all = [
+        told("GET", "/blockade/c9", ""),
+        told("DELETE", "/blockade/c9", ""),
+        told("POST", "/blockade/c9/partitions", r#"{"partitions": [["n1"]]}"#),
+        told("GET", "/blockade/c9/events", ""),
+        told("GET", "/blockade/c9/chaos", ""),
+        told("GET", "/blockade/c_1", ""),
+        told("POST", "/blockade/c2", "containers: { n1: { comand: x } }"),
+        told("POST", "/blockade/c2", "{"),
+        told("PUT", "/blockade/c1", r#"{"containers": []}"#),
+        told("POST", "/blockade/c1/action", r#"{"command": "explode", "container_names": ["n1"]}"#),
+        told("POST", "/blockade/c1/action", r#"{"command": "stop", "container_names": ["n1", "n9"]}"#),
+        told("POST", "/blockade/c1/action?signal=SIGNOT", r#"{"command": "kill", "container_names": ["n1"]}"#),
+        told("POST", "/blockade/c1/action", "nothing"),
+        told("POST", "/blockade/c1/network_state", r#"{"network_state": "wet", "container_names": ["n1"]}"#),
+        told("POST", "/blockade/c1/partitions", r#"{"partitions": []}"#),
+        told("POST", "/blockade/c1/partitions?random=maybe", ""),
+        told("PATCH", "/blockade/c1", ""),
+        told("GET", "/blockade/c1/nothing", ""),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    404 no cluster `c9` is up
+    404 no cluster `c9` is up
+    404 no cluster `c9` is up
+    404 nothing was ever done to a cluster `c9` here
+    404 no cluster `c9` is up
+    400 `c_1` cannot be the name of a blockade
+    400 node `n1` has no key `comand`
+    400 this is not YAML: unclosed bracket '{'
+    400 `containers` names nobody
+    400 Failed to deserialize the JSON body into the target type: command: unknown variant `explode`, expected one of `start`, `stop`, `restart`, `kill` at line 1 column 21
+    400 there is no node `n9`
+    400 "SIGNOT" is no signal
+    400 Failed to parse the request body as JSON: expected ident at line 1 column 2
+    400 Failed to deserialize the JSON body into the target type: network_state: unknown variant `wet`, expected one of `fast`, `slow`, `duplicate`, `flaky` at line 1 column 23
+    400 a partition needs groups, and each group a node
+    400 Failed to deserialize query string: random: provided string was not `true` or `false`
+    405 this route has no such method
+    404 there is no such route
+    "#);
+}
+
+#[test]
+fn a_wrong_file_is_told_with_its_places_and_as_a_terminal_shows_it() {
+    let running = Running::new();
+    let wrong = running.ask("POST", "/blockade/c2", "containers:\n  n1: { comand: x }\n").with(400).json();
+    assert_eq!(wrong["places"][0]["line"], 2);
+    let text = wrong["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("error: ") && text.contains("--> config:2:9") && text.contains("did you mean `command`?"),
+        "{text}"
+    );
+    assert_eq!(wrong["exit_code"], 2);
+}

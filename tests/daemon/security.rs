@@ -1,0 +1,116 @@
+//! Who is let in.
+
+use super::http::{Address, Answer, raw, request};
+use super::running::Running;
+use std::os::unix::fs::MetadataExt;
+
+/// Every path of the OpenAPI document with each of its methods.
+fn documented(running: &Running) -> Vec<(String, String)> {
+    let document = running.get("/v1/openapi.json");
+    let paths = document["paths"].as_object().unwrap().clone();
+    let of = |(path, methods): (String, serde_json::Value)| {
+        let methods: Vec<String> = methods.as_object().unwrap().keys().cloned().collect();
+        methods.into_iter().map(move |method| (method.to_uppercase(), path.clone()))
+    };
+    paths.into_iter().flat_map(of).collect()
+}
+
+#[test]
+fn no_documented_route_answers_without_the_token() {
+    let running = Running::on_tcp();
+    let mut routes = documented(&running);
+    assert!(routes.len() > 25, "{routes:?}");
+    for expected in
+        [("POST", "/blockade/{name}/chaos"), ("DELETE", "/v1/clusters/{cluster}/faults/{fault}"), ("GET", "/metrics")]
+    {
+        assert!(routes.iter().any(|(method, path)| (method.as_str(), path.as_str()) == expected), "{expected:?}");
+    }
+    routes.extend(
+        [("GET", "/v1/openapi.json"), ("GET", "/"), ("GET", "/nowhere"), ("OPTIONS", "/blockade")]
+            .map(|(method, path)| (method.to_owned(), path.to_owned())),
+    );
+    let token = running.token.clone().unwrap();
+    let wrong = [
+        Vec::new(),
+        vec![("Authorization", "Bearer".to_owned())],
+        vec![("Authorization", "Bearer ".to_owned())],
+        vec![("Authorization", format!("Bearer {}", &token[1..]))],
+        vec![("Authorization", format!("Bearer {token}x"))],
+        vec![("Authorization", format!("Basic {token}"))],
+        vec![("Authorization", token.clone())],
+        vec![("Cookie", format!("token={token}"))],
+        vec![("X-Token", token.clone())],
+    ];
+    for (method, path) in &routes {
+        let path = path.replace(['{', '}'], "");
+        for headers in &wrong {
+            let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let answer = raw(&running.address, &request(method, &path, &headers, "")).unwrap().with(401);
+            assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
+            assert!(!answer.body.contains(&token), "{}", answer.body);
+        }
+        let query = format!("{path}?token={token}&access_token={token}");
+        raw(&running.address, &request(method, &query, &[], "")).unwrap().with(401);
+    }
+    assert_eq!(raw(&running.address, &request("GET", "/healthz", &[], "")).unwrap().with(200).body, "{\"ok\":true}\n");
+}
+
+#[test]
+fn every_documented_route_exists_and_answers_in_json() {
+    let running = Running::on_tcp();
+    for (method, path) in documented(&running) {
+        let answer = running.ask(&method, &path.replace(['{', '}'], ""), "");
+        assert!(answer.status < 500 && answer.status != 405, "{method} {path}: {answer:?}");
+        if answer.status >= 400 {
+            assert_ne!(answer.detail(), "there is no such route", "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn a_made_token_is_its_users_alone_and_stays_over_a_restart() {
+    let running = Running::on_tcp();
+    let path = running.place.path().join(".blockade/daemon.token");
+    assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    assert!(running.token.as_ref().unwrap().len() >= 32);
+    let mut running = running;
+    let before = running.token.clone();
+    running.end(rustix::process::Signal::KILL);
+    running.again();
+    assert_eq!(running.place.read(".blockade/daemon.token").trim_end(), before.unwrap());
+    running.get("/blockade");
+}
+
+#[test]
+fn pages_of_other_origins_are_refused_and_no_cookie_is_set() {
+    let running = Running::on_tcp();
+    let Address::Tcp(address) = running.address.clone() else { panic!("an address") };
+    let from = |origin: &str| -> Answer { running.ask_with("GET", "/blockade", &[("Origin", origin)], "") };
+    for foreign in ["https://evil.example", "null", "http://localhost.evil.example", &format!("http://{address}")] {
+        from(foreign).with(403); // the requests name `localhost` as their host
+    }
+    let own = from("http://localhost").with(200);
+    assert!(!own.head.contains("set-cookie") && !own.head.contains("access-control-allow"), "{}", own.head);
+    assert!(own.head.contains("cache-control: no-store"), "{}", own.head);
+    // A preflight is refused as any other request of a stranger's page.
+    let preflight = [("Origin", "https://evil.example"), ("Access-Control-Request-Method", "POST")];
+    running.ask_with("OPTIONS", "/blockade/c1", &preflight, "").with(403);
+}
+
+#[test]
+fn a_name_cannot_leave_its_folder() {
+    let running = Running::new();
+    running.place.write("secret", "of the host");
+    for name in ["..", "%2e%2e", "..%2f..%2fsecret", "%2fetc", "a%00b", "c1%0a", "%ff"] {
+        for path in
+            [format!("/blockade/{name}"), format!("/v1/clusters/{name}/audit"), format!("/v1/clusters/{name}/events")]
+        {
+            let answer = running.ask("GET", &path, "");
+            assert!([400, 404].contains(&answer.status), "{path}: {answer:?}");
+            assert!(!answer.body.contains("of the host"), "{path}: {answer:?}");
+        }
+        let answer = running.ask("DELETE", &format!("/blockade/{name}"), "");
+        assert!([400, 404].contains(&answer.status), "{name}: {answer:?}");
+    }
+    assert_eq!(running.place.read("secret"), "of the host");
+}

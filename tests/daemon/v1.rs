@@ -1,0 +1,150 @@
+//! The new REST on real nodes.
+
+use super::common::{User, namespaces};
+use super::running::{CLUSTER, Running, reaches, until_json};
+use serde_json::json;
+
+#[test]
+fn a_cluster_is_made_cut_probed_healed_and_removed() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let running = Running::new();
+    let new = json!({ "name": "c1", "config": CLUSTER, "runtime": "netns" });
+    let made = running.post("/v1/clusters", new).with(201);
+    assert!(made.head.contains("location: /v1/clusters/c1"), "{}", made.head);
+    assert_eq!(made.json()["nodes"].as_array().unwrap().len(), 3);
+    assert_eq!(running.get("/v1/clusters"), json!({ "clusters": [{ "name": "c1", "state": "up" }] }));
+    assert_eq!(running.get("/v1/clusters/c1/nodes/n1/logs?last=1")["log"], "two\n");
+
+    let faults = "/v1/clusters/c1/faults";
+    let cut = running.post(faults, json!({ "fault": { "kind": "one_way", "source": ["n1"], "target": ["n2"] } }));
+    let cut = cut.with(201).json();
+    assert_eq!((&cut["id"], &cut["kind"], &cut["text"]), (&json!("f1"), &json!("one_way"), &json!("one_way n1 → n2")));
+    assert!(reaches(&running, "n1", "n2") && !reaches(&running, "n2", "n1"));
+    let trip = json!({ "kind": "round_trip", "source": "n1", "target": "n3" });
+    let trip = running.post("/v1/clusters/c1/probes", trip).with(200).json();
+    assert!(trip["ok"] == true && trip["rtt_us"].as_u64().unwrap() > 0, "{trip}");
+    running.post(faults, json!({ "fault": { "kind": "isolate", "nodes": ["n3"] } })).with(201);
+    assert_eq!(running.get(faults)["faults"].as_array().unwrap().len(), 2);
+    let healed = running.ask("DELETE", &format!("{faults}/f1"), "").with(200).json();
+    assert_eq!(healed["healed"][0]["id"], "f1");
+    assert!(reaches(&running, "n2", "n1") && !reaches(&running, "n2", "n3"));
+    running.ask("DELETE", faults, "").with(200);
+    assert!(reaches(&running, "n2", "n3"));
+    assert_eq!(running.get(faults), json!({ "faults": [] }));
+
+    let act = |body| running.post("/v1/clusters/c1/nodes/n2/actions", body).with(200).json();
+    let paused = act(json!({ "action": "pause" }));
+    assert_eq!((&paused["node"]["status"], &paused["fault"]["kind"]), (&json!("PAUSED"), &json!("pause")));
+    assert_eq!(
+        act(json!({ "action": "resume" })),
+        json!({ "node": running.get("/v1/clusters/c1/nodes/n2"), "fault": null })
+    );
+    assert_eq!(act(json!({ "action": "kill", "signal": "TERM", "for": "1h" }))["fault"]["kind"], "kill");
+    until_json(&running, "/v1/clusters/c1/nodes/n2", |node| node["status"] == "DOWN");
+    assert_eq!(act(json!({ "action": "restart" }))["node"]["status"], "UP");
+    let ran =
+        running.post("/v1/clusters/c1/nodes/n1/exec", json!({ "argv": ["cat"], "stdin": "hello" })).with(200).json();
+    assert_eq!((&ran["code"], &ran["stdout"]), (&json!(0), &json!("hello")));
+
+    let gone = running.ask("DELETE", "/v1/clusters/c1", "").with(200).json();
+    assert_eq!(gone, json!({ "destroyed": "c1", "was_alive": true }));
+    running.ask("GET", "/v1/clusters/c1", "").with(404);
+    let trail = running.get("/v1/clusters/c1/audit")["entries"].as_array().unwrap().len();
+    assert!(trail > 8, "{trail}");
+}
+
+#[test]
+fn a_fault_may_end_by_itself_and_cuts_and_impairments_are_healed_apart() {
+    let running = Running::with_cluster("sim");
+    let faults = "/v1/clusters/c1/faults";
+    running.post(faults, json!({ "fault": { "kind": "stop", "nodes": ["n1"] }, "for": "10ms" })).with(201);
+    until_json(&running, faults, |left| left["faults"].as_array().unwrap().is_empty());
+    running.post(faults, json!({ "fault": { "kind": "slow", "nodes": ["*"], "delay": "1ms" } })).with(201);
+    running.post(faults, json!({ "fault": { "kind": "block", "source": ["n1"], "target": ["n2"] } })).with(201);
+    let random =
+        running.post(faults, json!({ "fault": { "kind": "partition", "random": true, "seed": 9 } })).with(201).json();
+    assert_eq!(random["seed"], 9);
+    let healed = |query: &str| {
+        let healed = running.ask("DELETE", &format!("{faults}{query}"), "").with(200).json();
+        healed["healed"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|fault| fault["kind"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(healed("?only=impairments&nodes=n2"), ["slow"]);
+    let mut cuts = healed("?only=partitions");
+    cuts.sort();
+    assert_eq!(cuts, ["block", "partition"]);
+    assert_eq!(healed(""), [""; 0]);
+}
+
+#[test]
+fn what_is_wrong_is_a_problem() {
+    let running = Running::with_cluster("sim");
+    let told = |method: &str, path: &str, body: &str| {
+        let answer = running.ask(method, path, body);
+        format!("{} {}", answer.status, answer.detail())
+    };
+    let all = [
+        told("GET", "/v1/clusters/c9", ""),
+        told("DELETE", "/v1/clusters/c9", ""),
+        told("POST", "/v1/clusters", r#"{"name": "c_2", "config": "nodes: { n1: {} }"}"#),
+        told("POST", "/v1/clusters", r#"{"name": "c1", "config": "nodes: { n1: {} }", "runtime": "sim"}"#),
+        told("POST", "/v1/clusters", r#"{"name": "c2", "config": "", "runtime": "moon"}"#),
+        told("GET", "/v1/clusters/c1/nodes/n9", ""),
+        told("GET", "/v1/clusters/c1/nodes/n*", ""),
+        told("POST", "/v1/clusters/c1/nodes/n1/actions", r#"{"action": "explode"}"#),
+        told("POST", "/v1/clusters/c1/nodes/n1/actions", r#"{"action": "start", "signal": "TERM"}"#),
+        told("POST", "/v1/clusters/c1/nodes/n1/exec", r#"{"argv": []}"#),
+        told("POST", "/v1/clusters/c1/faults", r#"{"fault": {"kind": "isolate", "nodes": ["n7"]}}"#),
+        told("DELETE", "/v1/clusters/c1/faults/f7", ""),
+        told("DELETE", "/v1/clusters/c1/faults/x", ""),
+        told("DELETE", "/v1/clusters/c1/faults?only=dreams", ""),
+        told("POST", "/v1/clusters/c1/probes", r#"{"kind": "tcp", "node": "n1"}"#),
+        told("POST", "/v1/clusters/c1/probes", r#"{"kind": "reachable", "source": "n*", "target": "n1"}"#),
+        told("GET", "/v1/clusters/c1/events?from=x", ""),
+        told("GET", "/v1/nothing", ""),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @"
+    404 no cluster `c9` is up
+    404 no cluster `c9` is up
+    400 `c_2` cannot be the name of a blockade
+    400 the cluster `c1` is already up
+    400 Failed to deserialize the JSON body into the target type: runtime: unknown variant `moon`, expected one of `docker`, `netns`, `sim` at line 1 column 46
+    404 there is no node `n9`
+    404 there is no node `n*`
+    400 Failed to deserialize the JSON body into the target type: action: unknown variant `explode`, expected one of `start`, `resume`, `restart`, `stop`, `pause`, `kill` at line 1 column 20
+    400 Failed to deserialize the JSON body into the target type: unknown field `signal`, there are no fields
+    400 `argv` names no program
+    400 there is no node `n7`
+    404 no fault f7 is active
+    400 `x` is no fault; faults are called f1, f2, …
+    400 Failed to deserialize query string: only: unknown variant `dreams`, expected `partitions` or `impairments`
+    400 Failed to deserialize the JSON body into the target type: missing field `port`
+    400 `n*` means several nodes: n1, n2, n3
+    400 Failed to deserialize query string: from: invalid digit found in string
+    404 there is no such route
+    ");
+}
+
+#[test]
+fn the_document_describes_what_is_sent_and_answered() {
+    let running = Running::new();
+    let document = running.get("/v1/openapi.json");
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+    let inject = &document["paths"]["/v1/clusters/{cluster}/faults"]["post"];
+    assert!(inject["requestBody"].is_object() && inject["responses"]["201"].is_object(), "{inject}");
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, what) in methods.as_object().unwrap() {
+            assert!(what["summary"].is_string() || what["description"].is_string(), "{method} {path} is not described");
+            for code in ["400", "401", "404", "500"] {
+                assert!(what["responses"][code].is_object(), "{method} {path}: {code}");
+            }
+        }
+    }
+}
