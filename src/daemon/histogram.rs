@@ -44,7 +44,9 @@ mod tests {
     #[test]
     fn buckets_hold_what_is_below_them_too() {
         let mut histogram = Histogram::default();
-        [1, 500, 501, 60_000_000].into_iter().for_each(|took_us| histogram.add(took_us));
+        for took_us in [1, 500, 501, 60_000_000] {
+            histogram.add(took_us);
+        }
         let mut text = String::new();
         histogram.write("x", "a=\"b\"", &mut text);
         let of = |line: &str| text.lines().find_map(|found| found.strip_prefix(line)).unwrap().trim().to_owned();
