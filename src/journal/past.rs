@@ -6,9 +6,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The file that says where the run was started: what it named is named from there.
-pub const STARTED_IN: &str = "started_in";
-
 /// A run that has ended, or was cut off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastRun {
@@ -80,14 +77,14 @@ impl PastRun {
         let word = |value: &Value, what: &str| {
             value.as_str().map(str::to_owned).ok_or_else(|| Error::usage(format!("the journal's header has no {what}")))
         };
-        let there = elsewhere(&folder)?;
-        let path = |value: &Value, what: &str| word(value, what).map(|named| there.join(named));
+        let named = PathBuf::from(word(&head["script"]["path"], "script")?);
+        let there = elsewhere(&folder, &named, &script);
         let seed = head["seed"].as_u64().ok_or_else(|| Error::usage("the journal's header has no seed"))?;
         let set = head["options"]["set"].as_object().cloned().unwrap_or_default();
         let params = set.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
         Ok(Self {
-            script_path: path(&head["script"]["path"], "script")?,
-            cluster_path: path(&head["cluster"]["file"], "cluster file")?,
+            script_path: there.join(named),
+            cluster_path: there.join(word(&head["cluster"]["file"], "cluster file")?),
             runtime: word(&head["runtime"], "runtime")?,
             timeout_us: head["options"]["timeout_us"].as_u64(),
             shaper: head["options"]["shaper"].clone(),
@@ -105,11 +102,14 @@ impl PastRun {
     }
 }
 
-/// The folder that the run was started in, where that is not the current one; else an empty path.
-fn elsewhere(folder: &RunFolder) -> Result<PathBuf> {
-    let there = text::read_if_there("the place of the run", &folder.file(STARTED_IN))?.map(PathBuf::from);
-    let here = std::env::current_dir().ok();
-    Ok(there.filter(|there| Some(there) != here.as_ref()).unwrap_or_default())
+/// The folder from which the run names its files, where that is not the current one; else an empty path. Runs do not say
+/// where they were started, but lie below there where nobody said otherwise: it is the one in which the script is.
+fn elsewhere(folder: &RunFolder, script: &Path, text: &str) -> PathBuf {
+    let is_there = |place: &Path| std::fs::read_to_string(place.join(script)).is_ok_and(|found| found == text);
+    if script.is_absolute() || is_there(Path::new("")) {
+        return PathBuf::new();
+    }
+    folder.path.ancestors().find(|place| is_there(place)).map(Path::to_path_buf).unwrap_or_default()
 }
 
 /// `result.json`; null where the run was cut off before it wrote one.

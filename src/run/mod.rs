@@ -17,9 +17,7 @@ pub use stop::{Stop, spawn};
 
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{EventBody, Output, Recorder};
-use crate::journal::{
-    Cleanup, Failure, Header, HistoryWriter, JournalWriter, RunFolder, RunResult, STARTED_IN, Verdict,
-};
+use crate::journal::{Cleanup, Failure, Header, HistoryWriter, JournalWriter, RunFolder, RunResult, Verdict};
 use crate::plan::Shaper;
 use crate::script::{Drive, Interrupt, Script, Session};
 use crate::{Error, ErrorKind, Result};
@@ -119,17 +117,19 @@ pub fn header(settings: &Settings) -> Result<Header> {
     })
 }
 
-/// What else decides about a run, for whoever repeats it.
+/// What else decides about a run, for whoever repeats it; only what was asked for, of what is rare.
 fn options(settings: &Settings) -> serde_json::Value {
-    let chaos =
-        settings.chaos.as_ref().map(|file| serde_json::json!({ "path": file.path(), "sha256": sha256(file.text()) }));
-    serde_json::json!({
-        "set": settings.params,
-        "timeout_us": settings.timeout_us,
-        "shaper": settings.shaper,
-        "verify": settings.verify,
-        "chaos": chaos,
-    })
+    let mut options = serde_json::json!({ "set": settings.params, "timeout_us": settings.timeout_us });
+    if let Some(shaper) = settings.shaper {
+        options["shaper"] = serde_json::json!(shaper);
+    }
+    if settings.verify {
+        options["verify"] = true.into();
+    }
+    if let Some(file) = &settings.chaos {
+        options["chaos"] = serde_json::json!({ "path": file.path(), "sha256": sha256(file.text()) });
+    }
+    options
 }
 
 /// The fingerprint of a text, in hexadecimal digits.
@@ -153,7 +153,6 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
         folder.write("script.rhai", settings.script.text())?;
         folder.write("cluster.yaml", &settings.cluster_text)?;
         // Not in the journal, which is the same wherever a seed runs.
-        folder.write(STARTED_IN, &std::env::current_dir().unwrap_or_default().display().to_string())?;
         if let Some(chaos) = &settings.chaos {
             folder.write("chaos.rhai", chaos.text())?;
         }

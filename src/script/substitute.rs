@@ -5,11 +5,12 @@
 
 use super::check;
 use super::engine;
+use super::modules::{is_stdlib, path_of};
 use super::source::Script;
 use super::texts::Texts;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::{Error, Result};
-use rhai::{AST, ASTFlags, Stmt};
+use rhai::{AST, ASTFlags, Expr, Stmt};
 
 /// The function that such a file stands for.
 pub(super) const REPLACED: &str = "chaos";
@@ -42,9 +43,25 @@ fn among(script: &Script, file: &Script) -> Result<AST> {
     let empty = empty.join(" ");
     let empty = engine::bare().compile(empty).map_err(|error| Error::usage(format!("syntax error: {error}")))?;
     let imports = outer.statements().iter().filter(|statement| matches!(statement, Stmt::Import(..)));
-    let statements: Vec<Stmt> = imports.chain(inner.statements()).cloned().collect();
+    let statements: Vec<Stmt> =
+        imports.chain(inner.statements()).map(|statement| beside(statement, script.path())).collect();
     let functions = empty.clone_functions_only().merge(&inner.clone_functions_only());
     Ok(AST::new(statements, functions.shared_lib().clone()))
+}
+
+/// An `import` that means from anywhere what it means in the script: modules are looked for beside that, not beside the
+/// file. Any other statement is itself.
+fn beside(statement: &Stmt, script: &str) -> Stmt {
+    let mut found = statement.clone();
+    if let Stmt::Import(import, _) = &mut found
+        && let Expr::StringConstant(name, _) = &mut import.0
+    {
+        let path = path_of(name, Some(script));
+        if let (false, Ok(path)) = (is_stdlib(&path), std::path::absolute(&path)) {
+            *name = path.display().to_string().into();
+        }
+    }
+    found
 }
 
 /// A file in the place of a function, compiled below the script's text.
