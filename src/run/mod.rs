@@ -59,6 +59,32 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// A simulated run that leaves nothing behind, for tests; `nodes` is the text of its cluster file.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used, reason = "a test says so by failing")]
+    pub(crate) fn simulated(script: Script, nodes: &str) -> Self {
+        use crate::cluster::{Nowhere, Variables};
+        let params = BTreeMap::new();
+        let variables =
+            Variables { name: "test", seed: 1, params: &params, env: &|_| None, kind: None, surroundings: &Nowhere };
+        Self {
+            script,
+            chaos: None,
+            cluster: crate::cluster::load(std::path::Path::new("c.yaml"), nodes, &variables).unwrap(),
+            cluster_text: nodes.to_owned(),
+            kind: RuntimeKind::Sim,
+            seed: 1,
+            params,
+            timeout_us: None,
+            folder: None,
+            shaper: None,
+            verify: false,
+            attached: None,
+            interrupt: Arc::default(),
+            signals: Signals::Kill,
+        }
+    }
+
     /// Where it takes place.
     fn stage(&self) -> Stage<'_> {
         Stage {

@@ -1,7 +1,6 @@
 //! A schedule that is written, run on a simulated cluster and read back from the journal is the same one.
 
 use super::*;
-use crate::cluster::{Nowhere, RuntimeKind, Variables};
 use crate::engine::{Event, Output};
 use crate::fault::{Burst, Chance, Distribution, Family, Filter, Impairment, Jitter, LinkSet, Party, Proto};
 use crate::journal::Journal;
@@ -11,8 +10,6 @@ use crate::signal::Signal;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 const NODES: [&str; 4] = ["n1", "n2", "n3", "n4"];
@@ -35,26 +32,9 @@ fn journal(script: &str, chaos: &str) -> Journal {
 
 /// The same, and why the run failed.
 fn run_of(script: &str, chaos: &str) -> (Journal, Option<crate::Error>) {
-    let params = BTreeMap::default();
-    let variables =
-        Variables { name: "test", seed: 1, params: &params, env: &|_| None, kind: None, surroundings: &Nowhere };
-    let nodes = "nodes: { n1: , n2: , n3: , n4: }";
-    let settings = run::Settings {
-        script: Script::compile("s.rhai", script).unwrap(),
-        chaos: Some(Script::compile("chaos.rhai", chaos).unwrap()),
-        cluster: crate::cluster::load(Path::new("c.yaml"), nodes, &variables).unwrap(),
-        cluster_text: nodes.to_owned(),
-        kind: RuntimeKind::Sim,
-        seed: 1,
-        params,
-        timeout_us: None,
-        folder: None,
-        shaper: None,
-        verify: false,
-        attached: None,
-        interrupt: Arc::default(),
-        signals: run::Signals::Kill,
-    };
+    let chaos = Some(Script::compile("chaos.rhai", chaos).unwrap());
+    let script = Script::compile("s.rhai", script).unwrap();
+    let settings = run::Settings { chaos, ..run::Settings::simulated(script, "nodes: { n1: , n2: , n3: , n4: }") };
     let events = Arc::new(Mutex::new(Vec::new()));
     let outcome = run::run(settings, vec![Box::new(Collect(Arc::clone(&events)))]).unwrap();
     let events = events.lock().unwrap().iter().map(|event| serde_json::to_value(event).unwrap()).collect();

@@ -5,7 +5,6 @@
 //! Knows of no terminal.
 
 use super::Script;
-use super::diagnose::Source;
 use super::engine;
 use super::host::Host;
 use super::program::{Program, constants, statements};
@@ -116,7 +115,7 @@ impl Session {
     }
 
     fn evaluate(&mut self, script: &Script) -> Result<String> {
-        let ast = self.compile(&script.source)?;
+        let ast = self.program.texts.borrow_mut().compile(&self.program.engine, &script.source)?;
         let before = self.declare(&ast);
         // The limits of a computation are each entry's own.
         self.host.compute_anew();
@@ -134,14 +133,6 @@ impl Session {
                 Err(error)
             }
         }
-    }
-
-    /// Compiled in its place below all former entries.
-    fn compile(&self, source: &Source) -> Result<AST> {
-        let above = self.program.texts.borrow_mut().add(source);
-        let text = "\n".repeat(usize::from(above)) + source.text.as_str();
-        let compiled = self.program.engine.compile(text);
-        compiled.map_err(|error| Error::usage(format!("syntax error: {error}")).help("this is a bug in blockade"))
     }
 
     /// The entry's functions are known from its beginning.

@@ -67,10 +67,7 @@ fn beside(statement: &Stmt, script: &str) -> Stmt {
 /// A file in the place of a function, compiled below the script's text.
 pub(super) fn substitute(texts: &mut Texts, file: &Script) -> Result<AST> {
     has_statements(file)?;
-    let above = texts.add(&file.source);
-    let text = "\n".repeat(usize::from(above)) + file.text();
-    let compiled = engine::bare().compile(text);
-    compiled.map_err(|error| Error::usage(format!("syntax error: {error}")).help("this is a bug in blockade"))
+    texts.compile(&engine::bare(), &file.source)
 }
 
 /// Refuses a file that would do nothing because it is a script of its own, such as the very one that is run: then a run

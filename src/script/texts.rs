@@ -4,7 +4,8 @@
 //! as many empty lines: a line belongs to one text. Pure.
 
 use super::diagnose::Source;
-use rhai::{EvalAltResult, Position};
+use crate::{Error, Result};
+use rhai::{AST, Engine, EvalAltResult, Position};
 use std::rc::Rc;
 
 /// All texts, in the order of their lines.
@@ -39,6 +40,13 @@ impl Texts {
         self.next = above.saturating_add(lines);
         self.texts.push(Text { source: Rc::new(source.clone()), above, lines });
         above
+    }
+
+    /// Adds a text that compiles, and compiles it in its place below all others.
+    pub(super) fn compile(&mut self, engine: &Engine, source: &Source) -> Result<AST> {
+        let above = self.add(source);
+        let compiled = engine.compile("\n".repeat(usize::from(above)) + source.text.as_str());
+        compiled.map_err(|error| Error::usage(format!("syntax error: {error}")).help("this is a bug in blockade"))
     }
 
     /// The text that was added last.

@@ -1,13 +1,10 @@
 //! Nothing is without its description, and every example runs.
 
 use super::*;
-use crate::cluster::{Nowhere, RuntimeKind, Variables};
 use crate::diagnostic::Severity;
 use crate::run;
 use crate::script::Script;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::Arc;
 
 /// Arguments that are quantities: what they mean must say units or ranges.
 const QUANTITIES: [&str; 15] = [
@@ -102,26 +99,7 @@ fn the_definition_files_name_every_function_and_have_a_form() {
 
 /// A run of a script on a simulated cluster of n1, n2 and n3.
 fn simulated(name: &str, text: &str) -> run::Outcome {
-    let params = BTreeMap::new();
-    let variables =
-        Variables { name: "test", seed: 1, params: &params, env: &|_| None, kind: None, surroundings: &Nowhere };
-    let cluster = crate::cluster::load(Path::new("c.yaml"), "nodes: { n1: , n2: , n3: }", &variables).unwrap();
-    let settings = run::Settings {
-        script: Script::compile(name, text).unwrap(),
-        chaos: None,
-        cluster,
-        cluster_text: String::new(),
-        kind: RuntimeKind::Sim,
-        seed: 1,
-        params: BTreeMap::new(),
-        timeout_us: None,
-        folder: None,
-        shaper: None,
-        verify: false,
-        attached: None,
-        interrupt: Arc::default(),
-        signals: run::Signals::Kill,
-    };
+    let settings = run::Settings::simulated(Script::compile(name, text).unwrap(), "nodes: { n1: , n2: , n3: }");
     run::run(settings, Vec::new()).unwrap()
 }
 
