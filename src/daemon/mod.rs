@@ -15,6 +15,7 @@ mod histogram;
 mod listen;
 mod metrics;
 mod old;
+mod page;
 mod problem;
 mod routes;
 mod serve;

@@ -3,6 +3,7 @@
 mod clusters;
 mod events;
 mod faults;
+mod links;
 mod nodes;
 mod probes;
 mod views;
@@ -22,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .merge(clusters::routes())
         .merge(nodes::routes())
         .merge(faults::routes())
+        .merge(links::routes())
         .merge(probes::routes())
         .merge(events::routes())
 }

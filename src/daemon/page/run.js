@@ -1,0 +1,62 @@
+// One run: how it stands, its timeline as it grows, what it prints, and what it leaves.
+
+import { ask, follow, path, watch } from "./api.js";
+import { button, errors, h, keyed, section, show, tell, title } from "./dom.js";
+import { timeline } from "./timeline.js";
+import { verdictOf, word } from "./runs.js";
+
+/** So much of what a run prints is kept on the page, characters. */
+const OUTPUT_MAX = 200_000;
+
+const decoded = ({ text, base64 }) => text ?? atob(base64);
+
+/** The view of the run of this id. */
+export function run(signal, id) {
+  const at = (...parts) => path("runs", id, ...parts);
+  const trouble = errors(), state = {}, verdict = h("span", { class: "word" }), facts = h("dl", { class: "facts" });
+  const events = timeline(`Timeline of ${id}`), output = h("pre", { tabindex: 0, "aria-label": "Output" });
+  const message = h("pre", { class: "message", hidden: true }), files = h("ul", { class: "files" });
+  const report = h("a", { href: at("report"), target: "_blank", rel: "noopener" }, "Report");
+  const cancel = button("Cancel", trouble, async () => { await ask("POST", at("cancel")); watching.wake(); }, { class: "danger", hidden: true });
+
+  const render = () => {
+    word(verdict, verdictOf(state));
+    cancel.hidden = state.state !== "running";
+    report.hidden = state.state === "running";
+    const shown = Object.entries({ script: state.script, seed: state.seed, runtime: state.runtime, started: state.started, "exit code": state.exit_code });
+    keyed(facts, shown.filter(([, value]) => value != null), ([name, value]) => `${name} ${value}`,
+      ([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value))));
+    const said = state.result?.failure?.message ?? state.result?.message;
+    message.hidden = !said;
+    tell(message, said ?? "");
+  };
+  const look = async () => {
+    try {
+      Object.assign(state, await ask("GET", at(), undefined, signal));
+    } catch (error) {
+      if (error.status) show(trouble, error);
+      throw error;
+    }
+    render();
+    const { files: found } = await ask("GET", at("files"), undefined, signal);
+    keyed(files, found, file => file.path, file => h("li", {},
+      h("a", { href: `${at("files")}/${file.path.split("/").map(encodeURIComponent).join("/")}` }, file.path), h("small", {})),
+      (element, file) => tell(element.lastChild, ` ${file.bytes} bytes`));
+  };
+  const watching = watch(signal, () => state.state === "running" ? 2000 : 30_000, look);
+
+  follow(at("events"), { signal, last: "end", each: ({ kind, data }) => kind !== "end" && events.add(data) }).then(watching.now);
+  follow(at("output"), {
+    signal, last: "exit",
+    each: ({ kind, data }) => {
+      if (kind === "out" || kind === "err") output.textContent = (output.textContent + decoded(data)).slice(-OUTPUT_MAX);
+    },
+  }).then(watching.now);
+
+  return [
+    h("div", { class: "bar" }, title(id), verdict, report, cancel), trouble, facts, message,
+    section("Timeline", { id: "timeline" }, events.list),
+    section("Output", { id: "output" }, output),
+    section("Files", {}, files),
+  ];
+}

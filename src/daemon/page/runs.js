@@ -1,0 +1,106 @@
+// Runs and soaks: what there is, and how a run is started.
+
+import { ask, path, watch } from "./api.js";
+import { button, choice, errors, field, form, h, keyed, section, tell, title } from "./dom.js";
+import { RUNTIMES, paramsOf, seedOf, sheet } from "./clusters.js";
+
+const SCRIPT = `// What happens to a cluster that is cut in two?
+let cut = partition([["n1"], ["n2", "n3"]]);
+assert(!reachable("n1", "n2"), "n1 is cut off");
+sleep("2s");
+cut.heal();
+wait_until("10s", || reachable("n1", "n2"));
+`;
+
+/** How a run stands, in one word. */
+export const verdictOf = ({ state, verdict }) => verdict ?? (state === "ended" ? "error" : state);
+
+/** A verdict with its colour. */
+export function word(element, verdict) {
+  element.className = `word ${verdict === "interrupted" ? "unknown" : verdict}`;
+  tell(element, verdict);
+}
+
+const time = text => {
+  const at = new Date(text);
+  return Number.isNaN(at.getTime()) ? text : at.toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" });
+};
+
+const head = columns => h("thead", {}, h("tr", {}, columns.map(text => h("th", { scope: "col" }, text))));
+
+function line(run) {
+  return h("tr", {}, h("th", { scope: "row" }, h("a", { href: `#/runs/${encodeURIComponent(run.id)}` }, run.id)),
+    h("td", {}, h("span", { class: "word" })), h("td", {}, run.script ?? ""), h("td", { class: "number" }, String(run.seed ?? "")),
+    h("td", {}, run.runtime ?? ""), h("td", {}, time(run.started ?? "")));
+}
+
+/** A form that starts a run. */
+function start(signal) {
+  const name = h("input", { value: "script.rhai", autocomplete: "off", spellcheck: "false", size: 16 });
+  const script = sheet("Script", { rows: 12, placeholder: SCRIPT });
+  script.file.addEventListener("change", () => { name.value = script.file.files[0]?.name ?? name.value; });
+  const config = sheet("Cluster file", { rows: 8 });
+  const on = choice({ "": "a cluster of its own" }), runtime = choice(RUNTIMES);
+  const seed = h("input", { inputmode: "numeric", size: 12, placeholder: "a fresh one", autocomplete: "off" });
+  const timeout = h("input", { size: 8, placeholder: "as usual", autocomplete: "off", spellcheck: "false" });
+  const params = h("textarea", { rows: 2, spellcheck: "false", placeholder: "NAME=VALUE" });
+  const verify = h("input", { type: "checkbox" });
+  const own = h("div", {}, config.element, field("Runtime", runtime));
+  on.addEventListener("change", () => { own.hidden = on.value !== ""; });
+  watch(signal, () => 5000, async () => {
+    const { clusters } = await ask("GET", "/v1/clusters", undefined, signal);
+    const standing = clusters.filter(({ state }) => state === "up").map(cluster => cluster.name);
+    for (const option of [...on.options].slice(1)) if (!standing.includes(option.value)) option.remove();
+    for (const one of standing)
+      if (![...on.options].some(option => option.value === one)) on.append(h("option", { value: one }, `${one}, which is up`));
+    own.hidden = on.value !== "";
+  });
+  const work = async () => {
+    const where = on.value ? { cluster: on.value, attach: true } : { config: config.area.value || null, runtime: runtime.value || null };
+    const { id } = await ask("POST", "/v1/runs", {
+      script: { name: name.value.trim() || "script.rhai", text: script.area.value },
+      seed: seedOf(seed) ?? null, params: paramsOf(params), timeout: timeout.value.trim() || null, verify: verify.checked, ...where,
+    });
+    location.hash = `#/runs/${encodeURIComponent(id)}`;
+  };
+  return form("Start", errors(), work, script.element,
+    h("div", { class: "row" }, field("Name", name), field("Seed", seed), field("Timeout", timeout), field("On", on)), own,
+    field("Parameters", params, "what param() and ${param:NAME} stand for, one a line"),
+    h("p", {}, h("label", {}, verify, " measure each fault after it is injected")));
+}
+
+/** The view of all runs. */
+export function runs(signal) {
+  const rows = h("tbody"), none = h("p", { class: "quiet" }, "There are none yet.");
+  const table = h("table", { hidden: true }, head(["Run", "Verdict", "Script", "Seed", "Runtime", "Started"]), rows);
+  watch(signal, () => 2000, async () => {
+    const found = (await ask("GET", "/v1/runs", undefined, signal)).runs;
+    none.hidden = found.length > 0;
+    table.hidden = found.length === 0;
+    keyed(rows, found, run => run.id, line, (row, run) => word(row.querySelector(".word"), verdictOf(run)));
+  });
+  return [title("Runs"), section("All", {}, h("div", { class: "scroll" }, table), none), section("Start one", { id: "start" }, start(signal))];
+}
+
+const counted = counts => Object.entries(counts ?? {}).filter(([, count]) => typeof count === "number")
+  .map(([what, count]) => `${count} ${what}`).join(", ");
+
+/** The view of all soaks. */
+export function soaks(signal) {
+  const trouble = errors(), rows = h("tbody"), none = h("p", { class: "quiet" }, "There are none yet: blockade soak, or POST /v1/soaks.");
+  const table = h("table", { hidden: true }, head(["Soak", "State", "Script", "Runs", "Started", ""]), rows);
+  const make = soak => h("tr", {}, h("th", { scope: "row" }, soak.id), h("td", {}, h("span", { class: "word" })),
+    h("td", {}, soak.script ?? ""), h("td"), h("td", {}, time(soak.started ?? "")),
+    h("td", {}, button("Cancel", trouble, () => ask("POST", path("soaks", soak.id, "cancel")), { "aria-label": `Cancel ${soak.id}` })));
+  watch(signal, () => 2000, async () => {
+    const found = (await ask("GET", "/v1/soaks", undefined, signal)).soaks;
+    none.hidden = found.length > 0;
+    table.hidden = found.length === 0;
+    keyed(rows, found, soak => soak.id, make, (row, soak) => {
+      word(row.querySelector(".word"), soak.state);
+      tell(row.children[3], counted(soak.counts));
+      row.querySelector("button").hidden = soak.state !== "running";
+    });
+  });
+  return [title("Soaks"), trouble, section("All", {}, h("div", { class: "scroll" }, table), none)];
+}
