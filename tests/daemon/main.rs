@@ -13,6 +13,7 @@ mod limits;
 mod malformed;
 mod metrics;
 mod old;
+mod page;
 mod running;
 mod security;
 mod v1;

@@ -178,9 +178,9 @@ function attention(signal) {
 
 /**
  * Calls `look` now, soon after each `wake()`, when the daemon is found again, and every so often, never twice at a time.
- * `interval()` says how often, milliseconds.
+ * `interval()` says how often, milliseconds; `failed` hears of what went wrong.
  */
-export function watch(signal, interval, look) {
+export function watch(signal, interval, look, failed = () => {}) {
   let timer, isLooking = false, isWanted = false;
   const go = async () => {
     clearTimeout(timer);
@@ -188,7 +188,7 @@ export function watch(signal, interval, look) {
     if (isLooking) { isWanted = true; return; }
     isLooking = true;
     isWanted = false;
-    if (!document.hidden) await look().catch(() => {});
+    if (!document.hidden) await look().catch(error => signal.aborted || failed(error));
     isLooking = false;
     if (!signal.aborted) timer = setTimeout(go, isWanted ? 30 : interval());
   };

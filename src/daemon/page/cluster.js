@@ -1,7 +1,7 @@
 // One cluster: its graph, what can be done to whom is selected, the faults in force, probes, and what happens.
 
 import { ask, follow, path, watch } from "./api.js";
-import { button, choice, confirm, errors, field, form, h, keyed, said, section, show, tell, title } from "./dom.js";
+import { button, choice, confirm, errors, field, form, h, keyed, mention, said, section, tell, title } from "./dom.js";
 import { WORLD, graph } from "./graph.js";
 import { timeline } from "./timeline.js";
 
@@ -53,7 +53,7 @@ export function cluster(signal, name) {
       Object.assign(state, shown, { links, isGone: false });
     } catch (error) {
       if (error.status === 404) Object.assign(state, { nodes: [], faults: [], links: [], isGone: true });
-      else if (error.text && error.status) show(trouble, error);
+      else mention(trouble, error);
     }
     render();
   };
@@ -71,8 +71,8 @@ export function cluster(signal, name) {
   const whole = h("div", {},
     h("div", { class: "two" },
       section("Graph", { class: "picture" }, legend(), h("div", { class: "canvas" }, view.svg), touched.element),
-      h("div", { class: "side" }, parts.map(part => part.element))),
-    table.element,
+      h("div", { class: "side" }, parts.map(part => part.element)),
+      table.element),
     section("Events", {}, events.list));
 
   function render() {
@@ -157,12 +157,15 @@ function actions({ selection, change }) {
   };
   const some = ({ names }) => names.length > 0, two = ({ names }) => names.length === 2;
   const onlyNodes = ({ names, nodes }) => nodes.length > 0 && nodes.length === names.length;
-  const pair = (from, to, arrow) => names => names.length === 2 ? `Cut ${names[from]} ${arrow} ${names[to]}` : `Cut A ${arrow} B`;
+  const pair = (from, to, arrow) => names => {
+    const [source, target] = [from, to].map(index => names.length === 2 ? names[index] : "AB"[index]);
+    return `Cut ${source} ${arrow} ${target}`;
+  };
 
   const cuts = [
     offer("Partition selection from the rest", onlyNodes, () => inject({ kind: "partition", groups: [selection.nodes] })),
     offer("Isolate", onlyNodes, () => inject({ kind: "isolate", nodes: selection.nodes })),
-    offer(pair(0, 1, "→"), two, () => cut(...selection.names), { "data-act": "cut" }),
+    offer(pair(0, 1, "→"), two, () => cut(...selection.names)),
     offer(pair(1, 0, "→"), two, () => cut(...selection.names.toReversed())),
     offer(pair(0, 1, "⇄"), two, async () => {
       await cut(...selection.names);
@@ -253,7 +256,7 @@ function nodeTable({ at, trouble }) {
   const line = ({ name }) => h("tr", {}, h("th", { scope: "row" }, name),
     h("td", {}, h("span", { class: "word" })), h("td"), h("td"), h("td"),
     h("td", {}, button("Log", trouble, read(name), { "aria-label": `Log of ${name}` })));
-  const element = section("Nodes", {}, h("div", { class: "scroll" },
+  const element = section("Nodes", { class: "nodes" }, h("div", { class: "scroll" },
     h("table", {}, h("thead", {}, h("tr", {}, columns.map(text => h("th", { scope: "col" }, text)))), rows)), log);
   const update = (_, parties) => keyed(rows, parties.filter(({ name }) => name !== WORLD), node => node.name, line, (row, node) => {
     const word = row.querySelector(".word");

@@ -1,7 +1,7 @@
 // All clusters, and how one more is brought up.
 
 import { ask, integer, watch } from "./api.js";
-import { choice, errors, field, form, h, keyed, said, section, tell, title } from "./dom.js";
+import { choice, errors, field, form, h, keyed, mention, said, section, tell, title } from "./dom.js";
 
 const EXAMPLE = `nodes:
   n1: { command: sleep infinity }
@@ -70,15 +70,14 @@ function bringUp(go) {
 
 /** The view. */
 export function clusters(signal) {
-  const rows = h("tbody"), none = h("p", { class: "quiet" }, "No cluster is up.");
-  const table = h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Cluster"), h("th", { scope: "col" }, "State"))), rows);
+  const trouble = errors(), rows = h("tbody"), none = h("p", { class: "quiet", hidden: true }, "No cluster is up.");
+  const table = h("table", { hidden: true }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Cluster"), h("th", { scope: "col" }, "State"))), rows);
   watch(signal, () => 2000, async () => {
     const found = (await ask("GET", "/v1/clusters", undefined, signal)).clusters;
     none.hidden = found.length > 0;
     table.hidden = found.length === 0;
     keyed(rows, found, cluster => cluster.name, line, update);
-  });
-  table.hidden = true;
+  }, error => mention(trouble, error));
   const go = name => { location.hash = `#/clusters/${encodeURIComponent(name)}`; };
-  return [title("Clusters"), section("Up", {}, h("div", { class: "scroll" }, table), none), section("Bring one up", {}, bringUp(go))];
+  return [title("Clusters"), trouble, section("Up", {}, h("div", { class: "scroll" }, table), none), section("Bring one up", {}, bringUp(go))];
 }

@@ -98,6 +98,15 @@ export function show(place, error) {
   text.focus();
 }
 
+/** An error of what nobody asked for just now: told, but the focus stays where it is. */
+export function mention(place, error) {
+  const { text } = error;
+  if (!error.status || place.querySelector("pre")?.textContent === text.trimEnd()) return;
+  const had = document.activeElement;
+  show(place, error);
+  had?.focus();
+}
+
 /** A button that does something, and tells what went wrong. */
 export const button = (label, place, work, attributes) => {
   const made = h("button", { type: "button", ...attributes }, label);

@@ -12,7 +12,7 @@ const sizes = count => count <= 14 ? FEW : MANY;
 /** Where each party stands, the first one at the top. */
 function layout(names) {
   const { radius, gap } = sizes(names.length);
-  const ring = Math.max(112, names.length * (2 * radius + gap) / (2 * Math.PI));
+  const ring = Math.max(120, names.length * (2 * radius + gap) / (2 * Math.PI));
   const at = index => {
     const angle = index / names.length * 2 * Math.PI - Math.PI / 2;
     return { x: ring * Math.cos(angle), y: ring * Math.sin(angle) };

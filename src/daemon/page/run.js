@@ -1,7 +1,7 @@
 // One run: how it stands, its timeline as it grows, what it prints, and what it leaves.
 
 import { ask, follow, path, watch } from "./api.js";
-import { button, errors, h, keyed, section, show, tell, title } from "./dom.js";
+import { button, errors, h, keyed, mention, section, tell, title } from "./dom.js";
 import { timeline } from "./timeline.js";
 import { verdictOf, word } from "./runs.js";
 
@@ -31,19 +31,14 @@ export function run(signal, id) {
     tell(message, said ?? "");
   };
   const look = async () => {
-    try {
-      Object.assign(state, await ask("GET", at(), undefined, signal));
-    } catch (error) {
-      if (error.status) show(trouble, error);
-      throw error;
-    }
+    Object.assign(state, await ask("GET", at(), undefined, signal));
     render();
     const { files: found } = await ask("GET", at("files"), undefined, signal);
     keyed(files, found, file => file.path, file => h("li", {},
       h("a", { href: `${at("files")}/${file.path.split("/").map(encodeURIComponent).join("/")}` }, file.path), h("small", {})),
       (element, file) => tell(element.lastChild, ` ${file.bytes} bytes`));
   };
-  const watching = watch(signal, () => state.state === "running" ? 2000 : 30_000, look);
+  const watching = watch(signal, () => state.state === "running" ? 2000 : 30_000, look, error => mention(trouble, error));
 
   follow(at("events"), { signal, last: "end", each: ({ kind, data }) => kind !== "end" && events.add(data) }).then(watching.now);
   follow(at("output"), {

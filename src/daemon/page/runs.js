@@ -1,7 +1,7 @@
 // Runs and soaks: what there is, and how a run is started.
 
 import { ask, path, watch } from "./api.js";
-import { button, choice, errors, field, form, h, keyed, section, tell, title } from "./dom.js";
+import { button, choice, errors, field, form, h, keyed, mention, section, tell, title } from "./dom.js";
 import { RUNTIMES, paramsOf, seedOf, sheet } from "./clusters.js";
 
 const SCRIPT = `// What happens to a cluster that is cut in two?
@@ -71,15 +71,15 @@ function start(signal) {
 
 /** The view of all runs. */
 export function runs(signal) {
-  const rows = h("tbody"), none = h("p", { class: "quiet" }, "There are none yet.");
+  const trouble = errors(), rows = h("tbody"), none = h("p", { class: "quiet", hidden: true }, "There are none yet.");
   const table = h("table", { hidden: true }, head(["Run", "Verdict", "Script", "Seed", "Runtime", "Started"]), rows);
   watch(signal, () => 2000, async () => {
     const found = (await ask("GET", "/v1/runs", undefined, signal)).runs;
     none.hidden = found.length > 0;
     table.hidden = found.length === 0;
     keyed(rows, found, run => run.id, line, (row, run) => word(row.querySelector(".word"), verdictOf(run)));
-  });
-  return [title("Runs"), section("All", {}, h("div", { class: "scroll" }, table), none), section("Start one", { id: "start" }, start(signal))];
+  }, error => mention(trouble, error));
+  return [title("Runs"), trouble, section("All", {}, h("div", { class: "scroll" }, table), none), section("Start one", { id: "start" }, start(signal))];
 }
 
 const counted = counts => Object.entries(counts ?? {}).filter(([, count]) => typeof count === "number")
@@ -87,7 +87,7 @@ const counted = counts => Object.entries(counts ?? {}).filter(([, count]) => typ
 
 /** The view of all soaks. */
 export function soaks(signal) {
-  const trouble = errors(), rows = h("tbody"), none = h("p", { class: "quiet" }, "There are none yet: blockade soak, or POST /v1/soaks.");
+  const trouble = errors(), rows = h("tbody"), none = h("p", { class: "quiet", hidden: true }, "There are none yet: blockade soak, or POST /v1/soaks.");
   const table = h("table", { hidden: true }, head(["Soak", "State", "Script", "Runs", "Started", ""]), rows);
   const make = soak => h("tr", {}, h("th", { scope: "row" }, soak.id), h("td", {}, h("span", { class: "word" })),
     h("td", {}, soak.script ?? ""), h("td"), h("td", {}, time(soak.started ?? "")),
@@ -101,6 +101,6 @@ export function soaks(signal) {
       tell(row.children[3], counted(soak.counts));
       row.querySelector("button").hidden = soak.state !== "running";
     });
-  });
+  }, error => mention(trouble, error));
   return [title("Soaks"), trouble, section("All", {}, h("div", { class: "scroll" }, table), none)];
 }

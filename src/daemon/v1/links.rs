@@ -115,7 +115,11 @@ mod tests {
             .iter()
             .map(|link| format!("{} → {} {:?}: {}", link.source, link.target, link.state, link.text))
             .collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @"
+        n1 → n2 Cut: dropped
+        n2 → n1 Impaired: delay 50 ms, loss 10 %
+        world → n1 Impaired: delay 50 ms; tcp port 80: rejected
+        ");
         assert!(of(&Matrix::fold(&members, &[])).is_empty());
     }
 }
