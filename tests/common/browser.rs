@@ -1,5 +1,7 @@
 //! A headless browser, driven over its DevTools protocol: two pipes, JSON, a NUL behind each message.
 
+#![allow(clippy::unwrap_used, reason = "a test that finds something else fails")]
+
 use super::skip;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};

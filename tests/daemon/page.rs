@@ -270,6 +270,15 @@ fn in_light_and_dark_and_on_a_phone_all_can_be_read() {
     ] {
         running.post(faults, json!({ "fault": fault })).with(201);
     }
+    // A crowd.
+    running.place.write("many.yaml", "nodes: { n: { count: 24, command: sleep infinity } }\n");
+    running.place.blockade(&["-n", "c2", "-c", "many.yaml", "up", "--runtime", "sim"]).with(0);
+    for fault in [
+        json!({ "kind": "partition", "groups": [["n_1", "n_2", "n_3"]] }),
+        json!({ "kind": "flaky", "nodes": ["n_9"] }),
+    ] {
+        running.post("/v1/clusters/c2/faults", json!({ "fault": fault })).with(201);
+    }
     // What a person looks at stays where `BLOCKADE_SCREENSHOTS` says.
     let kept = std::env::var_os("BLOCKADE_SCREENSHOTS").map_or_else(|| running.place.path().to_owned(), PathBuf::from);
     std::fs::create_dir_all(&kept).unwrap();
@@ -279,6 +288,7 @@ fn in_light_and_dark_and_on_a_phone_all_can_be_read() {
             "clusters/c1",
             "document.querySelectorAll('#faults li').length === 5 && document.querySelector('.bar').textContent.includes('live')",
         ),
+        ("clusters/c2", "document.querySelectorAll('[data-node]').length === 25"),
         ("clusters", "document.querySelector('tbody a')"),
         ("runs", "document.querySelector('#start textarea')"),
         ("soaks", "document.querySelector('h1')"),

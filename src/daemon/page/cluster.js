@@ -51,6 +51,7 @@ export function cluster(signal, name) {
     try {
       const [shown, { links }] = await Promise.all([ask("GET", at(), undefined, signal), ask("GET", at("links"), undefined, signal)]);
       Object.assign(state, shown, { links, isGone: false });
+      if (state.isOver) listen();
     } catch (error) {
       if (error.status === 404) Object.assign(state, { nodes: [], faults: [], links: [], isGone: true });
       else mention(trouble, error);
@@ -87,11 +88,16 @@ export function cluster(signal, name) {
     for (const part of [...parts, touched, table]) part.update(state, parties);
   }
 
-  follow(at("events"), {
-    signal, last: "end",
-    state: isLive => { state.isLive = isLive; tell(live, isLive ? "live" : "looks every 2 s"); },
-    each: ({ data }) => { events.add(data); watching.wake(); },
-  });
+  /** Until the cluster is removed; one that comes in its place is listened to anew. */
+  function listen() {
+    state.isOver = false;
+    follow(at("events"), {
+      signal, last: "end",
+      state: isLive => { state.isLive = isLive; tell(live, isLive ? "live" : "looks every 2 s"); },
+      each: ({ data }) => { events.add(data); watching.wake(); },
+    }).then(() => { state.isOver = true; });
+  }
+  listen();
   const destroy = button("Destroy…", trouble, async () => {
     if (!await confirm(`Destroy ${name}? All its faults are healed, and its nodes are removed.`, `Destroy ${name}`)) return;
     await change("DELETE", []);

@@ -59,6 +59,7 @@ function bringUp(go) {
   const params = h("textarea", { rows: 2, spellcheck: "false", placeholder: "NAME=VALUE" });
   const work = async () => {
     const body = { name: name.value.trim(), config: config.area.value, runtime: given(runtime), seed: seedOf(seed), params: paramsOf(params) };
+    said(`${body.name} is being brought up…`);
     await ask("POST", "/v1/clusters", body);
     said(`${body.name} is up`);
     go(body.name);

@@ -10,12 +10,19 @@ const OUTPUT_MAX = 200_000;
 
 const decoded = ({ text, base64 }) => text ?? atob(base64);
 
+/** Why it did not pass: with its place, and what it printed where it never began. */
+function reason({ state, verdict, result, exit_code }, printed) {
+  const { message, file, line, column } = result?.failure ?? {};
+  if (message) return [message, file && ` --> ${[file, line, column].filter(Boolean).join(":")}`].filter(Boolean).join("\n");
+  return state === "ended" && !verdict && exit_code !== 0 ? printed : "";
+}
+
 /** The view of the run of this id. */
 export function run(signal, id) {
   const at = (...parts) => path("runs", id, ...parts);
   const trouble = errors(), state = {}, verdict = h("span", { class: "word" }), facts = h("dl", { class: "facts" });
   const events = timeline(`Timeline of ${id}`), output = h("pre", { tabindex: 0, "aria-label": "Output" });
-  const message = h("pre", { class: "message", hidden: true }), files = h("ul", { class: "files" });
+  const message = h("pre", { class: "message" }), why = h("div", { class: "card fail", role: "alert", hidden: true }, message), files = h("ul", { class: "files" });
   const report = h("a", { href: at("report"), target: "_blank", rel: "noopener" }, "Report");
   const cancel = button("Cancel", trouble, async () => { await ask("POST", at("cancel")); watching.wake(); }, { class: "danger", hidden: true });
 
@@ -26,9 +33,9 @@ export function run(signal, id) {
     const shown = Object.entries({ script: state.script, seed: state.seed, runtime: state.runtime, started: state.started, "exit code": state.exit_code });
     keyed(facts, shown.filter(([, value]) => value != null), ([name, value]) => `${name} ${value}`,
       ([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value))));
-    const said = state.result?.failure?.message ?? state.result?.message;
-    message.hidden = !said;
-    tell(message, said ?? "");
+    const told = reason(state, output.textContent).trimEnd();
+    why.hidden = !told;
+    tell(message, told);
   };
   const look = async () => {
     Object.assign(state, await ask("GET", at(), undefined, signal));
@@ -49,7 +56,7 @@ export function run(signal, id) {
   }).then(watching.now);
 
   return [
-    h("div", { class: "bar" }, title(id), verdict, report, cancel), trouble, facts, message,
+    h("div", { class: "bar" }, title(id), verdict, report, cancel), trouble, facts, why,
     section("Timeline", { id: "timeline" }, events.list),
     section("Output", { id: "output" }, output),
     section("Files", {}, files),

@@ -82,25 +82,36 @@ export function runs(signal) {
   return [title("Runs"), trouble, section("All", {}, h("div", { class: "scroll" }, table), none), section("Start one", { id: "start" }, start(signal))];
 }
 
-const counted = counts => Object.entries(counts ?? {}).filter(([, count]) => typeof count === "number")
-  .map(([what, count]) => `${count} ${what}`).join(", ");
+/** Of how many runs what came. */
+const COUNTS = ["runs", "passed", "failed", "unknown", "errors"];
+
+/** What failed in a soak, with the seeds that show it. */
+const failures = ({ failures: all }) => all.slice(0, 8).map(({ seed, signature }) => `${seed}: ${signature}`).join("\n");
+
+function soakLine(soak, trouble) {
+  const cancel = button("Cancel", trouble, () => ask("POST", path("soaks", soak.id, "cancel")), { "aria-label": `Cancel ${soak.id}` });
+  return h("tr", {}, h("th", { scope: "row" }, soak.id), h("td", {}, h("span", { class: "word" })), h("td", {}, soak.script),
+    h("td", { class: "number" }, String(soak.seed_start)), COUNTS.map(() => h("td", { class: "number" })), h("td", { class: "what" }), h("td", {}, cancel));
+}
+
+function soakUpdate(row, { is_running, summary }) {
+  const isGood = summary.runs === summary.passed, cells = [...row.children];
+  word(cells[1].firstChild, is_running ? "running" : isGood ? "pass" : "fail");
+  COUNTS.forEach((count, index) => tell(cells[4 + index], String(summary[count])));
+  tell(cells.at(-2), failures(summary));
+  cells.at(-1).firstChild.hidden = !is_running;
+}
 
 /** The view of all soaks. */
 export function soaks(signal) {
-  const trouble = errors(), rows = h("tbody"), none = h("p", { class: "quiet", hidden: true }, "There are none yet: blockade soak, or POST /v1/soaks.");
-  const table = h("table", { hidden: true }, head(["Soak", "State", "Script", "Runs", "Started", ""]), rows);
-  const make = soak => h("tr", {}, h("th", { scope: "row" }, soak.id), h("td", {}, h("span", { class: "word" })),
-    h("td", {}, soak.script ?? ""), h("td"), h("td", {}, time(soak.started ?? "")),
-    h("td", {}, button("Cancel", trouble, () => ask("POST", path("soaks", soak.id, "cancel")), { "aria-label": `Cancel ${soak.id}` })));
+  const trouble = errors(), rows = h("tbody");
+  const none = h("p", { class: "quiet", hidden: true }, "There are none yet: blockade soak begins one.");
+  const table = h("table", { hidden: true }, head(["Soak", "State", "Script", "First seed", "Runs", "Passed", "Failed", "Unknown", "Errors", "Failures", ""]), rows);
   watch(signal, () => 2000, async () => {
     const found = (await ask("GET", "/v1/soaks", undefined, signal)).soaks;
     none.hidden = found.length > 0;
     table.hidden = found.length === 0;
-    keyed(rows, found, soak => soak.id, make, (row, soak) => {
-      word(row.querySelector(".word"), soak.state);
-      tell(row.children[3], counted(soak.counts));
-      row.querySelector("button").hidden = soak.state !== "running";
-    });
+    keyed(rows, found, soak => soak.id, soak => soakLine(soak, trouble), soakUpdate);
   }, error => mention(trouble, error));
   return [title("Soaks"), trouble, section("All", {}, h("div", { class: "scroll" }, table), none)];
 }
