@@ -46,7 +46,8 @@
 //! | [`soak`] | many seeds of one script, side by side | its folder, signals |
 //! | [`text`] | texts that a person names, read with a bound | those files |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
-//! | [`daemon`] | the clusters that are up here, over HTTP: tokens, limits, old and new REST, events, metrics, a web page | its socket, its token's file; clusters through their supervisors |
+//! | [`daemon`] | the clusters that are up here, over HTTP: tokens, limits, old and new REST, metrics | its socket, its token's file; clusters through their supervisors |
+//! | [`errand`] | what a process may do that works for somebody on another machine | its own file |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
 //!
@@ -77,6 +78,7 @@ pub mod diagnostic;
 pub mod doctor;
 pub mod engine;
 pub mod entropy;
+pub mod errand;
 pub mod error;
 pub mod fault;
 pub mod history;

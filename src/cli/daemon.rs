@@ -3,7 +3,7 @@
 use super::place::Place;
 use super::report;
 use crate::Result;
-use crate::daemon::{self, Settings};
+use crate::daemon::{self, Limits, Settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -28,15 +28,25 @@ pub(super) struct Args {
     /// Let this group use the socket, too
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
+    /// Let workload() of scripts that were sent start programs on this machine, outside of the nodes
+    #[arg(long)]
+    allow_host_commands: bool,
+    /// So many commands that were sent may run at once
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..))]
+    max_commands: u16,
+    /// So many runs side by side a soak or a shrink that was sent may have
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
+    max_jobs: u16,
 }
 
 pub(super) fn main(place: Place, args: Args) -> Result<()> {
     let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    let Args { listen, port, token_file, insecure, group } = args;
+    let Args { listen, port, token_file, insecure, group, allow_host_commands, max_commands, max_jobs } = args;
     let listen = listen.or(port.map(loopback));
     if listen.is_none() && (token_file.is_some() || insecure) {
         return Err(crate::Error::usage("--token-file and --insecure are for an address")
             .help("name one with --listen; the socket is guarded by its file's mode"));
     }
-    daemon::run(Settings { place, listen, group, token_file, insecure }, report::line)
+    let limits = Limits { commands: max_commands.into(), jobs: max_jobs.into(), host_commands: allow_host_commands };
+    daemon::run(Settings { place, listen, group, token_file, insecure, limits }, report::line)
 }

@@ -16,15 +16,16 @@ mod plan;
 mod repl;
 mod replay;
 mod report;
-mod report_file;
+pub(crate) mod report_file;
 mod run;
+pub(crate) mod sent;
 mod setup;
 mod shrink;
 mod soak;
 mod timeline;
 
-use crate::Result;
 use crate::signal::early;
+use crate::{Result, errand};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -40,6 +41,9 @@ use std::process::ExitCode;
 struct Cli {
     #[command(flatten)]
     global: Global,
+    /// What the daemon says about a command that it runs for somebody else
+    #[arg(long, hide = true, value_name = "FILE")]
+    errand: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -200,6 +204,9 @@ fn hide_what_is_internal(error: &mut clap::Error) {
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
+    if let Some(file) = &cli.errand {
+        errand::begin(file)?;
+    }
     if let Some(level) = cli.global.level() {
         report::trace(level);
     }

@@ -10,6 +10,9 @@
 
 mod chaos;
 mod clusters;
+mod errands;
+mod files;
+mod follow;
 mod gate;
 mod histogram;
 mod listen;
@@ -18,6 +21,7 @@ mod old;
 mod page;
 mod problem;
 mod routes;
+mod runs;
 mod serve;
 mod tail;
 mod token;
@@ -26,6 +30,7 @@ mod v1;
 use crate::cli::place::Place;
 use crate::{Error, Result, runtime};
 use clusters::Daemon;
+pub use errands::Limits;
 use gate::Gate;
 use listen::Listener;
 use std::net::SocketAddr;
@@ -48,6 +53,8 @@ pub struct Settings {
     pub token_file: Option<PathBuf>,
     /// Whether plain text may leave this machine.
     pub insecure: bool,
+    /// How much is done for others at once.
+    pub limits: Limits,
 }
 
 /// The token's file in the data folder.
@@ -61,10 +68,18 @@ pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
         let (stop, stopped) = watch::channel(false);
         stop_on_signals(stop)?;
         let address = listener.address();
-        let daemon = Arc::new(Daemon::new(settings.place, stopped.clone()));
+        let daemon = Arc::new(Daemon::new(settings.place, settings.limits, stopped.clone()));
         let routes = routes::all(Arc::clone(&daemon), Gate { token });
         say(&format!("listening on {address}"));
-        serve::serve(listener, routes, stopped).await?;
+        let ending = Arc::clone(&daemon.errands);
+        let mut over = stopped.clone();
+        // Side by side: who listens to a command hears its end.
+        let ended = async {
+            is_over(&mut over).await;
+            ending.end_all().await;
+        };
+        let (served, ()) = tokio::join!(serve::serve(listener, routes, stopped), ended);
+        served?;
         daemon.end_chaos().await
     })
 }

@@ -62,9 +62,12 @@ pub(super) enum Problems {
     /// A page of another origin asks.
     #[response(status = 403, content_type = "application/problem+json")]
     Origin(#[to_schema] Problem),
-    /// There is no such cluster, node or fault.
+    /// There is no such cluster, node, fault, command or run.
     #[response(status = 404, content_type = "application/problem+json")]
     Unknown(#[to_schema] Problem),
+    /// What it is about is not in a state for that.
+    #[response(status = 409, content_type = "application/problem+json")]
+    State(#[to_schema] Problem),
     /// The body did not come in time.
     #[response(status = 408, content_type = "application/problem+json")]
     Slow(#[to_schema] Problem),
@@ -77,7 +80,7 @@ pub(super) enum Problems {
     /// This machine cannot do it, or nodes or faults could not be cleaned up: exit codes 3 and 4 of the command line.
     #[response(status = 500, content_type = "application/problem+json")]
     Machine(#[to_schema] Problem),
-    /// It was interrupted by the end of the daemon.
+    /// It was interrupted by the end of the daemon, or too much is done for others already: later it may be.
     #[response(status = 503, content_type = "application/problem+json")]
     Interrupted(#[to_schema] Problem),
 }
@@ -109,6 +112,11 @@ impl Problem {
         }
     }
 
+    /// Something that can be done later.
+    pub(super) fn busy(error: &Error) -> Self {
+        Self::with(StatusCode::SERVICE_UNAVAILABLE, error)
+    }
+
     /// Something that is not there.
     pub(super) fn unknown(error: &Error) -> Self {
         Self::with(StatusCode::NOT_FOUND, error)
@@ -134,6 +142,9 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response =
             (status, [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))], body).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         if status == StatusCode::UNAUTHORIZED {
             for way in ASKED {
                 response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(way));

@@ -23,8 +23,8 @@ const HEADERS_TIME_MAX: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 32 << 10;
 /// How long a client may leave an answer unread on the network.
 const UNREAD_MAX_MS: u32 = 30_000;
-/// How long requests under way may take once the daemon is to end.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long requests under way may take once the daemon is to end: somebody may listen to a run that heals.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// Serves until `stop` turns true, and then what is under way.
 pub(super) async fn serve(listener: Listener, routes: Router, mut stop: watch::Receiver<bool>) -> Result<()> {

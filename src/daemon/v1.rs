@@ -1,11 +1,14 @@
-//! The new REST: clusters, their nodes, faults, probes and events.
+//! The new REST: clusters, their nodes, faults, probes and events; commands, runs and soaks.
 
 mod clusters;
+mod commands;
 mod events;
 mod faults;
 mod links;
 mod nodes;
 mod probes;
+mod runs;
+mod soaks;
 mod views;
 mod wanted;
 
@@ -26,4 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .merge(links::routes())
         .merge(probes::routes())
         .merge(events::routes())
+        .merge(commands::routes())
+        .merge(runs::routes())
+        .merge(soaks::routes())
 }

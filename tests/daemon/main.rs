@@ -6,6 +6,7 @@
 mod common;
 
 mod chaos;
+mod commands;
 mod events;
 mod http;
 mod life;
@@ -15,5 +16,6 @@ mod metrics;
 mod old;
 mod page;
 mod running;
+mod runs;
 mod security;
 mod v1;

@@ -70,6 +70,12 @@ impl Running {
         (self.child, self.address) = start(&self.place, &args);
     }
 
+    /// Another one in the same folder, with these arguments.
+    pub fn again_with(&mut self, args: &[&str]) {
+        self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        self.again();
+    }
+
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         self.ask_with(method, path, &[], body)
     }

@@ -57,7 +57,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let seed = args.seed.map_or_else(setup::fresh_seed, Ok)?;
     let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
     let stand = Stand::find(place, args, seed, &params)?;
-    let (screen, lines) = input::open(&place.data_dir.join("repl_history"))?;
+    let (screen, lines) = input::open(&place.data_dir().join("repl_history"))?;
     screen.line(&greeting(&stand, seed));
     let (recent, shown) = (Recent::default(), screen.clone());
     let leave_up = Arc::new(AtomicBool::new(false));

@@ -13,7 +13,7 @@ use super::ops::record;
 use super::{Scripted, at_call};
 use crate::engine::Job;
 use crate::history::{Kind, Program};
-use crate::{Error, Result};
+use crate::{Error, Result, errand};
 use rhai::{Dynamic, Engine, Map};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -60,7 +60,10 @@ fn workload(host: &Host, command: &Dynamic, options: &Map) -> Result<Map> {
 fn run(host: &Host, node: Option<String>, argv: &[String], timeout: Option<Duration>) -> Result<(i32, i64)> {
     let mut said = match node {
         Some(node) => inside::start(host, &node, argv, timeout)?,
-        None => start(argv, timeout)?,
+        None => {
+            errand::may_start_on_host("workload()")?;
+            start(argv, timeout)?
+        }
     };
     let number = host.workloads.replace(host.workloads.get() + 1);
     let mut program = Program::new(format!("workload {number}"));
