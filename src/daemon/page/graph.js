@@ -5,7 +5,7 @@ import { keyed, s, tell } from "./dom.js";
 export const WORLD = "world";
 
 /** Sizes in the drawing's own units, which are pixels on a wide screen. */
-const FEW = { radius: 25, gap: 62, letters: 7 }, MANY = { radius: 17, gap: 12, letters: 4 };
+const FEW = { radius: 25, gap: 62, letters: 7 }, MANY = { radius: 17, gap: 13, letters: 5 };
 
 const sizes = count => count <= 14 ? FEW : MANY;
 
@@ -48,18 +48,18 @@ function span({ x, y }, to, radius, aside) {
 
 const point = ([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`;
 
-/** The line, its heads, and the cross of a link through which nothing comes. */
+/** The line, a head where it has one direction, and the cross of a link through which nothing comes. */
 function shape({ link, isBoth }, { start, end, middle: [mx, my], dx, dy }) {
-  const head = ([x, y], way) => {
-    const back = [x - way * dx * 9, y - way * dy * 9], [px, py] = [-dy * 4.5, dx * 4.5];
-    return `M${point([x, y])}L${point([back[0] + px, back[1] + py])}L${point([back[0] - px, back[1] - py])}Z`;
+  const head = ([x, y]) => {
+    const [bx, by] = [x - dx * 9, y - dy * 9], [px, py] = [-dy * 4.5, dx * 4.5];
+    return `M${point([x, y])}L${point([bx + px, by + py])}L${point([bx - px, by - py])}Z`;
   };
-  const state = link?.state ?? "whole", heads = isBoth ? head(end, 1) + head(start, -1) : head(end, 1);
+  const state = link?.state ?? "whole";
   const cross = `M${point([mx - 5, my - 5])}L${point([mx + 5, my + 5])}M${point([mx + 5, my - 5])}L${point([mx - 5, my + 5])}`;
   return [
     s("path", { class: "reach", d: `M${point(start)}L${point(end)}` }),
     s("path", { class: "line", d: `M${point(start)}L${point(end)}` }),
-    s("path", { class: "head", d: heads }),
+    !isBoth && s("path", { class: "head", d: head(end) }),
     state === "cut" && s("path", { class: "cross", d: cross }),
   ];
 }
@@ -112,10 +112,10 @@ export function graph(toggle) {
     tell(title, node.title);
     focus.setAttribute("r", radius + 6);
     if (node.name === WORLD) {
-      for (const [key, value] of Object.entries({ x: -radius, y: -radius * 0.7, width: 2 * radius, height: 1.4 * radius, rx: 6 }))
+      for (const [key, value] of Object.entries({ x: -22, y: -14, width: 44, height: 28, rx: 6 }))
         body.setAttribute(key, value);
     } else body.setAttribute("r", radius);
-    tell(name, short(node.name, letters));
+    tell(name, node.name === WORLD ? WORLD : short(node.name, letters));
     name.setAttribute("dy", "0.35em");
     tell(state, node.state === "up" || node.name === WORLD ? "" : node.state);
     state.setAttribute("y", radius + 14);
@@ -127,6 +127,7 @@ export function graph(toggle) {
   /** Nodes are `{ name, state, title }`, links as the daemon gives them, the selection names in their order. */
   const draw = (all, touched, selection) => {
     const names = all.map(node => node.name), plan = layout(names), { letters } = sizes(names.length);
+    svg.classList.toggle("many", sizes(names.length) === MANY);
     const edge = plan.ring + plan.radius + 20;
     svg.setAttribute("viewBox", [-edge, -edge, 2 * edge, 2 * edge].map(Math.round).join(" "));
     const shown = pairs(touched).filter(pair => plan.places.has(pair.a) && plan.places.has(pair.b));
