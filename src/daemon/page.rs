@@ -15,7 +15,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Where, what and which.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 13] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/page.css", CSS, include_str!("page/page.css")),
     ("/page.js", SCRIPT, include_str!("page/page.js")),
@@ -23,10 +23,12 @@ const FILES: [(&str, &str, &str); 11] = [
     ("/page/cluster.js", SCRIPT, include_str!("page/cluster.js")),
     ("/page/clusters.js", SCRIPT, include_str!("page/clusters.js")),
     ("/page/dom.js", SCRIPT, include_str!("page/dom.js")),
+    ("/page/forms.js", SCRIPT, include_str!("page/forms.js")),
     ("/page/graph.js", SCRIPT, include_str!("page/graph.js")),
     ("/page/run.js", SCRIPT, include_str!("page/run.js")),
     ("/page/runs.js", SCRIPT, include_str!("page/runs.js")),
     ("/page/timeline.js", SCRIPT, include_str!("page/timeline.js")),
+    ("/page/trouble.js", SCRIPT, include_str!("page/trouble.js")),
 ];
 
 /// Its files.

@@ -361,6 +361,13 @@ fn in_light_and_dark_and_on_a_phone_all_can_be_read() {
     ] {
         running.post("/v1/clusters/c2/faults", json!({ "fault": fault })).with(201);
     }
+    let begun = |route: &str, more: Value| {
+        let mut body = json!({ "script": { "name": "fails.rhai", "text": FAILS }, "config": NODES, "runtime": "sim" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        running.post(route, body).with(201).json()["id"].as_str().unwrap().to_owned()
+    };
+    let run = begun("/v1/runs", json!({ "seed": 7 }));
+    begun("/v1/soaks", json!({ "runs": 3, "seed_start": 1 }));
     // What a person looks at stays where `BLOCKADE_SCREENSHOTS` says.
     let kept = std::env::var_os("BLOCKADE_SCREENSHOTS").map_or_else(|| running.place.path().to_owned(), PathBuf::from);
     std::fs::create_dir_all(&kept).unwrap();

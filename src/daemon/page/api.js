@@ -20,6 +20,8 @@ let isLost = false;
 
 /** How long until it is tried again, milliseconds. */
 const AGAIN = 1000;
+/** How long what comes at once is gathered before one look at all of it, milliseconds. */
+const SOON = 30;
 /** A stream in which nothing was said for so long is dead, milliseconds: the daemon says something every ten seconds. */
 const SILENCE_MAX = 25_000;
 
@@ -144,7 +146,8 @@ export async function follow(path, { signal, last, each, state = () => {} }) {
         state(true);
         seen = event.id || seen;
         isOver ||= event.kind === last;
-        if (event.data !== null) each(event);
+        // An error of its own is none of the connection's.
+        if (event.data !== null) queueMicrotask(() => each(event));
       }
     } catch (error) {
       // It is not there (any more): nothing will ever come.
@@ -181,18 +184,25 @@ function attention(signal) {
  * `interval()` says how often, milliseconds; `failed` hears of what went wrong.
  */
 export function watch(signal, interval, look, failed = () => {}) {
-  let timer, isLooking = false, isWanted = false;
+  let timer, isSoon = false, isLooking = false, isWanted = false;
   const go = async () => {
     clearTimeout(timer);
+    isSoon = false;
     if (signal.aborted) return;
     if (isLooking) { isWanted = true; return; }
     isLooking = true;
     isWanted = false;
     if (!document.hidden) await look().catch(error => signal.aborted || failed(error));
     isLooking = false;
-    if (!signal.aborted) timer = setTimeout(go, isWanted ? 30 : interval());
+    if (isWanted) soon();
+    else if (!signal.aborted) timer = setTimeout(go, interval());
   };
-  const soon = () => { clearTimeout(timer); timer = setTimeout(go, 30); };
+  const soon = () => {
+    if (isSoon) return;
+    isSoon = true;
+    clearTimeout(timer);
+    timer = setTimeout(go, SOON);
+  };
   daemon.addEventListener("found", go, { signal });
   document.addEventListener("visibilitychange", go, { signal });
   go();

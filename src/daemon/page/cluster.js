@@ -1,9 +1,11 @@
 // One cluster: its graph, what can be done to whom is selected, the faults in force, probes, and what happens.
 
 import { ask, follow, path, watch } from "./api.js";
-import { button, choice, confirm, errors, field, form, h, keyed, mention, said, section, tell, title } from "./dom.js";
+import { h, keyed, section, tell, title } from "./dom.js";
+import { choice, field, form } from "./forms.js";
 import { WORLD, graph } from "./graph.js";
 import { timeline } from "./timeline.js";
+import { button, confirm, errors, mention, said } from "./trouble.js";
 
 /** How often a cluster is looked at, milliseconds: without events, and beside them. */
 const POLL = 2000, BESIDE_EVENTS = 10_000;

@@ -1,45 +1,15 @@
 // All clusters, and how one more is brought up.
 
-import { ask, integer, watch } from "./api.js";
-import { choice, errors, field, form, h, keyed, mention, said, section, tell, title } from "./dom.js";
+import { ask, watch } from "./api.js";
+import { h, keyed, section, tell, title } from "./dom.js";
+import { RUNTIMES, choice, field, form, given, paramsOf, seedOf, sheet } from "./forms.js";
+import { errors, mention, said } from "./trouble.js";
 
 const EXAMPLE = `nodes:
   n1: { command: sleep infinity }
   n2: { command: sleep infinity }
   n3: { command: sleep infinity }
 `;
-
-/** What the fields hold, left out where they are empty. */
-const given = control => control.value.trim() || undefined;
-
-/** Digits as a number, or an error in the words of the command line. */
-export function seedOf(control) {
-  const digits = given(control);
-  if (digits && !/^\d+$/.test(digits)) throw Object.assign(new Error(), { text: `error: "${digits}" is no seed\nhelp: write a whole number, or leave it out for a fresh one` });
-  return digits && integer(digits);
-}
-
-/** Lines of NAME=VALUE as an object. */
-export function paramsOf(control) {
-  const lines = control.value.split("\n").map(line => line.trim()).filter(Boolean);
-  return Object.fromEntries(lines.map(line => {
-    const at = line.indexOf("=");
-    if (at < 1) throw Object.assign(new Error(), { text: `error: "${line}" is no NAME=VALUE` });
-    return [line.slice(0, at), line.slice(at + 1)];
-  }));
-}
-
-export const RUNTIMES = { "": "as the file says", netns: "netns", docker: "docker", sim: "sim" };
-
-/** A text that is written, pasted, or read from a file of this machine. */
-export function sheet(label, attributes, hint) {
-  const area = h("textarea", { rows: 9, spellcheck: "false", autocapitalize: "off", ...attributes });
-  const file = h("input", { type: "file", "aria-label": `${label} from a file` });
-  file.addEventListener("change", async () => {
-    if (file.files[0]) area.value = await file.files[0].text();
-  });
-  return { area, file, element: h("div", { class: "sheet" }, field(label, area, hint), file) };
-}
 
 function line(cluster) {
   return h("tr", {}, h("th", { scope: "row" }, h("a", { href: `#/clusters/${encodeURIComponent(cluster.name)}` }, cluster.name)),

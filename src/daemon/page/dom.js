@@ -52,20 +52,6 @@ function refocus(parent, element) {
   next?.focus();
 }
 
-let labels = 0;
-
-/** A control with its label before it. */
-export function field(label, control, hint) {
-  control.id ||= `field-${++labels}`;
-  if (hint) control.setAttribute("aria-describedby", `${control.id}-hint`);
-  return h("p", { class: "field" }, h("label", { for: control.id }, label), control,
-    hint && h("small", { id: `${control.id}-hint` }, hint));
-}
-
-/** A select with a text for each value. */
-export const choice = (options, attributes) =>
-  h("select", attributes, Object.entries(options).map(([value, text]) => h("option", { value }, text)));
-
 /** A section with a heading that can be given the focus. */
 export const section = (title, attributes, ...children) =>
   h("section", attributes, h("h2", { tabindex: -1 }, title), ...children);
@@ -73,78 +59,9 @@ export const section = (title, attributes, ...children) =>
 /** The heading of a view, where the focus goes when the view is opened. */
 export const title = (...children) => h("h1", { tabindex: -1 }, ...children);
 
-/** Where a part of a view tells its errors. */
-export const errors = () => h("div", { class: "errors" });
-
-/** Does something once at a time; an error is told, and gets the focus. */
-export async function attempt(button, place, work) {
-  if (button.getAttribute("aria-busy") === "true") return;
-  button.setAttribute("aria-busy", "true");
-  place.replaceChildren();
-  try {
-    await work();
-  } catch (error) {
-    if (error.name !== "AbortError") show(place, error);
-  } finally {
-    button.removeAttribute("aria-busy");
-  }
-}
-
-/** An error as a terminal would show it. */
-export function show(place, error) {
-  const close = h("button", { type: "button", onclick: () => place.replaceChildren() }, "Dismiss");
-  const text = h("pre", { tabindex: -1 }, String(error.text ?? error.message).trimEnd());
-  place.replaceChildren(h("div", { class: "card fail", role: "alert" }, text, close));
-  text.focus();
-}
-
-/** An error of what nobody asked for just now: told, but the focus stays where it is. */
-export function mention(place, error) {
-  const { text } = error;
-  if (!error.status || place.querySelector("pre")?.textContent === text.trimEnd()) return;
-  const had = document.activeElement;
-  show(place, error);
-  had?.focus();
-}
-
-/** A button that does something, and tells what went wrong. */
-export const button = (label, place, work, attributes) => {
-  const made = h("button", { type: "button", ...attributes }, label);
-  made.addEventListener("click", () => attempt(made, place, work));
-  return made;
-};
-
-/** A form whose button does something with its fields. */
-export function form(label, place, work, ...children) {
-  const submit = h("button", { class: "main" }, label);
-  const made = h("form", { novalidate: true }, children, h("p", {}, submit), place);
-  made.addEventListener("submit", event => {
-    event.preventDefault();
-    attempt(submit, place, work);
-  });
-  return made;
-}
-
-/** Asks before something that cannot be undone. */
-export function confirm(text, label) {
-  return new Promise(resolve => {
-    const dialog = h("dialog", { "aria-label": text },
-      h("form", { method: "dialog" }, h("p", {}, text),
-        h("p", { class: "buttons" }, h("button", { value: "no", autofocus: true }, "Cancel"),
-          h("button", { value: "yes", class: "danger" }, label))));
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-  });
-}
-
-/** Tells what was done, also to who cannot see it. */
-export function said(text) {
-  const place = document.getElementById("said");
-  place.textContent = text;
-  clearTimeout(said.timer);
-  said.timer = setTimeout(() => { place.textContent = ""; }, 8000);
+/** Makes a change to what scrolls; who looks at its end goes on doing so. */
+export function grow(element, change) {
+  const isAtEnd = element.scrollTop + element.clientHeight > element.scrollHeight - 8;
+  change();
+  if (isAtEnd) element.scrollTop = element.scrollHeight;
 }

@@ -1,14 +1,24 @@
 // One run: how it stands, its timeline as it grows, what it prints, and what it leaves.
 
 import { ask, follow, path, watch } from "./api.js";
-import { button, errors, h, keyed, mention, section, tell, title } from "./dom.js";
+import { grow, h, keyed, section, tell, title } from "./dom.js";
 import { timeline } from "./timeline.js";
+import { button, errors, mention } from "./trouble.js";
 import { verdictOf, word } from "./runs.js";
 
 /** So much of what a run prints is kept on the page, characters. */
 const OUTPUT_MAX = 200_000;
 
-const decoded = ({ text, base64 }) => text ?? atob(base64);
+const decoded = ({ text, base64 }) =>
+  text ?? new TextDecoder().decode(Uint8Array.from(atob(base64), character => character.charCodeAt(0)));
+
+/** What a run prints: pieces, of which the oldest go. */
+function print(output, text) {
+  grow(output, () => {
+    output.append(text);
+    for (let size = output.textContent.length; size > OUTPUT_MAX; output.firstChild.remove()) size -= output.firstChild.data.length;
+  });
+}
 
 /** Why it did not pass: with its place, and what it printed where it never began. */
 function reason({ state, verdict, result, exit_code }, printed) {
@@ -51,7 +61,7 @@ export function run(signal, id) {
   follow(at("output"), {
     signal, last: "exit",
     each: ({ kind, data }) => {
-      if (kind === "out" || kind === "err") output.textContent = (output.textContent + decoded(data)).slice(-OUTPUT_MAX);
+      if (kind === "out" || kind === "err") print(output, decoded(data));
     },
   }).then(watching.now);
 

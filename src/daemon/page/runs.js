@@ -1,8 +1,9 @@
 // Runs and soaks: what there is, and how a run is started.
 
 import { ask, path, watch } from "./api.js";
-import { button, choice, errors, field, form, h, keyed, mention, section, tell, title } from "./dom.js";
-import { RUNTIMES, paramsOf, seedOf, sheet } from "./clusters.js";
+import { h, keyed, section, tell, title } from "./dom.js";
+import { RUNTIMES, choice, field, form, given, paramsOf, seedOf, sheet } from "./forms.js";
+import { button, errors, mention } from "./trouble.js";
 
 const SCRIPT = `// What happens to a cluster that is cut in two?
 let cut = partition([["n1"], ["n2", "n3"]]);
@@ -56,10 +57,10 @@ function start(signal) {
     own.hidden = on.value !== "";
   });
   const work = async () => {
-    const where = on.value ? { cluster: on.value, attach: true } : { config: config.area.value || null, runtime: runtime.value || null };
+    const where = on.value ? { cluster: on.value, attach: true } : { config: given(config.area) && config.area.value, runtime: given(runtime) };
     const { id } = await ask("POST", "/v1/runs", {
       script: { name: name.value.trim() || "script.rhai", text: script.area.value },
-      seed: seedOf(seed) ?? null, params: paramsOf(params), timeout: timeout.value.trim() || null, verify: verify.checked, ...where,
+      seed: seedOf(seed) ?? null, params: paramsOf(params), timeout: given(timeout) ?? null, verify: verify.checked, ...where,
     });
     location.hash = `#/runs/${encodeURIComponent(id)}`;
   };

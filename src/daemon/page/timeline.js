@@ -1,6 +1,6 @@
 // A journal as lines for people, as it grows.
 
-import { h } from "./dom.js";
+import { grow, h } from "./dom.js";
 
 /** So many lines are kept on the page; all of them are in the journal. */
 const LINES_MAX = 1000;
@@ -100,11 +100,11 @@ export function timeline(label) {
   const active = new Map();
   let waiting = [];
   const flush = () => {
-    const isAtEnd = list.scrollTop + list.clientHeight > list.scrollHeight - 8;
-    list.append(...waiting.slice(-LINES_MAX));
+    grow(list, () => {
+      list.append(...waiting.slice(-LINES_MAX));
+      while (list.childElementCount > LINES_MAX) list.firstElementChild.remove();
+    });
     waiting = [];
-    while (list.childElementCount > LINES_MAX) list.firstElementChild.remove();
-    if (isAtEnd) list.scrollTop = list.scrollHeight;
   };
   const add = event => {
     const made = line(event, active);
