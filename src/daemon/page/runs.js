@@ -1,6 +1,6 @@
 // Runs and soaks: what there is, and how a run is started.
 
-import { ask, path, watch } from "./api.js";
+import { Problem, ask, path, watch } from "./api.js";
 import { h, keyed, section, tell, title } from "./dom.js";
 import { RUNTIMES, choice, field, form, given, paramsOf, seedOf, sheet } from "./forms.js";
 import { button, errors, mention } from "./trouble.js";
@@ -27,7 +27,11 @@ const time = text => {
   return Number.isNaN(at.getTime()) ? text : at.toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" });
 };
 
-const head = columns => h("thead", {}, h("tr", {}, columns.map(text => h("th", { scope: "col" }, text))));
+/** Columns of numbers stand right. */
+const NUMBERS = ["Seed", "First seed", "Runs", "Passed", "Failed", "Unknown", "Errors"];
+
+const head = columns => h("thead", {}, h("tr", {}, columns.map(text =>
+  h("th", { scope: "col", class: NUMBERS.includes(text) && "number" }, text))));
 
 function line(run) {
   return h("tr", {}, h("th", { scope: "row" }, h("a", { href: `#/runs/${encodeURIComponent(run.id)}` }, run.id)),
@@ -35,7 +39,10 @@ function line(run) {
     h("td", {}, run.runtime ?? ""), h("td", {}, time(run.started ?? "")));
 }
 
-/** A form that starts a run. */
+/** The texts of files, by their names. */
+const textsOf = async files => Object.fromEntries(await Promise.all([...files].map(async file => [file.name, await file.text()])));
+
+/** A form that starts a run, or a soak of several. */
 function start(signal) {
   const name = h("input", { value: "script.rhai", autocomplete: "off", spellcheck: "false", size: 16 });
   const script = sheet("Script", { rows: 12, placeholder: SCRIPT });
@@ -45,7 +52,8 @@ function start(signal) {
   const seed = h("input", { inputmode: "numeric", size: 12, placeholder: "a fresh one", autocomplete: "off" });
   const timeout = h("input", { size: 8, placeholder: "as usual", autocomplete: "off", spellcheck: "false" });
   const params = h("textarea", { rows: 2, spellcheck: "false", placeholder: "NAME=VALUE" });
-  const verify = h("input", { type: "checkbox" });
+  const verify = h("input", { type: "checkbox" }), modules = h("input", { type: "file", multiple: true });
+  const count = h("input", { inputmode: "numeric", size: 4, value: "1", autocomplete: "off" });
   const own = h("div", {}, config.element, field("Runtime", runtime));
   on.addEventListener("change", () => { own.hidden = on.value !== ""; });
   watch(signal, () => 5000, async () => {
@@ -57,15 +65,24 @@ function start(signal) {
     own.hidden = on.value !== "";
   });
   const work = async () => {
+    const many = Number(count.value);
+    if (!Number.isInteger(many) || many < 1) throw new Problem(0, `error: "${count.value}" is no number of runs\nhelp: write 1, or more for a soak`);
     const where = on.value ? { cluster: on.value, attach: true } : { config: given(config.area) && config.area.value, runtime: given(runtime) };
-    const { id } = await ask("POST", "/v1/runs", {
-      script: { name: name.value.trim() || "script.rhai", text: script.area.value },
-      seed: seedOf(seed) ?? null, params: paramsOf(params), timeout: given(timeout) ?? null, verify: verify.checked, ...where,
-    });
+    const source = {
+      script: { name: given(name) ?? "script.rhai", text: script.area.value },
+      files: await textsOf(modules.files), params: paramsOf(params), ...where,
+    };
+    if (many > 1) {
+      await ask("POST", "/v1/soaks", { ...source, runs: many, seed_start: seedOf(seed) });
+      location.hash = "#/soaks";
+      return;
+    }
+    const { id } = await ask("POST", "/v1/runs", { ...source, seed: seedOf(seed), timeout: given(timeout), verify: verify.checked });
     location.hash = `#/runs/${encodeURIComponent(id)}`;
   };
   return form("Start", errors(), work, script.element,
-    h("div", { class: "row" }, field("Name", name), field("Seed", seed), field("Timeout", timeout), field("On", on)), own,
+    h("div", { class: "row" }, field("Name", name), field("Seed", seed), field("Runs", count, "more: a soak"), field("Timeout", timeout),
+      field("On", on), field("Modules", modules, "that it imports")), own,
     field("Parameters", params, "what param() and ${param:NAME} stand for, one a line"),
     h("p", {}, h("label", {}, verify, " measure each fault after it is injected")));
 }
@@ -80,7 +97,7 @@ export function runs(signal) {
     table.hidden = found.length === 0;
     keyed(rows, found, run => run.id, line, (row, run) => word(row.querySelector(".word"), verdictOf(run)));
   }, error => mention(trouble, error));
-  return [title("Runs"), trouble, section("All", {}, h("div", { class: "scroll" }, table), none), section("Start one", { id: "start" }, start(signal))];
+  return [title("Runs"), trouble, section("All", { class: "long" }, h("div", { class: "scroll" }, table), none), section("Start one", { id: "start" }, start(signal))];
 }
 
 /** Of how many runs what came. */
@@ -106,7 +123,7 @@ function soakUpdate(row, { is_running, summary }) {
 /** The view of all soaks. */
 export function soaks(signal) {
   const trouble = errors(), rows = h("tbody");
-  const none = h("p", { class: "quiet", hidden: true }, "There are none yet: blockade soak begins one.");
+  const none = h("p", { class: "quiet", hidden: true }, "There are none yet.");
   const table = h("table", { hidden: true }, head(["Soak", "State", "Script", "First seed", "Runs", "Passed", "Failed", "Unknown", "Errors", "Failures", ""]), rows);
   watch(signal, () => 2000, async () => {
     const found = (await ask("GET", "/v1/soaks", undefined, signal)).soaks;

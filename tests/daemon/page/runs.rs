@@ -63,6 +63,13 @@ fn a_run_is_begun_with_a_seed_followed_and_read_and_one_that_is_wrong_shows_wher
     page.until("document.querySelector('[role=alert] pre')?.textContent.includes(' --> script.rhai:1:14')");
     let told = page.value("document.querySelector('[role=alert] pre').textContent");
     assert!(told.as_str().unwrap().contains("^^^^^^^^^"), "{told}");
+    page.click("document.querySelector('nav a:nth-child(2)')");
+    fill(page, "Script", FAILS);
+    fill(page, "Cluster file", NODES);
+    choose(page, "Runtime", "sim");
+    fill(page, "Runs", "3");
+    page.click(&button("Start"));
+    page.until("location.hash === '#/soaks' && document.querySelector('tbody td:nth-child(7)')?.textContent === '3'");
     visit.is_clean();
 }
 
