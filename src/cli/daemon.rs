@@ -1,10 +1,6 @@
 //! `blockade daemon`: where it listens, and who may ask it.
 
-use super::place::Place;
-use super::report;
-use crate::Result;
-use crate::daemon::{self, Limits, Settings};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Serves the clusters of this data folder over HTTP, until Ctrl-C or SIGTERM.
@@ -39,7 +35,12 @@ pub(super) struct Args {
     max_jobs: u16,
 }
 
-pub(super) fn main(place: Place, args: Args) -> Result<()> {
+#[cfg(feature = "host")]
+pub(super) fn main(place: super::place::Place, args: Args) -> crate::Result<()> {
+    use super::report;
+    use crate::daemon::{self, Limits, Settings};
+    use std::net::{IpAddr, Ipv4Addr};
+
     let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let Args { listen, port, token_file, insecure, group, allow_host_commands, max_commands, max_jobs } = args;
     let listen = listen.or(port.map(loopback));
