@@ -47,6 +47,8 @@
 //! | [`text`] | texts that a person names, read with a bound | those files |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`daemon`] | the clusters that are up here, over HTTP: tokens, limits, old and new REST, metrics | its socket, its token's file; clusters through their supervisors |
+//! | [`remote`] | the way to a daemon elsewhere: whom to believe, TLS | the streams it is handed, this machine's authorities |
+//! | [`certificate`] | a daemon's certificate as a file has it, and its SHA-256 as people tell each other | those files |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
 //!
@@ -67,6 +69,7 @@
 //! 10. What is about to be done is on disk before it is done.
 
 pub mod agent;
+pub mod certificate;
 pub mod chaos;
 pub mod checker;
 pub mod cli;
@@ -84,6 +87,7 @@ pub mod journal;
 pub mod kernel;
 pub mod plan;
 pub mod random;
+pub mod remote;
 pub mod report;
 pub mod resolve;
 pub mod run;

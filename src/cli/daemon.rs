@@ -3,7 +3,7 @@
 use super::place::Place;
 use super::report;
 use crate::Result;
-use crate::daemon::{self, Settings};
+use crate::daemon::{self, Privacy, Settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -22,8 +22,17 @@ pub(super) struct Args {
     /// The file that holds the token [default: daemon.token in the data folder, made with a fresh one]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Listen beyond this machine in plain text: whoever sees the traffic has the token
+    /// Speak TLS on loopback, too; beyond it that is so anyway
     #[arg(long)]
+    tls: bool,
+    /// Speak TLS with this certificate (PEM, with those of its issuers) [default: one made in the data folder]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM), which nobody but its owner may read
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Listen beyond this machine in plain text: whoever sees the traffic has the token
+    #[arg(long, conflicts_with_all = ["tls", "tls_cert"])]
     insecure: bool,
     /// Let this group use the socket, too
     #[arg(long, value_name = "GROUP")]
@@ -32,11 +41,36 @@ pub(super) struct Args {
 
 pub(super) fn main(place: Place, args: Args) -> Result<()> {
     let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    let Args { listen, port, token_file, insecure, group } = args;
-    let listen = listen.or(port.map(loopback));
-    if listen.is_none() && (token_file.is_some() || insecure) {
-        return Err(crate::Error::usage("--token-file and --insecure are for an address")
+    let listen = args.listen.or(args.port.map(loopback));
+    if let Some(flag) = args.of_an_address()
+        && listen.is_none()
+    {
+        return Err(crate::Error::usage(format!("{flag} is for an address"))
             .help("name one with --listen; the socket is guarded by its file's mode"));
     }
-    daemon::run(Settings { place, listen, group, token_file, insecure }, report::line)
+    let privacy = args.privacy(listen);
+    let Args { token_file, group, .. } = args;
+    daemon::run(Settings { place, listen, group, token_file, privacy }, report::line)
+}
+
+impl Args {
+    /// The first flag that means nothing to a socket.
+    fn of_an_address(&self) -> Option<&'static str> {
+        let flags = [
+            ("--token-file", self.token_file.is_some()),
+            ("--tls", self.tls),
+            ("--tls-cert", self.tls_cert.is_some()),
+            ("--insecure", self.insecure),
+        ];
+        flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+
+    fn privacy(&self, listen: Option<SocketAddr>) -> Privacy {
+        let leaves_this_machine = listen.is_some_and(|address| !address.ip().is_loopback());
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Privacy::Given { certificate: certificate.clone(), key: key.clone() },
+            _ if self.tls || (leaves_this_machine && !self.insecure) => Privacy::Own,
+            _ => Privacy::Plain,
+        }
+    }
 }

@@ -15,4 +15,5 @@ mod metrics;
 mod old;
 mod running;
 mod security;
+mod tls;
 mod v1;
