@@ -50,6 +50,8 @@
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`daemon`] | the clusters that are up here, over HTTP: tokens, limits, old and new REST, metrics | its socket, its token's file; clusters through their supervisors |
 //! | [`errand`] | what a process may do that works for somebody on another machine | its own file |
+//! | [`remote`] | the way to a daemon elsewhere: whom to believe, TLS | the streams it is handed, this machine's authorities |
+//! | [`certificate`] | a daemon's certificate as a file has it, and its SHA-256 as people tell each other | those files |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
 //! | [`platform`] | what Unix and Windows do differently | signals, the terminal, modes of files |
@@ -83,6 +85,7 @@
 
 #[cfg(feature = "host")]
 pub mod agent;
+pub mod certificate;
 pub mod chaos;
 pub mod checker;
 pub mod cli;
@@ -114,6 +117,7 @@ pub mod plan;
 pub mod platform;
 pub mod probe;
 pub mod random;
+pub mod remote;
 pub mod report;
 pub mod resolve;
 pub mod run;

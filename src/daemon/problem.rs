@@ -7,6 +7,8 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 const MEDIA_TYPE: &str = "application/problem+json";
+/// In what ways the token may be given. Of the two a browser knows the second one.
+const ASKED: &str = "Bearer, Basic realm=\"blockade\"";
 
 /// Problem details (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -143,7 +145,7 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(ASKED));
         }
         response
     }

@@ -17,4 +17,5 @@ mod old;
 mod running;
 mod runs;
 mod security;
+mod tls;
 mod v1;
