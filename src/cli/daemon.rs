@@ -1,10 +1,12 @@
 //! `blockade daemon`: where it listens, and who may ask it.
 
-use super::place::Place;
-use super::report;
-use crate::Result;
-use crate::daemon::{self, Limits, Settings};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+#[cfg(feature = "host")]
+mod local;
+
+#[cfg(feature = "host")]
+pub(super) use local::main;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Serves the clusters of this data folder over HTTP, until Ctrl-C or SIGTERM.
@@ -22,8 +24,17 @@ pub(super) struct Args {
     /// The file that holds the token [default: daemon.token in the data folder, made with a fresh one]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Listen beyond this machine in plain text: whoever sees the traffic has the token
+    /// Speak TLS on loopback, too; beyond it that is so anyway
     #[arg(long)]
+    tls: bool,
+    /// Speak TLS with this certificate (PEM, with those of its issuers) [default: one made in the data folder]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM), which nobody but its owner may read
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Listen beyond this machine in plain text: whoever sees the traffic has the token
+    #[arg(long, conflicts_with_all = ["tls", "tls_cert"])]
     insecure: bool,
     /// Let this group use the socket, too
     #[arg(long, value_name = "GROUP")]
@@ -37,16 +48,4 @@ pub(super) struct Args {
     /// So many runs side by side a soak or a shrink that was sent may have
     #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
     max_jobs: u16,
-}
-
-pub(super) fn main(place: Place, args: Args) -> Result<()> {
-    let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    let Args { listen, port, token_file, insecure, group, allow_host_commands, max_commands, max_jobs } = args;
-    let listen = listen.or(port.map(loopback));
-    if listen.is_none() && (token_file.is_some() || insecure) {
-        return Err(crate::Error::usage("--token-file and --insecure are for an address")
-            .help("name one with --listen; the socket is guarded by its file's mode"));
-    }
-    let limits = Limits { commands: max_commands.into(), jobs: max_jobs.into(), host_commands: allow_host_commands };
-    daemon::run(Settings { place, listen, group, token_file, insecure, limits }, report::line)
 }

@@ -112,7 +112,8 @@ impl Errands {
             let id = attendant.folder().id().to_owned();
             errands.running().remove(&id);
             remove_if_empty(&errand);
-            let _in_time = blocking(move || Ok(ErrandFolder::keep_the_latest(&errands.data_dir, KEPT))).await;
+            let tidied = tokio::task::spawn_blocking(move || ErrandFolder::keep_the_latest(&errands.data_dir, KEPT));
+            let _next_time = tidied.await;
         });
         Ok(folder.told())
     }
@@ -141,7 +142,7 @@ impl Errands {
             _ => (None, None),
         };
         let is_known = |id: &str| ErrandFolder::find(&self.data_dir, id).is_some();
-        let out = seed.zip(below).map(|(seed, below)| RunFolder::fresh(&self.data_dir.join(below), seed, &is_known));
+        let out = seed.zip(below).map(|(seed, below)| RunFolder::fresh(&self.data_dir.join(below), seed, is_known));
         let out = out.transpose()?.map(|folder| folder.path);
         let run = out.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let id = run.clone().map_or_else(fresh_id, Ok)?;
@@ -198,7 +199,9 @@ impl Errands {
     /// Asks all to end, and waits until they have healed.
     pub(super) async fn end_all(&self) {
         let all: Vec<Arc<Attendant>> = self.running().values().cloned().collect();
-        all.iter().for_each(|attendant| attendant.end());
+        for attendant in &all {
+            attendant.end();
+        }
         let ended = async {
             for attendant in &all {
                 attendant.ended().await;

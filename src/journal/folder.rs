@@ -1,9 +1,7 @@
 //! The folder of one run: `.blockade/runs/<UTC time>-<seed>/`.
 
-use crate::{Error, Result};
-use std::fs::Permissions;
+use crate::{Error, Result, platform};
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Where a run keeps its files.
@@ -73,7 +71,7 @@ pub fn remove_folder(path: &Path) -> std::io::Result<()> {
 
 /// All folders from this one down; no link is followed.
 fn make_writable(folder: &Path) -> std::io::Result<()> {
-    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    platform::make_writable(folder)?;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

@@ -18,4 +18,5 @@ mod page;
 mod running;
 mod runs;
 mod security;
+mod tls;
 mod v1;

@@ -110,10 +110,9 @@ struct Stand {
 
 impl Stand {
     fn find(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, String>) -> Result<Self> {
-        let folder = place.folder()?;
         let simulates = args.runtime == Some(RuntimeKind::Sim);
-        if args.attach || (!simulates && folder.is_up()?) {
-            let stand = Self::attached(Attached::open(&folder)?)?;
+        if args.attach || (!simulates && place.folder()?.is_up()?) {
+            let stand = Self::attached(Attached::open(&place.folder()?)?)?;
             return match args.runtime {
                 Some(kind) if kind != stand.kind => Err(other_runtime(&stand, kind)),
                 _ => Ok(stand),

@@ -1,0 +1,3 @@
+//! The way to a daemon elsewhere.
+
+pub mod tls;
