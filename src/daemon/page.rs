@@ -15,16 +15,18 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Where, what and which.
-const FILES: [(&str, &str, &str); 13] = [
+const FILES: [(&str, &str, &str); 15] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/page.css", CSS, include_str!("page/page.css")),
     ("/page.js", SCRIPT, include_str!("page/page.js")),
+    ("/page/actions.js", SCRIPT, include_str!("page/actions.js")),
     ("/page/api.js", SCRIPT, include_str!("page/api.js")),
     ("/page/cluster.js", SCRIPT, include_str!("page/cluster.js")),
     ("/page/clusters.js", SCRIPT, include_str!("page/clusters.js")),
     ("/page/dom.js", SCRIPT, include_str!("page/dom.js")),
     ("/page/forms.js", SCRIPT, include_str!("page/forms.js")),
     ("/page/graph.js", SCRIPT, include_str!("page/graph.js")),
+    ("/page/panels.js", SCRIPT, include_str!("page/panels.js")),
     ("/page/run.js", SCRIPT, include_str!("page/run.js")),
     ("/page/runs.js", SCRIPT, include_str!("page/runs.js")),
     ("/page/timeline.js", SCRIPT, include_str!("page/timeline.js")),

@@ -24,10 +24,14 @@ impl Visit {
     fn of(running: Running, runtime: &str, size: (u32, u32)) -> Option<Self> {
         let program = browser()?;
         running.place.blockade(&["-n", "c1", "up", "--runtime", runtime]).with(0);
-        let Address::Tcp(address) = &running.address else { panic!("an address") };
-        let origin = format!("http://{address}/");
+        let (scheme, address) = match &running.address {
+            Address::Tcp(address) => ("http", address),
+            Address::Tls(address, _) => ("https", address),
+            Address::Unix(path) => panic!("no browser speaks to {}", path.display()),
+        };
+        let origin = format!("{scheme}://{address}/");
         let mut page = Browser::new(program, size);
-        page.open(&format!("http://anybody:{}@{address}/", running.token.as_ref().unwrap()));
+        page.open(&format!("{scheme}://anybody:{}@{address}/", running.token.as_ref().unwrap()));
         Some(Self { running, page, origin })
     }
 

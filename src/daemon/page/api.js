@@ -38,19 +38,28 @@ function found() {
   daemon.dispatchEvent(new Event("found"));
 }
 
+/** Addresses with a name and a password in them, which a browser may show, are not fetched: only the origin is. */
+const send = (path, options) => fetch(new URL(path, location.origin), { cache: "no-store", ...options });
+
+/** Whether it is there at all: one request that failed may have its own reasons. */
 async function knock() {
-  await reach("/healthz", {}).catch(() => isLost && setTimeout(knock, AGAIN));
+  try {
+    await send("/healthz");
+    found();
+  } catch {
+    if (isLost) setTimeout(knock, AGAIN);
+    else lost();
+  }
 }
 
-/** A request to this origin; addresses with a name and a password in them, which a browser may show, are not fetched. */
 async function reach(path, options) {
   try {
-    const response = await fetch(new URL(path, location.origin), { cache: "no-store", ...options });
+    const response = await send(path, options);
     found();
     return response;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    lost();
+    knock();
     throw new Lost("the daemon does not answer");
   }
 }

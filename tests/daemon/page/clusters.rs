@@ -5,6 +5,7 @@ use super::super::common::{User, namespaces};
 use super::super::running::{CLUSTER, Running, place, reaches};
 use super::{RESULT, Visit, button, node};
 use rustix::process::Signal;
+use serde_json::json;
 
 #[test]
 fn clicks_cut_a_real_link_and_heal_it() {
@@ -131,6 +132,27 @@ fn a_cluster_is_brought_up_and_destroyed_and_what_is_wrong_in_its_file_is_shown_
     let refused = |told: &String| told.contains("400");
     let others: Vec<String> = page.complaints().into_iter().filter(|told| !refused(told)).collect();
     assert_eq!(others, Vec::<String>::new());
+}
+
+#[test]
+fn behind_tls_and_where_no_events_come_it_looks_by_itself() {
+    let Some(mut visit) = Visit::of(Running::on_tls(), "sim", (1280, 900)) else { return };
+    visit.cluster();
+    let Visit { running, page, .. } = &mut visit;
+    page.click(&node("n1"));
+    page.click(&button("Isolate"));
+    page.until("document.querySelector('#faults li')");
+    assert_eq!(running.get("/v1/clusters/c1/faults")["faults"][0]["kind"], "isolate");
+    visit.is_clean();
+
+    let Visit { running, page, .. } = &mut visit;
+    page.call("Network.setBlockedURLs", json!({ "urls": ["*/events"] }));
+    page.click("document.querySelector('nav a')");
+    page.click("document.querySelector('tbody a')");
+    page.until("document.querySelector('.bar').textContent.includes('looks every 2 s')");
+    running.says(&["stop", "n3"]);
+    page.until(&format!("{}?.classList.contains('stopped')", node("n3")));
+    assert_eq!(page.value("document.getElementById('daemon').textContent"), "connected");
 }
 
 #[test]
