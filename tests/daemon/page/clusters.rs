@@ -149,7 +149,7 @@ fn behind_tls_and_where_no_events_come_it_looks_by_itself() {
     page.call("Network.setBlockedURLs", json!({ "urls": ["*/events"] }));
     page.click("document.querySelector('nav a')");
     page.click("document.querySelector('tbody a')");
-    page.until("document.querySelector('.bar').textContent.includes('looks every 2 s')");
+    page.until("document.querySelector('.bar')?.textContent.includes('looks every 2 s')");
     running.says(&["stop", "n3"]);
     page.until(&format!("{}?.classList.contains('stopped')", node("n3")));
     assert_eq!(page.value("document.getElementById('daemon').textContent"), "connected");
