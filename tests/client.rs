@@ -130,8 +130,8 @@ fn what_is_linked_elsewhere_is_at_home_there() {
     }
 }
 
-/// What is compiled for a host only, and the file that is for Unix.
-const BEYOND_THE_WALL: [&str; 16] = [
+/// What is compiled for a host only, and the files that have a half for Unix.
+const BEYOND_THE_WALL: [&str; 17] = [
     "agent/",
     "daemon/",
     "doctor/",
@@ -139,6 +139,7 @@ const BEYOND_THE_WALL: [&str; 16] = [
     "shaper/",
     "supervisor/",
     "platform/unix.rs",
+    "remote/connect.rs",
     "runtime/docker/",
     "runtime/here.rs",
     "runtime/make.rs",
@@ -158,7 +159,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
-/// Other systems' standard libraries are not at hand wherever the tests run.
+/// Other systems' standard libraries are not at hand wherever the tests run; where they are, `tests/portable` compiles.
 #[test]
 fn nothing_outside_of_the_wall_asks_for_a_system_of_its_own() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -172,7 +173,8 @@ fn nothing_outside_of_the_wall_asks_for_a_system_of_its_own() {
         }
         read += 1;
         let text = std::fs::read_to_string(&path).unwrap();
-        let code = text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
+        let without_tests = text.split("\nmod tests").next().unwrap_or_default();
+        let code = without_tests.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
         for line in code {
             assert!(!NOT_EVERYWHERE.iter().any(|word| line.contains(word)), "src/{name}: {line}");
         }
