@@ -48,6 +48,8 @@ pub struct Limits {
 
 /// So many commands that have ended are remembered. The folders of runs and soaks stay.
 const KEPT: usize = 200;
+/// So many files may be sent with a command.
+const FILES_MAX: usize = 1000;
 /// Commands that go on where nobody listens; others end soon.
 const LASTING: [&str; 4] = ["run", "replay", "soak", "shrink"];
 /// How long all may take to heal when the daemon ends.
@@ -103,7 +105,8 @@ impl Errands {
                 .help("wait for one to end, cancel one, or start the daemon with a larger --max-commands");
             return Err(Refused::Busy(error));
         }
-        let attendant = Arc::new(Attendant::begin(&folder, order)?);
+        let begun = Attendant::begin(&folder, order).inspect_err(|_| forget(&folder, &errand));
+        let attendant = Arc::new(begun?);
         running.insert(folder.id().to_owned(), Arc::clone(&attendant));
         drop(running);
         let errands = Arc::clone(self);
@@ -123,6 +126,9 @@ impl Errands {
             let message = format!("{} runs side by side are more than this daemon allows", known.jobs);
             return Err(Error::usage(message)
                 .help(format!("at most --jobs {}; see `blockade daemon --help`", self.limits.jobs)));
+        }
+        if asked.files.len() > FILES_MAX {
+            return Err(Error::usage(format!("{} files are too many to send: {FILES_MAX} at most", asked.files.len())));
         }
         if let Some(path) = asked.files.keys().find(|path| !errand::is_plain(Path::new(path))) {
             return Err(Error::usage(format!("{path:?} is no place for a file that is sent"))
@@ -159,9 +165,14 @@ impl Errands {
         // A past run names its script, and the modules beside it, as they were sent then.
         let before = known.run.as_deref().and_then(Path::file_name);
         let before = before.and_then(|id| ErrandFolder::find(&self.data_dir, &id.to_string_lossy()));
-        before.map_or(Ok(()), |before| folder.take_over(&before))?;
-        folder.receive(&asked.files)?;
-        Ok((folder, errand))
+        let taken_over = before.map_or(Ok(()), |before| folder.take_over(&before));
+        match taken_over.and_then(|()| folder.receive(&asked.files)) {
+            Ok(()) => Ok((folder, errand)),
+            Err(error) => {
+                forget(&folder, &errand);
+                Err(error)
+            }
+        }
     }
 
     /// One of this id, also one that has ended.
