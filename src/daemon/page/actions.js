@@ -42,7 +42,7 @@ export function actions({ selection, change }) {
     }
   };
   const shape = (kind, how) => inject({
-    kind, nodes: selection.names, ...how, ...where.value === "between" && { to: selection.names }, both: where.value === "both",
+    kind, nodes: selection.names, ...how, both: where.value === "both", ...where.value === "between" && { to: selection.names },
   });
   const cut = async (source, target) => inject({ kind: "block", source: [source], target: [target] });
 
@@ -74,8 +74,10 @@ export function actions({ selection, change }) {
   ];
   const shapes = [
     field("Packets", where),
-    h("p", { class: "field" }, h("label", {}, "Delay ", delay), offer("Slow", some, () => shape("slow", { delay: delay.value.trim() }))),
-    h("p", { class: "field" }, h("label", {}, "Loss ", loss), offer("Flaky", some, () => shape("flaky", { loss: loss.value.trim() }))),
+    h("p", { class: "field" }, h("label", {}, "Delay ", delay),
+      offer("Slow", some, () => shape("slow", { delay: delay.value.trim() }))),
+    h("p", { class: "field" }, h("label", {}, "Loss ", loss),
+      offer("Flaky", some, () => shape("flaky", { loss: loss.value.trim() }))),
   ];
   const verbs = ["Start", "Stop", "Restart", "Kill", "Pause", "Resume"];
   const element = section("Selection", {}, whom, trouble,
@@ -85,7 +87,8 @@ export function actions({ selection, change }) {
     h("div", { class: "buttons", role: "group", "aria-label": "Nodes" },
       verbs.map(verb => offer(verb, onlyNodes, act(verb.toLowerCase())))));
   const update = () => {
-    tell(whom, some(selection) ? selection.names.join(", ") : "Nobody: press nodes of the graph, by pointer or with the space key.");
+    whom.className = some(selection) ? "whom" : "quiet";
+    tell(whom, selection.names.join(", ") || "Nobody: press nodes of the graph, by pointer or with the space key.");
     for (const refresh of buttons) refresh();
   };
   return { element, update };

@@ -37,7 +37,8 @@ export function cluster(signal, name) {
 
   const look = async () => {
     try {
-      const [shown, { links }] = await Promise.all([ask("GET", at(), undefined, signal), ask("GET", at("links"), undefined, signal)]);
+      const both = [at(), at("links")].map(path => ask("GET", path, undefined, signal));
+      const [shown, { links }] = await Promise.all(both);
       Object.assign(state, shown, { links, isGone: false });
       if (state.isOver) listen();
     } catch (error) {
@@ -56,7 +57,8 @@ export function cluster(signal, name) {
   const parts = [actions({ selection, change }), faultList({ change }), probes({ selection, change })];
   const touched = touchedLinks(), table = nodeTable({ at, trouble });
   const events = timeline(`Events of ${name}`);
-  const gone = h("p", { class: "card unknown", hidden: true }, `No cluster ${name} is up. `, h("a", { href: "#/clusters" }, "All clusters"));
+  const others = h("a", { href: "#/clusters" }, "All clusters");
+  const gone = h("p", { class: "card unknown", hidden: true }, `No cluster ${name} is up. `, others);
   const whole = h("div", {},
     h("div", { class: "two" },
       section("Graph", { class: "picture" }, legend(), h("div", { class: "canvas" }, view.svg), touched.element),
@@ -96,6 +98,6 @@ export function cluster(signal, name) {
 }
 
 function legend() {
-  const key = (kind, text) => h("li", {}, h("span", { class: `key ${kind}` }), text);
-  return h("ul", { class: "legend" }, key("whole", "whole"), key("cut", "cut"), key("impaired", "impaired"), key("selected", "selected"));
+  const key = kind => h("li", {}, h("span", { class: `key ${kind}` }), kind);
+  return h("ul", { class: "legend" }, ["whole", "cut", "impaired", "selected"].map(key));
 }

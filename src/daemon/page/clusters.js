@@ -12,8 +12,8 @@ const EXAMPLE = `nodes:
 `;
 
 function line(cluster) {
-  return h("tr", {}, h("th", { scope: "row" }, h("a", { href: `#/clusters/${encodeURIComponent(cluster.name)}` }, cluster.name)),
-    h("td", {}, h("span", { class: "word" })));
+  const link = h("a", { href: `#/clusters/${encodeURIComponent(cluster.name)}` }, cluster.name);
+  return h("tr", {}, h("th", { scope: "row" }, link), h("td", {}, h("span", { class: "word" })));
 }
 
 function update(row, { state }) {
@@ -25,10 +25,13 @@ function update(row, { state }) {
 function bringUp(go) {
   const name = h("input", { required: true, autocomplete: "off", spellcheck: "false", size: 16 });
   const config = sheet("Cluster file", { placeholder: EXAMPLE });
-  const runtime = choice(RUNTIMES), seed = h("input", { inputmode: "numeric", size: 12, placeholder: "a fresh one", autocomplete: "off" });
+  const runtime = choice(RUNTIMES);
+  const seed = h("input", { inputmode: "numeric", size: 12, placeholder: "a fresh one", autocomplete: "off" });
   const params = h("textarea", { rows: 2, spellcheck: "false", placeholder: "NAME=VALUE" });
   const work = async () => {
-    const body = { name: name.value.trim(), config: config.area.value, runtime: given(runtime), seed: seedOf(seed), params: paramsOf(params) };
+    const body = {
+      name: name.value.trim(), config: config.area.value, runtime: given(runtime), seed: seedOf(seed), params: paramsOf(params),
+    };
     said(`${body.name} is being brought up…`);
     await ask("POST", "/v1/clusters", body);
     said(`${body.name} is up`);
@@ -42,7 +45,8 @@ function bringUp(go) {
 /** The view. */
 export function clusters(signal) {
   const trouble = errors(), rows = h("tbody"), none = h("p", { class: "quiet", hidden: true }, "No cluster is up.");
-  const table = h("table", { hidden: true }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Cluster"), h("th", { scope: "col" }, "State"))), rows);
+  const columns = ["Cluster", "State"].map(text => h("th", { scope: "col" }, text));
+  const table = h("table", { hidden: true }, h("thead", {}, h("tr", {}, columns)), rows);
   watch(signal, () => 2000, async () => {
     const found = (await ask("GET", "/v1/clusters", undefined, signal)).clusters;
     none.hidden = found.length > 0;
@@ -50,5 +54,6 @@ export function clusters(signal) {
     keyed(rows, found, cluster => cluster.name, line, update);
   }, error => mention(trouble, error));
   const go = name => { location.hash = `#/clusters/${encodeURIComponent(name)}`; };
-  return [title("Clusters"), trouble, section("Up", {}, h("div", { class: "scroll" }, table), none), section("Bring one up", {}, bringUp(go))];
+  return [title("Clusters"), trouble, section("Up", {}, h("div", { class: "scroll" }, table), none),
+    section("Bring one up", {}, bringUp(go))];
 }

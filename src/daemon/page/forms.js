@@ -35,8 +35,8 @@ export const given = control => control.value.trim() || undefined;
 /** Digits as a number, or an error in the words of the command line. */
 export function seedOf(control) {
   const digits = given(control);
-  if (digits && !/^\d+$/.test(digits)) throw new Problem(0, `error: "${digits}" is no seed\nhelp: write a whole number, or leave it out for a fresh one`);
-  return digits && integer(digits);
+  if (!digits || /^\d+$/.test(digits)) return digits && integer(digits);
+  throw new Problem(0, `error: "${digits}" is no seed\nhelp: write a whole number, or leave it out for a fresh one`);
 }
 
 /** Lines of NAME=VALUE as an object. */

@@ -11,13 +11,13 @@ const sizes = count => count <= 14 ? FEW : MANY;
 
 /** Where each party stands, the first one at the top. */
 function layout(names) {
-  const { radius, gap } = sizes(names.length);
+  const { radius, gap, letters } = sizes(names.length);
   const ring = Math.max(120, names.length * (2 * radius + gap) / (2 * Math.PI));
   const at = index => {
     const angle = index / names.length * 2 * Math.PI - Math.PI / 2;
     return { x: ring * Math.cos(angle), y: ring * Math.sin(angle) };
   };
-  return { ring, radius, places: new Map(names.map((name, index) => [name, at(index)])) };
+  return { ring, radius, letters, places: new Map(names.map((name, index) => [name, at(index)])) };
 }
 
 /** The links that are not whole, both directions of a pair together: `{ a, b, there, back }`. */
@@ -55,12 +55,12 @@ function shape({ link, isBoth }, { start, end, middle: [mx, my], dx, dy }) {
     return `M${point([x, y])}L${point([bx + px, by + py])}L${point([bx - px, by - py])}Z`;
   };
   const state = link?.state ?? "whole";
-  const cross = `M${point([mx - 5, my - 5])}L${point([mx + 5, my + 5])}M${point([mx + 5, my - 5])}L${point([mx - 5, my + 5])}`;
+  const stroke = (x, y) => `M${point([mx - x, my - y])}L${point([mx + x, my + y])}`;
   return [
     s("path", { class: "reach", d: `M${point(start)}L${point(end)}` }),
     s("path", { class: "line", d: `M${point(start)}L${point(end)}` }),
     !isBoth && s("path", { class: "head", d: head(end) }),
-    state === "cut" && s("path", { class: "cross", d: cross }),
+    state === "cut" && s("path", { class: "cross", d: stroke(5, 5) + stroke(5, -5) }),
   ];
 }
 
@@ -96,14 +96,15 @@ export function graph(toggle) {
     const press = event => {
       if (event.type === "keydown" && event.key !== " " && event.key !== "Enter") return;
       event.preventDefault();
-      toggle(name);
+      if (!event.repeat) toggle(name);
     };
     return s("g", { role: "button", tabindex: 0, onclick: press, onkeydown: press, "data-node": name },
       s("title"), s("circle", { class: "focus" }), s(name === WORLD ? "rect" : "circle", { class: "body" }),
       s("text", { class: "name" }), s("text", { class: "state" }), s("text", { class: "order" }));
   };
 
-  const update = (element, node, place, radius, letters, order) => {
+  const update = (element, node, { places, radius, letters }, order) => {
+    const place = places.get(node.name);
     const [title, focus, body, name, state, number] = element.children;
     element.setAttribute("class", `node ${node.state}${node.name === WORLD ? " world" : ""}`);
     element.setAttribute("transform", `translate(${point([place.x, place.y])})`);
@@ -126,7 +127,7 @@ export function graph(toggle) {
 
   /** Nodes are `{ name, state, title }`, links as the daemon gives them, the selection names in their order. */
   const draw = (all, touched, selection) => {
-    const names = all.map(node => node.name), plan = layout(names), { letters } = sizes(names.length);
+    const names = all.map(node => node.name), plan = layout(names);
     svg.classList.toggle("many", sizes(names.length) === MANY);
     const edge = plan.ring + plan.radius + 20;
     svg.setAttribute("viewBox", [-edge, -edge, 2 * edge, 2 * edge].map(Math.round).join(" "));
@@ -134,7 +135,7 @@ export function graph(toggle) {
     clear.setAttribute("d", whole(names, shown, plan));
     keyed(links, shown, pair => JSON.stringify([pair, plan.ring, names.length]), pair => pairOf(pair, plan));
     keyed(nodes, all, node => node.name, made, (element, node) =>
-      update(element, node, plan.places.get(node.name), plan.radius, letters, selection.indexOf(node.name) + 1));
+      update(element, node, plan, selection.indexOf(node.name) + 1));
   };
   return { svg, draw };
 }

@@ -23,7 +23,7 @@ export function touchedLinks() {
 /** The faults in force. */
 export function faultList({ change }) {
   const trouble = errors(), list = h("ul", { class: "faults" }), none = h("p", { class: "quiet" }, "None.");
-  const healed = ({ healed: all }) => said(all.length ? `healed ${joined(all.map(fault => fault.id))}` : "there was nothing to heal");
+  const healed = ({ healed: all }) => said(`healed ${joined(all.map(fault => fault.id)) || "nothing"}`);
   const all = button("Heal all", trouble, async () => healed(await change("DELETE", ["faults"])));
   const line = ({ id, text, by = [] }) => h("li", {},
     h("span", { class: "what" }, h("b", {}, id), ` ${text}`, by.length > 0 && h("small", {}, ` by ${joined(by)}`)),
@@ -55,8 +55,8 @@ export function probes({ selection, change }) {
       throw error;
     }
   };
-  const element = section("Probe", { id: "probe" },
-    form("Probe", trouble, work, h("div", { class: "row" }, field("From", source), field("To", target), field("What", kind))), result);
+  const fields = h("div", { class: "row" }, field("From", source), field("To", target), field("What", kind));
+  const element = section("Probe", { id: "probe" }, form("Probe", trouble, work, fields), result);
   let before = "";
   const update = (_, parties) => {
     for (const select of [source, target]) keyed(select, parties, party => party.name, ({ name }) => h("option", {}, name));

@@ -16,7 +16,8 @@ const decoded = ({ text, base64 }) =>
 function print(output, text) {
   grow(output, () => {
     output.append(text);
-    for (let size = output.textContent.length; size > OUTPUT_MAX; output.firstChild.remove()) size -= output.firstChild.data.length;
+    let size = output.textContent.length;
+    for (; size > OUTPUT_MAX; output.firstChild.remove()) size -= output.firstChild.data.length;
   });
 }
 
@@ -32,15 +33,21 @@ export function run(signal, id) {
   const at = (...parts) => path("runs", id, ...parts);
   const trouble = errors(), state = {}, verdict = h("span", { class: "word" }), facts = h("dl", { class: "facts" });
   const events = timeline(`Timeline of ${id}`), output = h("pre", { tabindex: 0, "aria-label": "Output" });
-  const message = h("pre", { class: "message" }), why = h("div", { class: "card fail", role: "alert", hidden: true }, message), files = h("ul", { class: "files" });
+  const message = h("pre", { class: "message" }), files = h("ul", { class: "files" });
+  const why = h("div", { class: "card fail", role: "alert", hidden: true }, message);
   const report = h("a", { href: at("report"), target: "_blank", rel: "noopener" }, "Report");
-  const cancel = button("Cancel", trouble, async () => { await ask("POST", at("cancel")); watching.wake(); }, { class: "danger", hidden: true });
+  const end = async () => {
+    await ask("POST", at("cancel"));
+    watching.wake();
+  };
+  const cancel = button("Cancel", trouble, end, { class: "danger", hidden: true });
 
   const render = () => {
     word(verdict, verdictOf(state));
     cancel.hidden = state.state !== "running";
     report.hidden = state.state === "running";
-    const shown = Object.entries({ script: state.script, seed: state.seed, runtime: state.runtime, started: state.started, "exit code": state.exit_code });
+    const { script, seed, runtime, started, exit_code } = state;
+    const shown = Object.entries({ script, seed, runtime, started, "exit code": exit_code });
     keyed(facts, shown.filter(([, value]) => value != null), ([name, value]) => `${name} ${value}`,
       ([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value))));
     const told = reason(state, output.textContent).trimEnd();

@@ -33,14 +33,29 @@ const NUMBERS = ["Seed", "First seed", "Runs", "Passed", "Failed", "Unknown", "E
 const head = columns => h("thead", {}, h("tr", {}, columns.map(text =>
   h("th", { scope: "col", class: NUMBERS.includes(text) && "number" }, text))));
 
-function line(run) {
-  return h("tr", {}, h("th", { scope: "row" }, h("a", { href: `#/runs/${encodeURIComponent(run.id)}` }, run.id)),
-    h("td", {}, h("span", { class: "word" })), h("td", {}, run.script ?? ""), h("td", { class: "number" }, String(run.seed ?? "")),
-    h("td", {}, run.runtime ?? ""), h("td", {}, time(run.started ?? "")));
+const runLine = ({ id }) => h("tr", {},
+  h("th", { scope: "row" }, h("a", { href: `#/runs/${encodeURIComponent(id)}` }, id)),
+  h("td", {}, h("span", { class: "word" })), h("td"), h("td", { class: "number" }), h("td"), h("td"));
+
+/** One that has just begun tells little of itself yet. */
+function runUpdate(row, run) {
+  const [, verdict, script, seed, runtime, started] = row.children;
+  word(verdict.firstChild, verdictOf(run));
+  tell(script, run.script ?? "");
+  tell(seed, String(run.seed ?? ""));
+  tell(runtime, run.runtime ?? "");
+  tell(started, time(run.started ?? ""));
 }
 
 /** The texts of files, by their names. */
-const textsOf = async files => Object.fromEntries(await Promise.all([...files].map(async file => [file.name, await file.text()])));
+const textsOf = async files =>
+  Object.fromEntries(await Promise.all([...files].map(async file => [file.name, await file.text()])));
+
+function countOf(control) {
+  const count = Number(control.value);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new Problem(0, `error: "${control.value}" is no number of runs\nhelp: write 1, or more for a soak`);
+}
 
 /** A form that starts a run, or a soak of several. */
 function start(signal) {
@@ -48,7 +63,7 @@ function start(signal) {
   const script = sheet("Script", { rows: 12, placeholder: SCRIPT });
   script.file.addEventListener("change", () => { name.value = script.file.files[0]?.name ?? name.value; });
   const config = sheet("Cluster file", { rows: 8 });
-  const on = choice({ "": "a cluster of its own" }), runtime = choice(RUNTIMES);
+  const on = h("select"), runtime = choice(RUNTIMES);
   const seed = h("input", { inputmode: "numeric", size: 12, placeholder: "a fresh one", autocomplete: "off" });
   const timeout = h("input", { size: 8, placeholder: "as usual", autocomplete: "off", spellcheck: "false" });
   const params = h("textarea", { rows: 2, spellcheck: "false", placeholder: "NAME=VALUE" });
@@ -58,27 +73,20 @@ function start(signal) {
   on.addEventListener("change", () => { own.hidden = on.value !== ""; });
   watch(signal, () => 5000, async () => {
     const { clusters } = await ask("GET", "/v1/clusters", undefined, signal);
-    const standing = clusters.filter(({ state }) => state === "up").map(cluster => cluster.name);
-    for (const option of [...on.options].slice(1)) if (!standing.includes(option.value)) option.remove();
-    for (const one of standing)
-      if (![...on.options].some(option => option.value === one)) on.append(h("option", { value: one }, `${one}, which is up`));
+    const standing = [{ name: "", text: "a cluster of its own" }, ...clusters.filter(({ state }) => state === "up")];
+    keyed(on, standing, one => one.name, ({ name, text }) => h("option", { value: name }, text ?? `${name}, which is up`));
     own.hidden = on.value !== "";
   });
+  const ownCluster = () => ({ config: given(config.area) && config.area.value, runtime: given(runtime) });
   const work = async () => {
-    const many = Number(count.value);
-    if (!Number.isInteger(many) || many < 1) throw new Problem(0, `error: "${count.value}" is no number of runs\nhelp: write 1, or more for a soak`);
-    const where = on.value ? { cluster: on.value, attach: true } : { config: given(config.area) && config.area.value, runtime: given(runtime) };
-    const source = {
+    const many = countOf(count);
+    const { id } = await ask("POST", many > 1 ? "/v1/soaks" : "/v1/runs", {
       script: { name: given(name) ?? "script.rhai", text: script.area.value },
-      files: await textsOf(modules.files), params: paramsOf(params), ...where,
-    };
-    if (many > 1) {
-      await ask("POST", "/v1/soaks", { ...source, runs: many, seed_start: seedOf(seed) });
-      location.hash = "#/soaks";
-      return;
-    }
-    const { id } = await ask("POST", "/v1/runs", { ...source, seed: seedOf(seed), timeout: given(timeout), verify: verify.checked });
-    location.hash = `#/runs/${encodeURIComponent(id)}`;
+      files: await textsOf(modules.files), params: paramsOf(params), timeout: given(timeout),
+      verify: verify.checked || undefined, ...on.value ? { cluster: on.value, attach: true } : ownCluster(),
+      ...many > 1 ? { runs: many, seed_start: seedOf(seed) } : { seed: seedOf(seed) },
+    });
+    location.hash = many > 1 ? "#/soaks" : `#/runs/${encodeURIComponent(id)}`;
   };
   return form("Start", errors(), work, script.element,
     h("div", { class: "row" }, field("Name", name), field("Seed", seed), field("Runs", count, "more: a soak"), field("Timeout", timeout),
@@ -95,9 +103,10 @@ export function runs(signal) {
     const found = (await ask("GET", "/v1/runs", undefined, signal)).runs;
     none.hidden = found.length > 0;
     table.hidden = found.length === 0;
-    keyed(rows, found, run => run.id, line, (row, run) => word(row.querySelector(".word"), verdictOf(run)));
+    keyed(rows, found, run => run.id, runLine, runUpdate);
   }, error => mention(trouble, error));
-  return [title("Runs"), trouble, section("All", { class: "long" }, h("div", { class: "scroll" }, table), none), section("Start one", { id: "start" }, start(signal))];
+  return [title("Runs"), trouble, section("All", { class: "long" }, h("div", { class: "scroll" }, table), none),
+    section("Start one", { id: "start" }, start(signal))];
 }
 
 /** Of how many runs what came. */
@@ -107,9 +116,10 @@ const COUNTS = ["runs", "passed", "failed", "unknown", "errors"];
 const failures = ({ failures: all }) => all.slice(0, 8).map(({ seed, signature }) => `${seed}: ${signature}`).join("\n");
 
 function soakLine(soak, trouble) {
-  const cancel = button("Cancel", trouble, () => ask("POST", path("soaks", soak.id, "cancel")), { "aria-label": `Cancel ${soak.id}` });
+  const end = () => ask("POST", path("soaks", soak.id, "cancel"));
   return h("tr", {}, h("th", { scope: "row" }, soak.id), h("td", {}, h("span", { class: "word" })), h("td", {}, soak.script),
-    h("td", { class: "number" }, String(soak.seed_start)), COUNTS.map(() => h("td", { class: "number" })), h("td", { class: "what" }), h("td", {}, cancel));
+    h("td", { class: "number" }, String(soak.seed_start)), COUNTS.map(() => h("td", { class: "number" })),
+    h("td", { class: "what" }), h("td", {}, button("Cancel", trouble, end, { "aria-label": `Cancel ${soak.id}` })));
 }
 
 function soakUpdate(row, { is_running, summary }) {
@@ -124,7 +134,8 @@ function soakUpdate(row, { is_running, summary }) {
 export function soaks(signal) {
   const trouble = errors(), rows = h("tbody");
   const none = h("p", { class: "quiet", hidden: true }, "There are none yet.");
-  const table = h("table", { hidden: true }, head(["Soak", "State", "Script", "First seed", "Runs", "Passed", "Failed", "Unknown", "Errors", "Failures", ""]), rows);
+  const columns = ["Soak", "State", "Script", "First seed", "Runs", "Passed", "Failed", "Unknown", "Errors", "Failures", ""];
+  const table = h("table", { hidden: true }, head(columns), rows);
   watch(signal, () => 2000, async () => {
     const found = (await ask("GET", "/v1/soaks", undefined, signal)).soaks;
     none.hidden = found.length > 0;
