@@ -113,8 +113,8 @@ export function graph(toggle) {
     tell(title, node.title);
     focus.setAttribute("r", radius + 6);
     if (node.name === WORLD) {
-      for (const [key, value] of Object.entries({ x: -22, y: -14, width: 44, height: 28, rx: 6 }))
-        body.setAttribute(key, value);
+      const box = { x: -radius - 3, y: -14, width: 2 * radius + 6, height: 28, rx: 6 };
+      for (const [key, value] of Object.entries(box)) body.setAttribute(key, value);
     } else body.setAttribute("r", radius);
     tell(name, node.name === WORLD ? WORLD : short(node.name, letters));
     name.setAttribute("dy", "0.35em");

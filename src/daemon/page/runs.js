@@ -89,8 +89,8 @@ function start(signal) {
     location.hash = many > 1 ? "#/soaks" : `#/runs/${encodeURIComponent(id)}`;
   };
   return form("Start", errors(), work, script.element,
-    h("div", { class: "row" }, field("Name", name), field("Seed", seed), field("Runs", count, "more: a soak"), field("Timeout", timeout),
-      field("On", on), field("Modules", modules, "that it imports")), own,
+    h("div", { class: "row" }, field("Name", name), field("Seed", seed), field("Runs", count, "more: a soak"),
+      field("Timeout", timeout), field("On", on), field("Modules that it imports", modules)), own,
     field("Parameters", params, "what param() and ${param:NAME} stand for, one a line"),
     h("p", {}, h("label", {}, verify, " measure each fault after it is injected")));
 }
