@@ -47,6 +47,7 @@
 //! | [`text`] | texts that a person names, read with a bound | those files |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`daemon`] | the clusters that are up here, over HTTP: tokens, limits, old and new REST, metrics | its socket, its token's file; clusters through their supervisors |
+//! | [`remote`] | commands on another machine: sent as they stand, output and files brought back | the network, files that a command names, folders of runs |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
 //!
@@ -84,6 +85,7 @@ pub mod journal;
 pub mod kernel;
 pub mod plan;
 pub mod random;
+pub mod remote;
 pub mod report;
 pub mod resolve;
 pub mod run;

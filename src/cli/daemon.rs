@@ -4,8 +4,8 @@ use super::place::Place;
 use super::report;
 use crate::Result;
 use crate::daemon::{self, Settings};
+use crate::remote::Options;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 
 /// Serves the clusters of this data folder over HTTP, until Ctrl-C or SIGTERM.
 ///
@@ -19,20 +19,15 @@ pub(super) struct Args {
     /// Short for --listen 127.0.0.1:PORT
     #[arg(short, long, value_name = "PORT", conflicts_with_all = ["listen", "group"])]
     port: Option<u16>,
-    /// The file that holds the token [default: daemon.token in the data folder, made with a fresh one]
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// Listen beyond this machine in plain text: whoever sees the traffic has the token
-    #[arg(long)]
-    insecure: bool,
     /// Let this group use the socket, too
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
 }
 
-pub(super) fn main(place: Place, args: Args) -> Result<()> {
+pub(super) fn main(place: Place, args: Args, options: Options) -> Result<()> {
     let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    let Args { listen, port, token_file, insecure, group } = args;
+    let Args { listen, port, group } = args;
+    let Options { token_file, insecure, .. } = options;
     let listen = listen.or(port.map(loopback));
     if listen.is_none() && (token_file.is_some() || insecure) {
         return Err(crate::Error::usage("--token-file and --insecure are for an address")

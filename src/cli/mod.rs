@@ -13,6 +13,7 @@ pub mod oneshot;
 mod past;
 pub mod place;
 mod plan;
+mod remote;
 mod repl;
 mod replay;
 mod report;
@@ -67,6 +68,8 @@ pub(crate) struct Global {
     /// Tell everything, and let a supervisor write it into its log
     #[arg(short = 'D', long, global = true, help_heading = EVERYWHERE)]
     debug: bool,
+    #[command(flatten)]
+    remote: crate::remote::Options,
 }
 
 impl Global {
@@ -158,6 +161,21 @@ enum Command {
 }
 
 impl Command {
+    /// Whether it is about a cluster, and so about the machine that has it.
+    fn is_for_a_cluster(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_)
+                | Self::Soak(_)
+                | Self::Replay(_)
+                | Self::Shrink(_)
+                | Self::Repl(_)
+                | Self::Chaos(_)
+                | Self::Doctor(_)
+                | Self::OneShot(_)
+        )
+    }
+
     /// Whether it may have something to heal or to remove when it is interrupted, and so ends with 130 then.
     fn may_hold_something(&self) -> bool {
         matches!(self, Self::Run(_) | Self::Soak(_) | Self::Repl(_) | Self::Chaos(_) | Self::OneShot(_))
@@ -188,6 +206,13 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// How a command line is read.
+pub(crate) fn definitions() -> clap::Command {
+    let mut program = Cli::command();
+    program.build();
+    program
+}
+
 /// clap suggests hidden commands, too.
 fn hide_what_is_internal(error: &mut clap::Error) {
     let Some(ContextValue::Strings(suggested)) = error.remove(ContextKind::SuggestedSubcommand) else { return };
@@ -203,6 +228,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     if let Some(level) = cli.global.level() {
         report::trace(level);
     }
+    if let Some(code) = remote::main(&cli.global, &cli.command)? {
+        return Ok(code);
+    }
+    let options = cli.global.remote.clone();
     let place = cli.global.place();
     if cli.command.may_hold_something() {
         early::end_on_signals();
@@ -234,7 +263,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::OneShot(command) => oneshot::run(command, &place).map(|()| ExitCode::SUCCESS),
-        Command::Daemon(args) => daemon::main(place, args).map(|()| ExitCode::SUCCESS),
+        Command::Daemon(args) => daemon::main(place, args, options).map(|()| ExitCode::SUCCESS),
         Command::Supervise => crate::supervisor::supervise().map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => {
             // Into memory: the generator panics where its output breaks, as with `| head`.

@@ -33,6 +33,7 @@ mod unfinished;
 mod values;
 
 pub use bind::hold_workload;
+pub use check::imported;
 pub use drive::{Drive, Options};
 pub use host::{Host, HostSettings, Interrupt};
 pub use modules::modules;

@@ -1,0 +1,147 @@
+//! Commands on another machine: the client of [`daemon`](crate::daemon).
+//!
+//! A command line is looked at here as ever, and then sent as it stands, with the files that it names ([`argv`],
+//! [`upload`], [`root`]). Over there it runs as a process of its own, as if the person sat there; its output comes back
+//! byte for byte ([`output`], [`attend`]), and at last what it has written ([`fetch`], [`back`]). So messages, places
+//! and exit codes are those of a local command, and nothing is known of the command here but which words are paths.
+//!
+//! Touches the network, files that are named on the command line and those that they need, and folders of runs. Nothing
+//! in here is for Linux only.
+
+mod argv;
+mod attend;
+mod back;
+mod connect;
+mod failure;
+mod fetch;
+mod host;
+mod http;
+mod input;
+mod interrupts;
+mod options;
+mod output;
+mod root;
+mod sse;
+mod token;
+mod upload;
+mod wire;
+
+pub use connect::Trust;
+pub use failure::{Answer, Failure};
+pub use host::Host;
+pub use http::Client;
+pub use options::Options;
+
+use crate::journal::RunFolder;
+use crate::{Error, Result};
+use argv::Argv;
+use attend::{End, attend};
+use back::Back;
+use interrupts::Interrupts;
+use std::path::{Path, PathBuf};
+use wire::Command;
+
+/// Where things lie here.
+#[derive(Clone, Copy, Debug)]
+pub struct Here<'a> {
+    /// The current folder, absolute.
+    pub folder: &'a Path,
+    /// The data folder, in which runs that were fetched lie as local ones do.
+    pub data_dir: &'a Path,
+    /// How the person is told what is no result.
+    pub say: fn(&str),
+}
+
+/// Does a command line over there: its exit code. `program` are the definitions by which it was looked at.
+///
+/// # Errors
+/// What is wrong with the files here, the way, or what the daemon refuses.
+pub fn carry_out(client: &Client, program: &clap::Command, words: &[String], here: Here<'_>) -> Result<u8, Failure> {
+    let upload = upload::gather(Argv::new(program, words), here.folder, here.data_dir)?;
+    if let Some(out) = upload.back.out.as_deref().filter(|_| upload.verb != "soak") {
+        RunFolder::create(Some(out), out, 0)?;
+    }
+    threads()?.block_on(async {
+        let mut interrupts = Interrupts::listen()?;
+        let command: Command =
+            client.post("/v1/commands", upload.body).await.map_err(|failure| old(client, failure))?;
+        let mut beside = tokio::task::JoinSet::new();
+        if upload.takes_input {
+            beside.spawn(input::hand_on(client.clone(), command.id.clone()));
+        }
+        follow(client, &command, &upload.back, &mut interrupts, here).await
+    })
+}
+
+/// Rejoins a command that goes on over there, from its beginning: its exit code. `out` is where a run's folder is to
+/// lie here.
+///
+/// # Errors
+/// As for [`carry_out`]; there is no such command.
+pub fn rejoin(client: &Client, id: &str, out: Option<PathBuf>, here: Here<'_>) -> Result<u8, Failure> {
+    threads()?.block_on(async {
+        let mut interrupts = Interrupts::listen()?;
+        let command: Command = client.get(&wire::command_path(id, "")).await?;
+        follow(client, &command, &Back { out, targets: Vec::new() }, &mut interrupts, here).await
+    })
+}
+
+/// Fetches the folder of a run of this name into the data folder.
+///
+/// # Errors
+/// As for [`carry_out`]; there is no such run.
+pub fn fetch_run(client: &Client, id: &str, here: Here<'_>) -> Result<(), Failure> {
+    let folder = here.data_dir.join("runs").join(id);
+    threads()?.block_on(fetch::run(client, id, &folder))
+}
+
+/// To its end, and with what it leaves.
+async fn follow(
+    client: &Client,
+    command: &Command,
+    back: &Back,
+    interrupts: &mut Interrupts,
+    here: Here<'_>,
+) -> Result<u8, Failure> {
+    let code = match attend(client, command, interrupts).await? {
+        End::Exit(code) => code,
+        End::Left(code) => return Ok(code),
+    };
+    match bring(client, command, back, here).await {
+        // The command's own end says more.
+        Err(failure) if code != 0 => {
+            (here.say)(failure.rendered(false).trim_end());
+            Ok(code)
+        }
+        brought => brought.map(|()| code),
+    }
+}
+
+/// Fetches what belongs here, and says where it lies.
+async fn bring(client: &Client, command: &Command, back: &Back, here: Here<'_>) -> Result<(), Failure> {
+    if let Some(run) = &command.run {
+        let folder = back.out.clone().unwrap_or_else(|| here.data_dir.join("runs").join(run));
+        match fetch::run(client, run, &folder).await {
+            // What was refused before it began has left nothing.
+            Err(failure) if failure.is_unknown() => {}
+            fetched => {
+                fetched?;
+                (here.say)(&format!("fetched into {}", folder.display()));
+            }
+        }
+    }
+    for path in fetch::written(client, &command.id, back).await? {
+        (here.say)(&format!("fetched {}", path.display()));
+    }
+    Ok(())
+}
+
+/// Where there is a daemon, but one that runs no commands.
+fn old(client: &Client, failure: Failure) -> Failure {
+    if failure.is_unknown() { client.foreign("it runs no commands").into() } else { failure }
+}
+
+fn threads() -> Result<tokio::runtime::Runtime> {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    tokio.map_err(|error| Error::machine(format!("cannot wait for the network: {error}")))
+}
