@@ -116,7 +116,16 @@ mod tests {
     fn what_is_none_is_refused_and_no_password_is_told() {
         let said = ["", "box", "box:5000", "ftp://box", "https://", "https://box/v1", "http://box:0", "unix://"]
             .map(|url| Host::parse(url).unwrap_err().message);
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r##"
+        this is no daemon's address: : empty string
+        this is no daemon's address: box begins with none of https://, http:// and unix://
+        this is no daemon's address: box:5000 begins with none of https://, http:// and unix://
+        this is no daemon's address: ftp://box begins with none of https://, http:// and unix://
+        this is no daemon's address: https://: empty string
+        this is no daemon's address: https://box/v1: a path or a query follows the port
+        this is no daemon's address: http://box:0: there is no port 0
+        this is no daemon's address: unix:// without a path
+        "##);
         let secret = Host::parse("https://me:secret@box:5000").unwrap_err().to_string();
         assert!(!secret.contains("secret"), "{secret}");
     }

@@ -4,28 +4,33 @@ use super::connect::Trust;
 use super::host::Host;
 use super::token::Token;
 use crate::Result;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Under which the help lists these.
 const ELSEWHERE: &str = "On another machine";
 
-/// Which daemon does it, and how it is known.
+/// Which daemon does it, and how it is known. Variables of the environment stand in for what is not given; they are read
+/// here and not by clap, whose messages about other arguments would speak of them.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
-    /// Let the daemon there do it: https://box:5000, http://127.0.0.1:5000 or unix:///path/daemon.sock. plan, check,
-    /// history, doc, report, completions and version touch no cluster and run here all the same
-    #[arg(long, global = true, help_heading = ELSEWHERE, value_name = "URL", env = "BLOCKADE_HOST")]
-    pub host: Option<String>,
-    /// The file that holds the daemon's token [default: what BLOCKADE_TOKEN_FILE names, or BLOCKADE_TOKEN itself; of
+    /// Let the daemon there do it: https://box:5000, http://127.0.0.1:5000 or unix:///path/daemon.sock [default: what
+    /// BLOCKADE_HOST says]. plan, check, history, doc, report, completions and version touch no cluster: they run here
+    /// all the same
+    #[arg(long, global = true, help_heading = ELSEWHERE, value_name = "URL")]
+    host: Option<String>,
+    /// The file that holds the daemon's token [default: what BLOCKADE_TOKEN_FILE names, or BLOCKADE_TOKEN itself; for
     /// `daemon`: daemon.token in the data folder, made with a fresh one]
     #[arg(long, global = true, help_heading = ELSEWHERE, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Trust the one certificate with this fingerprint, which the daemon prints when it starts
-    #[arg(long, global = true, help_heading = ELSEWHERE, value_name = "SHA256", env = "BLOCKADE_FINGERPRINT")]
-    pub fingerprint: Option<String>,
-    /// Trust certificates of this authority [default: those that the web trusts]
-    #[arg(long, global = true, help_heading = ELSEWHERE, value_name = "FILE", env = "BLOCKADE_CA")]
-    pub ca: Option<PathBuf>,
+    /// Trust the one certificate with this fingerprint, which the daemon prints when it starts [default: what
+    /// BLOCKADE_FINGERPRINT says]
+    #[arg(long, global = true, help_heading = ELSEWHERE, value_name = "SHA256")]
+    fingerprint: Option<String>,
+    /// Trust certificates of the authorities in this file [default: what BLOCKADE_CA names, else those that this machine
+    /// trusts]
+    #[arg(long, global = true, help_heading = ELSEWHERE, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Speak plain text beyond this machine: whoever sees the traffic has the token
     #[arg(long, global = true, help_heading = ELSEWHERE)]
     pub insecure: bool,
@@ -36,24 +41,32 @@ pub(super) const NAMES: [(&str, bool); 5] =
     [("--host", true), ("--token-file", true), ("--fingerprint", true), ("--ca", true), ("--insecure", false)];
 
 impl Options {
-    /// The daemon that was named; an empty variable of the environment names none.
+    /// The daemon that was named.
     pub fn host(&self) -> Result<Option<Host>> {
-        self.host.as_deref().filter(|url| !url.is_empty()).map(Host::parse).transpose()
+        given(self.host.as_ref(), "BLOCKADE_HOST").map(|url| Host::parse(&url)).transpose()
     }
 
     /// How it is known.
     pub(super) fn trust(&self) -> Trust {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let ca = self.ca.clone().filter(|path| !path.as_os_str().is_empty());
-        Trust { fingerprint: given(&self.fingerprint), ca, insecure: self.insecure }
+        let fingerprint = given(self.fingerprint.as_ref(), "BLOCKADE_FINGERPRINT");
+        let ca = self.ca.clone().or_else(|| variable("BLOCKADE_CA").map(PathBuf::from));
+        Trust { fingerprint, ca, insecure: self.insecure }
     }
 
     /// What it asks for, where something was given.
     pub(super) fn token(&self) -> Result<Option<Token>> {
-        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         match self.token_file.clone().or_else(|| variable("BLOCKADE_TOKEN_FILE").map(PathBuf::from)) {
             Some(path) => Token::read(&path).map(Some),
             None => variable("BLOCKADE_TOKEN").map(|text| Token::of(&text.to_string_lossy())).transpose(),
         }
     }
+}
+
+fn given(option: Option<&String>, name: &str) -> Option<String> {
+    option.cloned().or_else(|| variable(name).map(|value| value.to_string_lossy().into_owned()))
+}
+
+/// A variable of the environment; an empty one says nothing.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
