@@ -11,6 +11,8 @@ pub(super) struct Back {
     pub(super) out: Option<PathBuf>,
     /// The files and folders that it was told to write.
     pub(super) targets: Vec<Target>,
+    /// A past run over there to whose folder something is added, and where that lies here.
+    pub(super) renewed: Option<(String, PathBuf)>,
 }
 
 /// A file, or a folder with all that is in it.
@@ -55,7 +57,8 @@ mod tests {
     #[test]
     fn only_what_was_asked_for_is_taken() {
         let target = |there: &str, here: &str| Target { there: there.into(), here: here.into() };
-        let back = Back { out: None, targets: vec![target("f.json", "/tmp/f.json"), target("runs/1/", "../runs/1")] };
+        let targets = vec![target("f.json", "/tmp/f.json"), target("runs/1/", "../runs/1")];
+        let back = Back { targets, ..Back::default() };
         assert_eq!(back.place("f.json"), Some("/tmp/f.json".into()));
         assert_eq!(back.place("runs/1/minimal.rhai"), Some("../runs/1/minimal.rhai".into()));
         for other in [".bashrc", "f.json2", "runs/2/x", "runs/1/../x", "runs/1"] {

@@ -57,12 +57,14 @@ pub struct Here<'a> {
 /// # Errors
 /// What is wrong with the files here, the way, or what the daemon refuses.
 pub fn carry_out(client: &Client, program: &clap::Command, words: &[String], here: Here<'_>) -> Result<u8, Failure> {
-    let upload = upload::gather(Argv::new(program, words), here.folder, here.data_dir)?;
-    if let Some(out) = upload.back.out.as_deref().filter(|_| upload.verb != "soak") {
-        RunFolder::create(Some(out), out, 0)?;
-    }
+    let argv = Argv::new(program, words);
     threads()?.block_on(async {
         let mut interrupts = Interrupts::listen()?;
+        let known = known_run(client, upload::past_run(&argv)).await?;
+        let upload = upload::gather(argv, here.folder, here.data_dir, known.as_deref())?;
+        if let Some(out) = upload.back.out.as_deref().filter(|_| upload.verb != "soak") {
+            RunFolder::create(Some(out), out, 0)?;
+        }
         let command: Command =
             client.post("/v1/commands", upload.body).await.map_err(|failure| old(client, failure))?;
         let mut beside = tokio::task::JoinSet::new();
@@ -82,7 +84,7 @@ pub fn rejoin(client: &Client, id: &str, out: Option<PathBuf>, here: Here<'_>) -
     threads()?.block_on(async {
         let mut interrupts = Interrupts::listen()?;
         let command: Command = client.get(&wire::command_path(id, "")).await?;
-        follow(client, &command, &Back { out, targets: Vec::new() }, &mut interrupts, here).await
+        follow(client, &command, &Back { out, ..Back::default() }, &mut interrupts, here).await
     })
 }
 
@@ -93,6 +95,17 @@ pub fn rejoin(client: &Client, id: &str, out: Option<PathBuf>, here: Here<'_>) -
 pub fn fetch_run(client: &Client, id: &str, here: Here<'_>) -> Result<(), Failure> {
     let folder = here.data_dir.join("runs").join(id);
     threads()?.block_on(fetch::run(client, id, &folder))
+}
+
+/// The past run of this name, if it is over there.
+async fn known_run(client: &Client, name: Option<String>) -> Result<Option<String>, Failure> {
+    let Some(name) = name else { return Ok(None) };
+    match client.get::<serde_json::Value>(&format!("/v1/runs/{}", http::encoded(&name))).await {
+        Ok(_) => Ok(Some(name)),
+        // What is no run's name at all is refused in another way.
+        Err(Failure::There(answer)) if answer.status.is_client_error() => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// To its end, and with what it leaves.
@@ -129,6 +142,10 @@ async fn bring(client: &Client, command: &Command, back: &Back, here: Here<'_>) 
                 (here.say)(&format!("fetched into {}", folder.display()));
             }
         }
+    }
+    if let Some((run, folder)) = back.renewed.as_ref().filter(|_| command.verb == "shrink") {
+        fetch::run(client, run, folder).await?;
+        (here.say)(&format!("fetched into {}", folder.display()));
     }
     for path in fetch::written(client, &command.id, back).await? {
         (here.say)(&format!("fetched {}", path.display()));

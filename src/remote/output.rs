@@ -4,8 +4,8 @@
 use super::failure::Failure;
 use super::http::{Client, Coming};
 use super::sse::Reader;
-use super::wire::{Command, Kind, Said, State, command_path};
-use crate::{Error, ErrorKind};
+use super::wire::{Command, Kind, Said, command_path};
+use crate::Error;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -49,7 +49,7 @@ impl<'a> Output<'a> {
     /// The next piece; [`Kind::Exit`] is the last. May be given up and asked for again.
     ///
     /// # Errors
-    /// The connection is lost and stays so; what the daemon refuses; a command that ended with its daemon.
+    /// The connection is lost and stays so; what the daemon refuses.
     pub(super) async fn next(&mut self) -> Result<Said, Failure> {
         loop {
             if let Some(said) = self.waiting.pop_front() {
@@ -84,12 +84,6 @@ impl<'a> Output<'a> {
     }
 
     async fn connect(&mut self) -> Result<(), Failure> {
-        if self.lost.is_some() {
-            let command: Command = self.client.get(&command_path(&self.command.id, "")).await?;
-            if command.state == State::Interrupted {
-                return Err(interrupted(&command).into());
-            }
-        }
         let path = command_path(&self.command.id, "/output");
         let coming = self.client.open_stream(&path, (self.seen > 0).then_some(self.seen)).await?;
         self.stream = Some(Stream { coming, reader: Reader::default(), began: Instant::now() });
@@ -111,9 +105,4 @@ impl<'a> Output<'a> {
         sleep(pause).await;
         Ok(())
     }
-}
-
-fn interrupted(command: &Command) -> Error {
-    let message = format!("`{}` over there ended with its daemon, and was healed", command.verb);
-    Error::new(ErrorKind::Interrupted, message)
 }

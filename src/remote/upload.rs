@@ -28,17 +28,24 @@ pub(super) struct Upload {
     pub(super) back: Back,
 }
 
-/// Gathers it. `data_dir` is where runs lie here.
-pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path) -> Result<Upload> {
+/// The past run that the command line names, as it may be known over there.
+pub(super) fn past_run(argv: &Argv<'_>) -> Option<String> {
+    let named = argv.named().into_iter().find(|named| named.id == "run")?;
+    Some(named.path.file_name()?.to_str()?.to_owned())
+}
+
+/// Gathers it. `data_dir` is where runs lie here; `known` the past run that is there already.
+pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Option<&str>) -> Result<Upload> {
     let (verb, takes_input) = argv.verb();
-    let named = argv.named();
+    let mut named = argv.named();
+    let renewed = known.map(|id| name_past_run(&mut argv, &mut named, data_dir, id)).transpose()?;
     let mut pack = Pack::new(here, data_dir);
     pack.named(&named)?;
     let config = pack.cluster_file(&verb, &named);
     pack.imports();
     let root = Root::of(here, &pack.written, &pack.paths());
     let mut files = pack.called(&root)?;
-    let back = back(&mut argv, &named, &pack, &root)?;
+    let back = Back { renewed: renewed.flatten(), ..back(&mut argv, &named, &pack, &root)? };
     if let Some(config) = config.and_then(|path| root.name(&absolute(here, &path)))
         && needs_naming(&argv, &config, &files)
     {
@@ -50,6 +57,22 @@ pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path) -> Result
     let body = http::json(&new)?;
     check_size(&body, &new.files)?;
     Ok(Upload { verb, takes_input, body, back })
+}
+
+/// Calls the past run by its name over there, where all of it is; gives its folder here.
+fn name_past_run(
+    argv: &mut Argv<'_>,
+    named: &mut Vec<Named>,
+    data_dir: &Path,
+    id: &str,
+) -> Result<Option<(String, PathBuf)>> {
+    let Some(at) = named.iter().position(|named| named.id == "run") else { return Ok(None) };
+    let path = named.remove(at).path;
+    if path != Path::new(id) {
+        argv.replace(&path, id)?;
+    }
+    let folder = if path.is_dir() { path } else { data_dir.join("runs").join(id) };
+    Ok(Some((id.to_owned(), folder)))
 }
 
 /// Files by where they are here.

@@ -24,18 +24,8 @@ pub(super) struct Command {
     pub(super) id: String,
     /// As `run`.
     pub(super) verb: String,
-    pub(super) state: State,
     /// The run that it is.
     pub(super) run: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum State {
-    Running,
-    Ended,
-    /// By the daemon's own end.
-    Interrupted,
 }
 
 /// What a command has said, or that it has ended.

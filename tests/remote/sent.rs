@@ -28,6 +28,8 @@ pub fn daemon(code: u8) -> Fake {
             "200 OK",
             &value!({ "files": [{ "path": "f.json", "bytes": 1 }, { "path": ".profile", "bytes": 1 }, { "path": "old/minimal.rhai", "bytes": 1 }] }),
         ),
+        "GET /v1/runs/old" | "GET /v1/runs/none" => problem("404 Not Found", "error: there is no such run\n", 2),
+        "GET /v1/runs/r-1" => json("200 OK", &value!({ "id": "r-1" })),
         "GET /v1/commands/r-1/files/f.json" => bytes(b"[]"),
         "GET /v1/commands/r-1/files/old/minimal.rhai" => bytes(b"// less"),
         line => panic!("{line}"),
@@ -106,6 +108,26 @@ fn only_what_a_command_was_told_to_write_is_taken() {
     let sent = fake.of("POST /v1/commands").pop().unwrap().json();
     assert_eq!((&sent["args"], files(&sent)), (&value!(["shrink", "old"]), vec!["old/journal.jsonl"]));
     assert_eq!(place.read("old/minimal.rhai"), "// less");
+}
+
+#[test]
+fn a_run_that_is_over_there_is_only_named() {
+    let (place, fake) = (place(), daemon(0));
+    let sent = || fake.of("POST /v1/commands").pop().unwrap().json();
+    std::fs::create_dir_all(place.path().join("here/r-1")).unwrap();
+    place.write("here/r-1/journal.jsonl", "old");
+    let ended = place.blockade(&["--host", &fake.url, "shrink", "here/r-1", "--trials", "9"]).with(0);
+    assert_eq!((&sent()["args"], &sent()["files"]), (&value!(["shrink", "r-1", "--trials", "9"]), &value!({})));
+    assert!(ended.stderr.ends_with("fetched into here/r-1\n"), "{ended:?}");
+    assert_eq!(place.read("here/r-1/journal.jsonl"), "{}\n");
+    place.blockade(&["--host", &fake.url, "shrink", "none"]).with(0);
+    assert_eq!(sent()["args"], value!(["shrink", "none"]));
+    // One of this machine's is found here as a local command finds it.
+    std::fs::create_dir_all(place.path().join(".blockade/runs/old")).unwrap();
+    place.write(".blockade/runs/old/journal.jsonl", "{}\n");
+    place.blockade(&["--host", &fake.url, "shrink", "old"]).with(0);
+    assert_eq!((&sent()["args"], files(&sent())), (&value!(["shrink", "old"]), vec!["old/journal.jsonl"]));
+    assert_eq!(place.read(".blockade/runs/old/minimal.rhai"), "// less");
 }
 
 #[test]

@@ -73,18 +73,6 @@ fn a_way_that_stays_lost_is_given_up_with_words_and_rejoined_later() {
     place.blockade(&["run", "s.rhai", "--resume", "r-1", "--host", &fake.url]).with(2);
 }
 
-#[test]
-fn a_run_that_ended_with_its_daemon_is_no_lost_way() {
-    let fake = Fake::new(|asked, time| match (asked.line.as_str(), time) {
-        ("POST /v1/commands", _) => json("201 Created", &command("run", "running")),
-        ("GET /v1/commands/r-1/output", 0) => events(&[said(1)]),
-        ("GET /v1/commands/r-1", _) => json("200 OK", &command("run", "interrupted")),
-        (line, _) => panic!("{line}"),
-    });
-    let ended = place().blockade(&["run", "s.rhai", "--host", &fake.url]).with(130);
-    assert!(ended.stderr.contains("ended with its daemon"), "{ended:?}");
-}
-
 fn signal(child: &Child) {
     kill_process(Pid::from_child(child), Signal::INT).unwrap();
 }
