@@ -1,9 +1,8 @@
-//! What nobody chose: fresh seeds and secrets, drawn from the kernel. Nothing that a script decides comes from here.
+//! What nobody chose: fresh seeds and secrets, drawn from the operating system. Nothing that a script decides comes from here.
 
 use crate::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::io::Read;
 
 /// A seed that nobody chose: ten digits are easy to read out and type.
 pub fn fresh_seed() -> Result<u64> {
@@ -17,8 +16,7 @@ pub fn secret() -> Result<String> {
 
 fn drawn<const N: usize>(what: &str) -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(|error| Error::machine(format!("cannot draw {what} from /dev/urandom: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::machine(format!("the operating system draws no random bytes for {what}: {error}")))?;
     Ok(bytes)
 }

@@ -28,8 +28,10 @@
 //! | [`cluster`] | `blockade.yaml` → nodes, addresses, links; every config error with its place | nothing |
 //! | [`fault`] | faults, link selections, the fold into the matrix | nothing |
 //! | [`plan`] | matrix → what each namespace must hold, and the way from one ruleset to the next | nothing |
+//! | [`probe`] | what is asked of a cluster's network, and what came of it | nothing |
+//! | [`fate`] | what becomes of a link's packets, decided by the seed | nothing |
 //! | [`kernel`] | nftables, classes, queues, links, addresses and probes over netlink | the namespace it is called in |
-//! | [`shaper`] | the process that holds packets where the kernel cannot, and decides about each by the seed | the sockets it is handed |
+//! | [`shaper`] | the process that holds packets where the kernel cannot, and does with each what its fate says | the sockets it is handed |
 //! | [`agent`] | the one process with rights, and the handle to it: networks, rules, probes; the inits of `netns` | namespaces, processes |
 //! | [`resolve`] | names, globs, seeds and words → what a command holds | nothing |
 //! | [`runtime`] | where nodes live: `docker`, `netns`, `sim` | Docker's daemon, node folders; all else through the agent |
@@ -48,8 +50,19 @@
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`daemon`] | the clusters that are up here, over HTTP: tokens, limits, old and new REST, metrics | its socket, its token's file; clusters through their supervisors |
 //! | [`remote`] | commands on another machine: sent as they stand, output and files brought back | the network, files that a command names, folders of runs |
+//! | [`errand`] | what a process may do that works for somebody on another machine | its own file |
+//! | [`certificate`] | a daemon's certificate as a file has it, and its SHA-256 as people tell each other | those files |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |
+//! | [`platform`] | what Unix and Windows do differently | signals, the terminal, modes of files |
+//!
+//! # The wall
+//! What needs Linux stands behind the feature `host`, which is on by default: `agent`, `daemon`, `doctor`, `kernel`, `shaper`,
+//! `supervisor`, the runtimes but `sim`, workloads. Without it (`--no-default-features --features client`) the same command
+//! line is a client: what touches no node works as ever, and so does a simulated run. Where other modules call what is behind
+//! the wall, a `hostless.rs` beside it has the same names and refuses; what only a host could have are types without a value
+//! there. So nobody else asks on which side they are, but for [`cli`], where `doctor`, `daemon` and the commands that blockade
+//! itself starts have no other half.
 //!
 //! # Invariants
 //! 1. A fault is a value; the active faults are a set; the network is a function of the set. Healing one leaves the rest
@@ -67,23 +80,42 @@
 //! 9. A fault that did not happen is an error.
 //! 10. What is about to be done is on disk before it is done.
 
+// A client calls little of what it shares with a host.
+#![cfg_attr(not(feature = "host"), allow(dead_code))]
+
+#[cfg(feature = "host")]
 pub mod agent;
+pub mod certificate;
 pub mod chaos;
 pub mod checker;
 pub mod cli;
 pub mod cluster;
+#[cfg(feature = "host")]
 pub mod daemon;
 pub mod demo;
 pub mod diagnostic;
+#[cfg(feature = "host")]
+pub mod doctor;
+#[cfg(not(feature = "host"))]
+#[path = "doctor/hostless.rs"]
 pub mod doctor;
 pub mod engine;
 pub mod entropy;
+#[cfg(feature = "host")]
+pub mod errand;
+#[cfg(not(feature = "host"))]
+#[path = "errand/hostless.rs"]
+pub mod errand;
 pub mod error;
+pub mod fate;
 pub mod fault;
 pub mod history;
 pub mod journal;
+#[cfg(feature = "host")]
 pub mod kernel;
 pub mod plan;
+pub mod platform;
+pub mod probe;
 pub mod random;
 pub mod remote;
 pub mod report;
@@ -92,10 +124,15 @@ pub mod run;
 pub mod runtime;
 pub mod schedule;
 pub mod script;
+#[cfg(feature = "host")]
 pub mod shaper;
 pub mod shrink;
 pub mod signal;
 pub mod soak;
+#[cfg(feature = "host")]
+pub mod supervisor;
+#[cfg(not(feature = "host"))]
+#[path = "supervisor/hostless.rs"]
 pub mod supervisor;
 pub mod text;
 

@@ -3,6 +3,10 @@
 //! Pure: a signal is only named here, never sent. How this process takes those that it gets itself before anybody listens
 //! is [`early`].
 
+#[cfg(feature = "host")]
+pub mod early;
+#[cfg(not(feature = "host"))]
+#[path = "signal/hostless.rs"]
 pub mod early;
 
 use crate::diagnostic::nearest;
@@ -10,39 +14,39 @@ use crate::script::quantity::{Problem, Raw};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The signals with a name, in the order of Linux's own table.
+/// The signals with a name, with the numbers of Linux: a node lives there, wherever its script is written.
 const NAMES: [(&str, i32); 31] = [
-    ("SIGHUP", libc::SIGHUP),
-    ("SIGINT", libc::SIGINT),
-    ("SIGQUIT", libc::SIGQUIT),
-    ("SIGILL", libc::SIGILL),
-    ("SIGTRAP", libc::SIGTRAP),
-    ("SIGABRT", libc::SIGABRT),
-    ("SIGBUS", libc::SIGBUS),
-    ("SIGFPE", libc::SIGFPE),
-    ("SIGKILL", libc::SIGKILL),
-    ("SIGUSR1", libc::SIGUSR1),
-    ("SIGSEGV", libc::SIGSEGV),
-    ("SIGUSR2", libc::SIGUSR2),
-    ("SIGPIPE", libc::SIGPIPE),
-    ("SIGALRM", libc::SIGALRM),
-    ("SIGTERM", libc::SIGTERM),
-    ("SIGSTKFLT", libc::SIGSTKFLT),
-    ("SIGCHLD", libc::SIGCHLD),
-    ("SIGCONT", libc::SIGCONT),
-    ("SIGSTOP", libc::SIGSTOP),
-    ("SIGTSTP", libc::SIGTSTP),
-    ("SIGTTIN", libc::SIGTTIN),
-    ("SIGTTOU", libc::SIGTTOU),
-    ("SIGURG", libc::SIGURG),
-    ("SIGXCPU", libc::SIGXCPU),
-    ("SIGXFSZ", libc::SIGXFSZ),
-    ("SIGVTALRM", libc::SIGVTALRM),
-    ("SIGPROF", libc::SIGPROF),
-    ("SIGWINCH", libc::SIGWINCH),
-    ("SIGIO", libc::SIGIO),
-    ("SIGPWR", libc::SIGPWR),
-    ("SIGSYS", libc::SIGSYS),
+    ("SIGHUP", 1),
+    ("SIGINT", 2),
+    ("SIGQUIT", 3),
+    ("SIGILL", 4),
+    ("SIGTRAP", 5),
+    ("SIGABRT", 6),
+    ("SIGBUS", 7),
+    ("SIGFPE", 8),
+    ("SIGKILL", 9),
+    ("SIGUSR1", 10),
+    ("SIGSEGV", 11),
+    ("SIGUSR2", 12),
+    ("SIGPIPE", 13),
+    ("SIGALRM", 14),
+    ("SIGTERM", 15),
+    ("SIGSTKFLT", 16),
+    ("SIGCHLD", 17),
+    ("SIGCONT", 18),
+    ("SIGSTOP", 19),
+    ("SIGTSTP", 20),
+    ("SIGTTIN", 21),
+    ("SIGTTOU", 22),
+    ("SIGURG", 23),
+    ("SIGXCPU", 24),
+    ("SIGXFSZ", 25),
+    ("SIGVTALRM", 26),
+    ("SIGPROF", 27),
+    ("SIGWINCH", 28),
+    ("SIGIO", 29),
+    ("SIGPWR", 30),
+    ("SIGSYS", 31),
 ];
 
 /// A signal that has a name. Written and serialized as that name, `SIGTERM`.
@@ -52,11 +56,11 @@ pub struct Signal(i32);
 
 impl Signal {
     /// `SIGKILL`, which no program can refuse.
-    pub const KILL: Self = Self(libc::SIGKILL);
+    pub const KILL: Self = Self(9);
     /// `SIGTERM`, the polite request to end.
-    pub const TERM: Self = Self(libc::SIGTERM);
+    pub const TERM: Self = Self(15);
     /// `SIGCONT`, which lets a stopped program go on.
-    pub const CONT: Self = Self(libc::SIGCONT);
+    pub const CONT: Self = Self(18);
 
     /// The signal that a script, a config file or the command line names: `"SIGTERM"`, `"term"`, `"15"` or `15`.
     pub fn parse<'a>(raw: impl Into<Raw<'a>>) -> Result<Self, Problem> {
@@ -72,7 +76,7 @@ impl Signal {
         .ok_or_else(|| unknown(raw))
     }
 
-    /// The number that `kill(2)` takes, on this machine's architecture.
+    /// The number that `kill(2)` takes.
     pub fn number(self) -> i32 {
         self.0
     }
@@ -85,15 +89,14 @@ impl Signal {
     /// Whether a program that gets it is meant to end: not of those that also tell it to read its files again, that
     /// its terminal changed, or the like.
     pub fn is_deadly(self) -> bool {
-        use libc as c;
-        let deadly = [c::SIGINT, c::SIGQUIT, c::SIGILL, c::SIGTRAP, c::SIGABRT, c::SIGBUS, c::SIGFPE, c::SIGKILL];
-        let others = [c::SIGSEGV, c::SIGTERM, c::SIGSTKFLT, c::SIGXCPU, c::SIGXFSZ, c::SIGSYS];
-        deadly.contains(&self.0) || others.contains(&self.0)
+        let deadly = ["SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL"];
+        let others = ["SIGSEGV", "SIGTERM", "SIGSTKFLT", "SIGXCPU", "SIGXFSZ", "SIGSYS"];
+        deadly.contains(&self.name()) || others.contains(&self.name())
     }
 
     /// Whether a program that gets it stops until it gets `SIGCONT`.
     pub fn stops(self) -> bool {
-        [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&self.0)
+        ["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"].contains(&self.name())
     }
 
     fn from_number(number: i64) -> Option<Self> {
@@ -166,6 +169,20 @@ mod tests {
             let json = serde_json::to_string(&signal).unwrap();
             assert_eq!(serde_json::from_str::<Signal>(&json).unwrap(), signal);
         }
+    }
+
+    #[cfg(feature = "host")]
+    #[test]
+    fn the_numbers_are_this_kernels() {
+        use libc as c;
+        let kernels = [
+            [c::SIGHUP, c::SIGINT, c::SIGQUIT, c::SIGILL, c::SIGTRAP, c::SIGABRT, c::SIGBUS, c::SIGFPE],
+            [c::SIGKILL, c::SIGUSR1, c::SIGSEGV, c::SIGUSR2, c::SIGPIPE, c::SIGALRM, c::SIGTERM, c::SIGSTKFLT],
+            [c::SIGCHLD, c::SIGCONT, c::SIGSTOP, c::SIGTSTP, c::SIGTTIN, c::SIGTTOU, c::SIGURG, c::SIGXCPU],
+        ];
+        let last = [c::SIGXFSZ, c::SIGVTALRM, c::SIGPROF, c::SIGWINCH, c::SIGIO, c::SIGPWR, c::SIGSYS];
+        let kernels: Vec<i32> = kernels.into_iter().flatten().chain(last).collect();
+        assert_eq!(NAMES.map(|(_, number)| number).to_vec(), kernels);
     }
 
     #[test]

@@ -210,7 +210,7 @@ impl Agent {
                 biased;
                 answer = self.networks.http(request) => answer,
                 // Nobody reads this.
-                _ = abandoned => Ok(crate::kernel::http::Answer::none("nobody waits for it", 0)),
+                _ = abandoned => Ok(crate::probe::http::Answer::none("nobody waits for it", 0)),
             }
         };
         self.unless_abandoned(id, work).await

@@ -63,7 +63,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     say(&format!("seed {seed}"));
     let setup = Setup::standing(Script::compile(NAME, PROGRAM)?, Attached::open(&place.folder()?)?)?;
     let params = wishes.params(&events, &setup.cluster);
-    let folder = RunFolder::create(None, &place.data_dir.join("runs"), seed)?;
+    let folder = RunFolder::create(None, &place.data_dir().join("runs"), seed)?;
     // It ends when somebody ends it.
     let settings = setup.settings(seed, params, Some(u64::MAX), Some(folder.clone()));
     let output: Box<dyn Output> =

@@ -1,11 +1,13 @@
 //! `blockade daemon`: where it listens, and who may ask it.
 
-use super::place::Place;
-use super::report;
-use crate::Result;
-use crate::daemon::{self, Settings};
-use crate::remote::Options;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+#[cfg(feature = "host")]
+mod local;
+
+#[cfg(feature = "host")]
+pub(super) use local::main;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Serves the clusters of this data folder over HTTP, until Ctrl-C or SIGTERM.
 ///
@@ -19,19 +21,25 @@ pub(super) struct Args {
     /// Short for --listen 127.0.0.1:PORT
     #[arg(short, long, value_name = "PORT", conflicts_with_all = ["listen", "group"])]
     port: Option<u16>,
+    /// Speak TLS on loopback, too; beyond it that is so anyway
+    #[arg(long)]
+    tls: bool,
+    /// Speak TLS with this certificate (PEM, with those of its issuers) [default: one made in the data folder]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM), which nobody but its owner may read
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Let this group use the socket, too
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
-}
-
-pub(super) fn main(place: Place, args: Args, options: Options) -> Result<()> {
-    let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    let Args { listen, port, group } = args;
-    let Options { token_file, insecure, .. } = options;
-    let listen = listen.or(port.map(loopback));
-    if listen.is_none() && (token_file.is_some() || insecure) {
-        return Err(crate::Error::usage("--token-file and --insecure are for an address")
-            .help("name one with --listen; the socket is guarded by its file's mode"));
-    }
-    daemon::run(Settings { place, listen, group, token_file, insecure }, report::line)
+    /// Let workload() of scripts that were sent start programs on this machine, outside of the nodes
+    #[arg(long)]
+    allow_host_commands: bool,
+    /// So many commands that were sent may run at once
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..))]
+    max_commands: u16,
+    /// So many runs side by side a soak or a shrink that was sent may have
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
+    max_jobs: u16,
 }

@@ -1,9 +1,5 @@
 //! `blockade doctor`.
 
-use super::report;
-use crate::doctor;
-use crate::{Error, Result};
-
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Print the report as JSON
@@ -12,7 +8,11 @@ pub(super) struct Args {
 }
 
 /// Exit code 0 where clusters in namespaces run, 3 where they do not.
-pub(super) fn main(args: &Args) -> Result<u8> {
+#[cfg(feature = "host")]
+pub(super) fn main(args: &Args) -> crate::Result<u8> {
+    use super::report;
+    use crate::{Error, doctor};
+
     let found = doctor::examine()?;
     let text = if args.json {
         serde_json::to_string_pretty(&found).map_err(|error| Error::machine(format!("no JSON: {error}")))?

@@ -5,9 +5,8 @@ use super::setup;
 use crate::checker::read::{Format, Read, Source};
 use crate::checker::{self, Limit, Misfit, Model, Report, Told, Verdict, Witness};
 use crate::diagnostic::nearest;
-use crate::{Error, Result};
+use crate::{Error, Result, platform};
 use serde_json::json;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -95,7 +94,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
     let kind = std::fs::metadata(path).map(|found| found.file_type()).ok();
     let odd = match kind {
         Some(kind) if kind.is_dir() => Some("folder"),
-        Some(kind) if kind.is_char_device() || kind.is_block_device() => Some("device"),
+        Some(kind) if platform::is_device(kind) => Some("device"),
         _ => None,
     };
     if let Some(odd) = odd {

@@ -9,6 +9,8 @@ mod daemon;
 mod doc;
 mod doctor;
 mod history;
+#[cfg(feature = "host")]
+mod internal;
 pub mod oneshot;
 mod past;
 pub mod place;
@@ -17,15 +19,17 @@ mod remote;
 mod repl;
 mod replay;
 mod report;
-mod report_file;
+pub(crate) mod report_file;
 mod run;
+#[cfg(feature = "host")]
+pub(crate) mod sent;
 mod setup;
 mod shrink;
 mod soak;
 mod timeline;
 
-use crate::Result;
 use crate::signal::early;
+use crate::{Result, errand};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -41,6 +45,9 @@ use std::process::ExitCode;
 struct Cli {
     #[command(flatten)]
     global: Global,
+    /// What the daemon says about a command that it runs for somebody else
+    #[arg(long, hide = true, value_name = "FILE")]
+    errand: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -126,38 +133,9 @@ enum Command {
     DemoStore(crate::demo::Args),
     #[command(flatten)]
     OneShot(oneshot::OneShot),
-    /// Owns a cluster that is left up; started by blockade itself
-    #[command(hide = true)]
-    Supervise,
-    /// Tries out what this machine can do; started by blockade itself
-    #[command(hide = true)]
-    Probe,
-    /// Owns the namespaces of a run; started by blockade itself
-    #[command(hide = true)]
-    Agent(crate::agent::Args),
-    /// Holds packets where the kernel cannot; started by blockade itself
-    #[command(hide = true)]
-    Shaper(crate::shaper::Args),
-    /// Runs a workload, and ends all that it has started; started by blockade itself
-    #[command(hide = true)]
-    Workload {
-        /// The socket of whoever listens, where it is not standard input
-        #[arg(long)]
-        to: Option<PathBuf>,
-        /// The program and its arguments
-        #[arg(last = true, required = true)]
-        program: Vec<String>,
-    },
-    /// Keeps a container's network namespace; started by blockade itself
-    #[command(hide = true)]
-    Hold,
-    /// Runs a node's program as PID 1 of its container; started by blockade itself
-    #[command(hide = true)]
-    Init {
-        /// The program and its arguments
-        #[arg(last = true, required = true)]
-        program: Vec<String>,
-    },
+    #[cfg(feature = "host")]
+    #[command(flatten)]
+    Internal(internal::Internal),
 }
 
 impl Command {
@@ -225,12 +203,18 @@ fn hide_what_is_internal(error: &mut clap::Error) {
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
+    if let Some(file) = &cli.errand {
+        errand::begin(file)?;
+    }
     if let Some(level) = cli.global.level() {
         report::trace(level);
     }
-    if let Some(code) = remote::main(&cli.global, &cli.command)? {
+    if cli.errand.is_none()
+        && let Some(code) = remote::main(&cli.global, &cli.command)?
+    {
         return Ok(code);
     }
+    #[cfg(feature = "host")]
     let options = cli.global.remote.clone();
     let place = cli.global.place();
     if cli.command.may_hold_something() {
@@ -248,23 +232,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::History(args) => history::main(&args).map(ExitCode::from),
         Command::Doc(args) => doc::main(&args).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
-        Command::Agent(args) => Ok(crate::agent::main(args)),
-        Command::Shaper(args) => Ok(crate::shaper::main(&args)),
-        Command::Workload { to, program } => Ok(ExitCode::from(crate::script::hold_workload(to.as_deref(), &program))),
-        Command::Hold => {
-            crate::runtime::docker::hold();
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Init { program } => Ok(ExitCode::from(crate::runtime::docker::init(&program))),
         Command::Report(args) => report_file::main(&place, &args).map(|()| ExitCode::SUCCESS),
-        Command::Doctor(args) => doctor::main(&args).map(ExitCode::from),
-        Command::Probe => {
-            crate::doctor::probe();
-            Ok(ExitCode::SUCCESS)
-        }
         Command::OneShot(command) => oneshot::run(command, &place).map(|()| ExitCode::SUCCESS),
-        Command::Daemon(args) => daemon::main(place, args, options).map(|()| ExitCode::SUCCESS),
-        Command::Supervise => crate::supervisor::supervise().map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => {
             // Into memory: the generator panics where its output breaks, as with `| head`.
             let mut script = Vec::new();
@@ -276,5 +245,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             report::line(&format!("blockade {}", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)
         }
+        #[cfg(feature = "host")]
+        Command::Doctor(args) => doctor::main(&args).map(ExitCode::from),
+        #[cfg(feature = "host")]
+        Command::Daemon(args) => daemon::main(place, args, options).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "host")]
+        Command::Internal(command) => internal::main(command),
+        #[cfg(not(feature = "host"))]
+        Command::Doctor(_) | Command::Daemon(_) => Err(crate::runtime::elsewhere()),
     }
 }

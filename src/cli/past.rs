@@ -23,7 +23,7 @@ pub(super) struct Past {
 impl Past {
     /// Reads a run's folder, and says what a repetition will not be like.
     pub(super) fn open(place: &Place, named: &Path) -> Result<Self> {
-        let run = PastRun::open(named, &place.data_dir.join("runs"))?;
+        let run = PastRun::open(named, &place.data_dir().join("runs"))?;
         let recorded = schedule::recorded(&run.journal)?;
         warn(&recorded);
         let schedule = recorded.schedule;

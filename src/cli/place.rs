@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::cluster::{self, Cluster, RuntimeKind, Variables};
+use crate::errand;
 use crate::runtime::Here;
 use crate::supervisor::ClusterFolder;
 use std::collections::BTreeMap;
@@ -12,18 +13,29 @@ use std::path::{Path, PathBuf};
 pub struct Place {
     /// The cluster's file, where it was named.
     pub config: Option<PathBuf>,
-    /// Where clusters that are up and runs keep their files.
+    /// Where clusters that are up and runs keep their files, as it was given; see [`Place::data_dir`].
     pub data_dir: PathBuf,
-    /// The cluster's name, where it was given.
+    /// The cluster's name, where it was given; see [`Place::name`].
     pub name: Option<String>,
     /// Whether a supervisor started here is to write down everything.
     pub debug: bool,
 }
 
 impl Place {
-    /// The cluster's name: the given one, else the current folder's.
+    /// Where clusters that are up and runs keep their files: of an errand, where its daemon has them.
+    pub fn data_dir(&self) -> &Path {
+        errand::current().map_or(&self.data_dir, |errand| &errand.data_dir)
+    }
+
+    /// The folder of a run, a replay or a soak, where one was named. An errand's lies where its daemon finds it.
+    pub fn out<'a>(&self, named: Option<&'a Path>) -> Option<&'a Path> {
+        errand::current().map_or(named, |errand| errand.out.as_deref())
+    }
+
+    /// The cluster's name: the given one, else the current folder's, which may be one on another machine.
     pub fn name(&self) -> Result<String> {
-        match &self.name {
+        let theirs = errand::current().and_then(|errand| errand.name.as_ref());
+        match self.name.as_ref().or(theirs) {
             Some(name) => cluster::check_name(name).map(|()| name.clone()),
             None => Ok(cluster::default_name(&std::env::current_dir().unwrap_or_default())),
         }
@@ -31,7 +43,7 @@ impl Place {
 
     /// Where the cluster keeps its files while it is up. Touches nothing.
     pub fn folder(&self) -> Result<ClusterFolder> {
-        ClusterFolder::new(&self.data_dir, &self.name()?)
+        ClusterFolder::new(self.data_dir(), &self.name()?)
     }
 
     /// Reads the cluster, and the text of its file: the script's own where there is a script, else the folder's. Real
@@ -64,8 +76,11 @@ impl Place {
 }
 
 /// A variable of the environment. `PWD` and `CWD` are the current folder where nobody says otherwise, as older files
-/// expect it, also under a `sudo` that passes nothing on.
+/// expect it, also under a `sudo` that passes nothing on. An errand has those that were sent along.
 fn variable(name: &str) -> Option<String> {
+    if let Some(errand) = errand::current() {
+        return errand.env.get(name).cloned();
+    }
     let folder = || {
         let folder = std::env::current_dir().ok().filter(|_| ["PWD", "CWD"].contains(&name));
         folder.map(|folder| folder.display().to_string())

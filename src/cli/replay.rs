@@ -39,7 +39,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let seed = past.run.seed;
     let tell = if args.json { report::message } else { report::line };
     tell(&format!("replaying {}: seed {seed}, {}", past.run.folder.path.display(), past.schedule.size()));
-    let folder = RunFolder::create(args.out.as_deref(), &place.data_dir.join("runs"), seed)?;
+    let folder = RunFolder::create(place.out(args.out.as_deref()), &place.data_dir().join("runs"), seed)?;
     let chaos = Script::compile(&folder.file("chaos.rhai").display().to_string(), &past.schedule.text(Times::Exact))?;
     let settings: Settings = past.settings(chaos, Some(folder.clone()));
     let outputs = outputs(&settings, args.json, args.quiet)?;

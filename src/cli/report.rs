@@ -32,8 +32,8 @@ pub(super) fn columns() -> Option<usize> {
     if !std::io::stdout().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
     }
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    let (columns, _) = terminal_size::terminal_size_of(std::io::stdout())?;
+    Some(usize::from(columns.0))
 }
 
 /// Whether to colour what goes to this stream.

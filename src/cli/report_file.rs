@@ -4,7 +4,7 @@ use super::place::Place;
 use super::report;
 use super::setup;
 use crate::journal::PastRun;
-use crate::report::{Source, junit, page};
+use crate::report::{Model, Source, junit, page};
 use crate::schedule;
 use crate::{Error, Result, text};
 use std::path::{Path, PathBuf};
@@ -37,9 +37,24 @@ impl Args {
 }
 
 pub(super) fn main(place: &Place, args: &Args) -> Result<()> {
-    let run = PastRun::open(&args.run, &place.data_dir.join("runs"))?;
-    let minimal = minimal(&run)?;
-    let commands = commands(place, &run, minimal.is_some());
+    let run = PastRun::open(&args.run, &place.data_dir().join("runs"))?;
+    let model = model(place, &run)?;
+    let out = args.out.clone().unwrap_or_else(|| run.folder.file("report.html"));
+    write(&out, &page(&model))?;
+    if args.junit {
+        write(&out.with_extension("xml"), &junit(&model))?;
+    }
+    Ok(())
+}
+
+/// The page about a run.
+pub(crate) fn html(place: &Place, run: &PastRun) -> Result<String> {
+    Ok(page(&model(place, run)?))
+}
+
+fn model(place: &Place, run: &PastRun) -> Result<Model> {
+    let minimal = minimal(run)?;
+    let commands = commands(place, run, minimal.is_some());
     let source = Source {
         journal: &run.journal,
         result: &run.result,
@@ -48,13 +63,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<()> {
         minimal: minimal.as_deref(),
         commands: &commands,
     };
-    let model = source.model();
-    let out = args.out.clone().unwrap_or_else(|| run.folder.file("report.html"));
-    write(&out, &page(&model))?;
-    if args.junit {
-        write(&out.with_extension("xml"), &junit(&model))?;
-    }
-    Ok(())
+    Ok(source.model())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

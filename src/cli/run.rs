@@ -95,7 +95,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
         setup::check_in_place(chaos, &setup)?;
     }
     setup::warn_of_unused(&params, &setup);
-    let folder = RunFolder::create(args.out.as_deref(), &place.data_dir.join("runs"), seed)?;
+    let folder = RunFolder::create(place.out(args.out.as_deref()), &place.data_dir().join("runs"), seed)?;
     let settings = setup.settings(seed, params, args.timeout, Some(folder.clone()));
     let settings = Settings { chaos, shaper: args.shaper, verify: args.verify, ..settings };
     let outputs = outputs(&settings, args.json, args.quiet)?;

@@ -90,7 +90,8 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     tell(&format!("seeds from {start}"));
     let seeds = Seeds::new(start, args.runs())?;
     let source = Source::prepare(place, args, start)?;
-    let folder = SoakFolder::open(args.out.as_deref(), &place.data_dir.join("soak"), &source.state(start))?;
+    let folder =
+        SoakFolder::open(place.out(args.out.as_deref()), &place.data_dir().join("soak"), &source.state(start))?;
     report::message(&format!("soak folder: {}", folder.path.display()));
     let path = folder.path.clone();
     let until = args.lasting.and_then(|us| began.checked_add(Duration::from_micros(us)));

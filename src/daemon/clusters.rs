@@ -1,6 +1,7 @@
 //! The way from a request to a cluster's supervisor: one connection for each request, as a one-shot command has.
 
 use super::chaos::Programs;
+use super::errands::{Errands, Limits};
 use super::metrics::Tallies;
 use super::problem::Problem;
 use crate::cli::place::Place;
@@ -25,6 +26,8 @@ pub(super) struct Daemon {
     pub(super) programs: Programs,
     /// What was counted of each cluster's journal.
     pub(super) tallies: Tallies,
+    /// The commands that run for others.
+    pub(super) errands: Arc<Errands>,
 }
 
 /// A cluster to be brought up.
@@ -49,13 +52,19 @@ pub(super) struct Wanted {
 const BODY: &str = "config";
 
 impl Daemon {
-    pub(super) fn new(place: Place, stopped: watch::Receiver<bool>) -> Self {
-        Self { place, stopped, programs: Programs::default(), tallies: Tallies::default() }
+    pub(super) fn new(place: Place, limits: Limits, stopped: watch::Receiver<bool>) -> Self {
+        let errands = Arc::new(Errands::new(place.data_dir(), limits));
+        Self { place, stopped, programs: Programs::default(), tallies: Tallies::default(), errands }
+    }
+
+    /// Whose clusters.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Where clusters and runs keep their files.
     pub(super) fn data_dir(&self) -> &Path {
-        &self.place.data_dir
+        self.place.data_dir()
     }
 
     /// The folder of the cluster of this name, which must be one that a cluster may have.

@@ -7,7 +7,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,9 +31,9 @@ impl Gate {
     /// Lets a request through, or says why not. Nothing of its body has been read yet.
     fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
         if let Some(token) = &self.token
-            && !bearer(headers).is_some_and(|given| token.admits(given))
+            && !given(headers).is_some_and(|given| token.admits(&given))
         {
-            let detail = "a token is needed: send `Authorization: Bearer TOKEN`";
+            let detail = "a token is needed: send `Authorization: Bearer TOKEN`, or TOKEN as the password of any user";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
         }
         if is_foreign(headers) {
@@ -41,9 +43,20 @@ impl Gate {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// What a request gives for the token: as it is, or, since browsers can ask their user for nothing else, as a password.
+fn given(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let (scheme, given) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    match () {
+        () if scheme.eq_ignore_ascii_case("bearer") => Some(given.trim().into()),
+        () if scheme.eq_ignore_ascii_case("basic") => password(given.trim()).map(Cow::Owned),
+        () => None,
+    }
+}
+
+/// The password of HTTP Basic, whoever its user is.
+fn password(given: &str) -> Option<String> {
+    let both = String::from_utf8(BASE64_STANDARD.decode(given).ok()?).ok()?;
+    both.split_once(':').map(|(_, password)| password.to_owned())
 }
 
 /// Whether a browser asks on behalf of a page that is not the daemon's own.
@@ -121,11 +134,23 @@ mod tests {
 
     #[test]
     fn a_token_is_read_from_one_header_only() {
-        let given = |value: &str| bearer(&headers(&[(header::AUTHORIZATION, value)])).map(str::to_owned);
-        assert_eq!(given("Bearer abc"), Some("abc".to_owned()));
-        assert_eq!(given("bearer abc"), Some("abc".to_owned()));
-        assert_eq!((given("Basic abc"), given("Bearer"), given("abc")), (None, None, None));
-        assert_eq!(bearer(&headers(&[(header::COOKIE, "token=abc")])), None);
+        let read = |value: &str| given(&headers(&[(header::AUTHORIZATION, value)])).map(Cow::into_owned);
+        assert_eq!(read("Bearer abc"), Some("abc".to_owned()));
+        assert_eq!(read("bearer abc"), Some("abc".to_owned()));
+        assert_eq!((read("Digest abc"), read("Bearer"), read("abc")), (None, None, None));
+        assert_eq!(given(&headers(&[(header::COOKIE, "token=abc")])), None);
+    }
+
+    #[test]
+    fn a_browser_gives_it_as_the_password_of_any_user() {
+        let read = |both: &[u8]| {
+            let value = format!("Basic {}", BASE64_STANDARD.encode(both));
+            given(&headers(&[(header::AUTHORIZATION, &value)])).map(Cow::into_owned)
+        };
+        assert_eq!((read(b":abc"), read(b"somebody:abc")), (Some("abc".to_owned()), Some("abc".to_owned())));
+        assert_eq!(read(b"a:b:c"), Some("b:c".to_owned()), "a user has no colon, a password may have some");
+        assert_eq!((read(b"abc"), read(b"x:\xff")), (None, None));
+        assert_eq!(given(&headers(&[(header::AUTHORIZATION, "Basic abc")])), None);
     }
 
     #[test]

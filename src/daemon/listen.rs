@@ -1,4 +1,4 @@
-//! Where the daemon listens: a Unix socket for its user or a group, or an address, and which addresses are refused.
+//! Where the daemon listens: a Unix socket for its user or a group, or an address.
 //!
 //! Touches the socket's file and whose it is. Must be called before there are threads: a socket is nobody else's from
 //! its first moment, by the mask of the process.
@@ -10,6 +10,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_rustls::rustls::ServerConfig;
 
 /// The socket's name within the data folder.
 const SOCKET: &str = "daemon.sock";
@@ -19,8 +21,8 @@ const SOCKET: &str = "daemon.sock";
 pub(super) enum Listener {
     /// A socket that its file's mode guards.
     Unix(Socket),
-    /// An address.
-    Tcp(TcpListener),
+    /// An address, and what TLS needs where it is spoken there.
+    Tcp(TcpListener, Option<Arc<ServerConfig>>),
 }
 
 /// A Unix socket, whose file goes with it.
@@ -43,8 +45,9 @@ impl Listener {
     pub(super) fn address(&self) -> String {
         match self {
             Self::Unix(socket) => format!("unix:{}", socket.path.display()),
-            Self::Tcp(listener) => {
-                listener.local_addr().map_or_else(|error| error.to_string(), |address| format!("http://{address}"))
+            Self::Tcp(listener, tls) => {
+                let scheme = if tls.is_some() { "https" } else { "http" };
+                listener.local_addr().map_or_else(|error| error.to_string(), |address| format!("{scheme}://{address}"))
             }
         }
     }
@@ -79,16 +82,9 @@ pub(super) fn on_socket(data_dir: &Path, group: Option<&str>) -> Result<Listener
     Ok(Listener::Unix(socket))
 }
 
-/// Listens on an address, in plain text: on loopback, or where that was said out loud.
-pub(super) fn on_address(address: SocketAddr, insecure: bool) -> Result<Listener> {
-    if !address.ip().is_loopback() && !insecure {
-        return Err(Error::usage(format!(
-            "{address} is no loopback address, and this version has no TLS: token and traffic would travel in plain text"
-        ))
-        .help("listen on 127.0.0.1 and come through `ssh -L`, or say --insecure where the network is trusted"));
-    }
-    let listener = TcpListener::bind(address);
-    listener.map(Listener::Tcp).map_err(|error| Error::machine(format!("cannot listen on {address}: {error}")))
+/// Listens on an address.
+pub(super) fn on_address(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| Error::machine(format!("cannot listen on {address}: {error}")))
 }
 
 /// A group's number, by its name in `/etc/group` or as it is.
@@ -104,18 +100,6 @@ fn group_id(group: &str) -> Result<u32> {
 mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
-
-    #[test]
-    fn a_plain_address_beyond_this_machine_must_be_said_out_loud() {
-        let refused = on_address("0.0.0.0:0".parse().unwrap(), false).unwrap_err();
-        insta::assert_snapshot!(refused, @"0.0.0.0:0 is no loopback address, and this version has no TLS: token and traffic would travel in plain text (listen on 127.0.0.1 and come through `ssh -L`, or say --insecure where the network is trusted)");
-        for fine in ["127.0.0.1:0", "[::1]:0"] {
-            if let Err(error) = on_address(fine.parse().unwrap(), false) {
-                assert_eq!(error.kind.exit_code(), 3, "only where there is no such address: {error}");
-            }
-        }
-        on_address("0.0.0.0:0".parse().unwrap(), true).unwrap();
-    }
 
     #[test]
     fn a_socket_is_for_its_user_or_for_a_group_and_takes_the_place_of_a_dead_ones() {

@@ -8,23 +8,31 @@
 //! A request passes the [`gate`] (token, origin, size, time), then a route: of the [`old`] Blockade's REST or of
 //! [`v1`]; every refusal is a [`problem`].
 
+mod certificate;
 mod chaos;
 mod clusters;
+mod errands;
+mod files;
+mod follow;
 mod gate;
 mod histogram;
 mod listen;
 mod metrics;
 mod old;
+mod private;
 mod problem;
 mod routes;
+mod runs;
 mod serve;
 mod tail;
+mod tls;
 mod token;
 mod v1;
 
 use crate::cli::place::Place;
 use crate::{Error, Result, runtime};
 use clusters::Daemon;
+pub use errands::Limits;
 use gate::Gate;
 use listen::Listener;
 use std::net::SocketAddr;
@@ -45,8 +53,26 @@ pub struct Settings {
     pub group: Option<String>,
     /// The file of the token for an address; else one is made in the data folder.
     pub token_file: Option<PathBuf>,
-    /// Whether plain text may leave this machine.
-    pub insecure: bool,
+    /// Who on the way to an address may read along.
+    pub privacy: Privacy,
+    /// How much is done for others at once.
+    pub limits: Limits,
+}
+
+/// Whether TLS is spoken at an address, and with which certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Privacy {
+    /// It is not.
+    Plain,
+    /// With one that is made in the data folder and kept there.
+    Own,
+    /// With this one.
+    Given {
+        /// Its file and those of its issuers, PEM.
+        certificate: PathBuf,
+        /// The file of its key, PEM, for nobody but its owner.
+        key: PathBuf,
+    },
 }
 
 /// The token's file in the data folder.
@@ -60,10 +86,18 @@ pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
         let (stop, stopped) = watch::channel(false);
         stop_on_signals(stop)?;
         let address = listener.address();
-        let daemon = Arc::new(Daemon::new(settings.place, stopped.clone()));
+        let daemon = Arc::new(Daemon::new(settings.place, settings.limits, stopped.clone()));
         let routes = routes::all(Arc::clone(&daemon), Gate { token });
         say(&format!("listening on {address}"));
-        serve::serve(listener, routes, stopped).await?;
+        let ending = Arc::clone(&daemon.errands);
+        let mut over = stopped.clone();
+        // Side by side: who listens to a command hears its end.
+        let ended = async {
+            is_over(&mut over).await;
+            ending.end_all().await;
+        };
+        let (served, ()) = tokio::join!(serve::serve(listener, routes, stopped), ended);
+        served?;
         daemon.end_chaos().await
     })
 }
@@ -74,17 +108,24 @@ fn open(settings: &Settings, say: fn(&str)) -> Result<(Listener, Option<Token>)>
     let Some(address) = settings.listen else {
         return Ok((listen::on_socket(data_dir, settings.group.as_deref())?, None));
     };
-    let listener = listen::on_address(address, settings.insecure)?;
+    let listener = listen::on_address(address)?;
+    std::fs::create_dir_all(data_dir)
+        .map_err(|error| Error::machine(format!("cannot create {}: {error}", data_dir.display())))?;
     let token = if let Some(path) = &settings.token_file {
         Token::read(path)?
     } else {
-        std::fs::create_dir_all(data_dir)
-            .map_err(|error| Error::machine(format!("cannot create {}: {error}", data_dir.display())))?;
         let path = data_dir.join(TOKEN);
         say(&format!("the token is in {}", path.display()));
         Token::kept_in(&path)?
     };
-    Ok((listener, Some(token)))
+    let identity = match &settings.privacy {
+        Privacy::Plain => return Ok((Listener::Tcp(listener, None), Some(token))),
+        Privacy::Own => certificate::kept_in(data_dir, address.ip())?,
+        Privacy::Given { certificate, key } => certificate::given(certificate, key)?,
+    };
+    say(&format!("the certificate is in {}; a client trusts it with", identity.path.display()));
+    say(&format!("  --fingerprint {}", identity.fingerprint));
+    Ok((Listener::Tcp(listener, Some(identity.config)), Some(token)))
 }
 
 /// Waits for the end of the daemon.

@@ -7,6 +7,8 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 const MEDIA_TYPE: &str = "application/problem+json";
+/// In what ways the token may be given. Of the two a browser knows the second one.
+const ASKED: &str = "Bearer, Basic realm=\"blockade\"";
 
 /// Problem details (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -59,9 +61,12 @@ pub(super) enum Problems {
     /// A page of another origin asks.
     #[response(status = 403, content_type = "application/problem+json")]
     Origin(#[to_schema] Problem),
-    /// There is no such cluster, node or fault.
+    /// There is no such cluster, node, fault, command or run.
     #[response(status = 404, content_type = "application/problem+json")]
     Unknown(#[to_schema] Problem),
+    /// What it is about is not in a state for that.
+    #[response(status = 409, content_type = "application/problem+json")]
+    State(#[to_schema] Problem),
     /// The body did not come in time.
     #[response(status = 408, content_type = "application/problem+json")]
     Slow(#[to_schema] Problem),
@@ -74,7 +79,7 @@ pub(super) enum Problems {
     /// This machine cannot do it, or nodes or faults could not be cleaned up: exit codes 3 and 4 of the command line.
     #[response(status = 500, content_type = "application/problem+json")]
     Machine(#[to_schema] Problem),
-    /// It was interrupted by the end of the daemon.
+    /// It was interrupted by the end of the daemon, or too much is done for others already: later it may be.
     #[response(status = 503, content_type = "application/problem+json")]
     Interrupted(#[to_schema] Problem),
 }
@@ -106,6 +111,11 @@ impl Problem {
         }
     }
 
+    /// Something that can be done later.
+    pub(super) fn busy(error: &Error) -> Self {
+        Self::with(StatusCode::SERVICE_UNAVAILABLE, error)
+    }
+
     /// Something that is not there.
     pub(super) fn unknown(error: &Error) -> Self {
         Self::with(StatusCode::NOT_FOUND, error)
@@ -131,8 +141,11 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response =
             (status, [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))], body).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(ASKED));
         }
         response
     }

@@ -36,7 +36,11 @@ fn documented() -> (Router<Arc<Daemon>>, OpenApi) {
     let routes = OpenApiRouter::with_openapi(empty).merge(old::routes()).merge(v1::routes()).merge(metrics::routes());
     let (routes, mut described) = routes.split_for_parts();
     let components = described.components.get_or_insert_default();
-    components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-    described.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    // Either will do: the token as it is, or as a password.
+    let ways = [("token", HttpAuthScheme::Bearer), ("password", HttpAuthScheme::Basic)];
+    described.security = Some(ways.iter().map(|(way, _)| SecurityRequirement::new(*way, [""; 0])).collect());
+    for (way, scheme) in ways {
+        components.add_security_scheme(way, SecurityScheme::Http(Http::new(scheme)));
+    }
     (routes, described)
 }

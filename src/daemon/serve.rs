@@ -2,6 +2,7 @@
 
 use super::is_over;
 use super::listen::{Listener, Socket};
+use super::tls;
 use crate::{Error, Result};
 use axum::Router;
 use hyper::server::conn::http1;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::rustls::ServerConfig;
 
 /// So many connections at once; more wait in the kernel. Each may need a second file, and a process has 1,024.
 const CONNECTIONS_MAX: usize = 400;
@@ -23,8 +25,8 @@ const HEADERS_TIME_MAX: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 32 << 10;
 /// How long a client may leave an answer unread on the network.
 const UNREAD_MAX_MS: u32 = 30_000;
-/// How long requests under way may take once the daemon is to end.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long requests under way may take once the daemon is to end: somebody may listen to a run that heals.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// Serves until `stop` turns true, and then what is under way.
 pub(super) async fn serve(listener: Listener, routes: Router, mut stop: watch::Receiver<bool>) -> Result<()> {
@@ -40,7 +42,10 @@ pub(super) async fn serve(listener: Listener, routes: Router, mut stop: watch::R
         };
         match accepted {
             Ok(Stream::Unix(stream)) => drop(tokio::spawn(attend(stream, routes.clone(), stop.clone(), slot))),
-            Ok(Stream::Tcp(stream)) => drop(tokio::spawn(attend(stream, routes.clone(), stop.clone(), slot))),
+            Ok(Stream::Tcp(stream, None)) => drop(tokio::spawn(attend(stream, routes.clone(), stop.clone(), slot))),
+            Ok(Stream::Tcp(stream, Some(tls))) => {
+                drop(tokio::spawn(attend_in_private(stream, tls, routes.clone(), stop.clone(), slot)));
+            }
             // Out of files, for a moment: those who are connected may go.
             Err(error) => {
                 tracing::warn!("cannot accept: {error}");
@@ -60,12 +65,12 @@ type Slot = std::result::Result<OwnedSemaphorePermit, AcquireError>;
 
 enum Accepting {
     Unix(UnixListener),
-    Tcp(TcpListener),
+    Tcp(TcpListener, Option<Arc<ServerConfig>>),
 }
 
 enum Stream {
     Unix(UnixStream),
-    Tcp(TcpStream),
+    Tcp(TcpStream, Option<Arc<ServerConfig>>),
 }
 
 impl Accepting {
@@ -76,9 +81,9 @@ impl Accepting {
                 let listener = UnixListener::from_std(socket.listener.try_clone()?)?;
                 Ok((Self::Unix(listener), Some(socket)))
             }
-            Listener::Tcp(listener) => {
+            Listener::Tcp(listener, tls) => {
                 listener.set_nonblocking(true)?;
-                Ok((Self::Tcp(TcpListener::from_std(listener)?), None))
+                Ok((Self::Tcp(TcpListener::from_std(listener)?, tls), None))
             }
         }
     }
@@ -86,13 +91,31 @@ impl Accepting {
     async fn accept(&self) -> std::io::Result<Stream> {
         match self {
             Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, tls) => {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
                 rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MAX_MS)?;
-                Ok(Stream::Tcp(stream))
+                Ok(Stream::Tcp(stream, tls.clone()))
             }
         }
+    }
+}
+
+/// The same as [`attend`], once client and daemon have agreed on keys.
+async fn attend_in_private(
+    stream: TcpStream,
+    tls: Arc<ServerConfig>,
+    routes: Router,
+    mut stop: watch::Receiver<bool>,
+    slot: Slot,
+) {
+    let greeted = tokio::select! {
+        greeted = tls::greet(stream, tls) => greeted,
+        () = is_over(&mut stop) => return,
+    };
+    match greeted {
+        Ok(stream) => attend(stream, routes, stop, slot).await,
+        Err(error) => tracing::debug!("a client came no further than its greeting: {error}"),
     }
 }
 

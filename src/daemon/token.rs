@@ -2,12 +2,10 @@
 //!
 //! Only its digest is kept, so that it can stand in no log and no error, and a comparison tells nothing about it.
 
+use super::private;
 use crate::{Error, Result, entropy};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use subtle::ConstantTimeEq;
 
@@ -16,38 +14,22 @@ const LENGTH_MIN: usize = 16;
 /// Longer ones are no token, but some other file.
 const LENGTH_MAX: usize = 512;
 
+/// What errors call its file.
+const FILE: &str = "the token's file";
+
 /// Who knows it is let in.
 pub(super) struct Token([u8; 32]);
 
 impl Token {
     /// The token in this file, which is made with a fresh one where there is none.
     pub(super) fn kept_in(path: &Path) -> Result<Self> {
-        let secret = entropy::secret()?;
-        match File::options().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(mut file) => {
-                file.write_all(format!("{secret}\n").as_bytes()).map_err(|error| {
-                    let _half_of_it = std::fs::remove_file(path);
-                    cannot("write", path, &error)
-                })?;
-                Ok(Self::of(&secret))
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::read(path),
-            Err(error) => Err(cannot("make", path, &error)),
-        }
+        private::keep(FILE, path, 0o600, &format!("{}\n", entropy::secret()?))?;
+        Self::read(path)
     }
 
     /// The token in a file that somebody else has written, and that nobody but its owner may read.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| cannot("read", path, &error))?;
-        let mode = file.metadata().map_err(|error| cannot("read", path, &error))?.mode();
-        if mode & 0o077 != 0 {
-            let message =
-                format!("others can read the token's file {}: its mode is {:04o}", path.display(), mode & 0o7777);
-            return Err(Error::usage(message).help(format!("`chmod 600 {}`", path.display())));
-        }
-        let mut text = String::new();
-        let limit = LENGTH_MAX as u64 + 1;
-        file.take(limit).read_to_string(&mut text).map_err(|error| cannot("read", path, &error))?;
+        let text = private::read(FILE, path, LENGTH_MAX + 1)?;
         let secret = text.trim_end();
         let is_long = (LENGTH_MIN..=LENGTH_MAX).contains(&secret.len());
         if is_long && secret.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -74,14 +56,10 @@ impl fmt::Debug for Token {
     }
 }
 
-fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
-    Error::usage(format!("cannot {what} the token's file {}: {error}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     #[test]
     fn a_token_is_made_once_for_its_owner_alone() {

@@ -1,10 +1,13 @@
-//! The new REST: clusters, their nodes, faults, probes and events.
+//! The new REST: clusters, their nodes, faults, probes and events; commands, runs and soaks.
 
 mod clusters;
+mod commands;
 mod events;
 mod faults;
 mod nodes;
 mod probes;
+mod runs;
+mod soaks;
 mod views;
 mod wanted;
 
@@ -24,4 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .merge(faults::routes())
         .merge(probes::routes())
         .merge(events::routes())
+        .merge(commands::routes())
+        .merge(runs::routes())
+        .merge(soaks::routes())
 }

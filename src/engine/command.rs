@@ -2,9 +2,9 @@
 //! process answers exactly as the controller in this one.
 
 use crate::fault::{Fault, FaultId, Party};
-use crate::kernel::http;
 use crate::plan::Mechanism;
 use crate::plan::verify::Verified;
+use crate::probe::http;
 use serde::{Deserialize, Serialize};
 
 /// One request. Names are already resolved: no glob, no random choice.

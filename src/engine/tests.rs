@@ -118,17 +118,12 @@ impl Runtime for Stubborn {
         &self,
         source: Place,
         node: usize,
-        request: crate::kernel::http::Request,
-    ) -> Job<crate::kernel::http::Answer> {
+        request: crate::probe::http::Request,
+    ) -> Job<crate::probe::http::Answer> {
         self.sim.http(source, node, request)
     }
 
-    fn measure(
-        &self,
-        source: Place,
-        target: Place,
-        stream: crate::kernel::probe::Stream,
-    ) -> Job<Vec<crate::kernel::probe::Arrival>> {
+    fn measure(&self, source: Place, target: Place, stream: crate::probe::Stream) -> Job<Vec<crate::probe::Arrival>> {
         self.sim.measure(source, target, stream)
     }
 

@@ -1,8 +1,7 @@
 //! The folder of one run: `.blockade/runs/<UTC time>-<seed>/`.
 
-use crate::{Error, Result};
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use crate::{Error, Result, platform};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where a run keeps its files.
@@ -15,14 +14,32 @@ pub struct RunFolder {
 impl RunFolder {
     /// Creates the folder that `--out` names, or a fresh one below `runs`.
     pub fn create(out: Option<&Path>, runs: &Path, seed: u64) -> Result<Self> {
-        let path = out.map_or_else(|| fresh(runs, seed), Path::to_path_buf);
-        std::fs::create_dir_all(&path).map_err(|error| cannot("create", &path, &error))?;
-        let path = path.canonicalize().map_err(|error| cannot("find", &path, &error))?;
+        let Some(path) = out else { return Self::fresh(runs, seed, |_| false) };
+        std::fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))?;
+        let path = path.canonicalize().map_err(|error| cannot("find", path, &error))?;
         if path.join("journal.jsonl").exists() {
             return Err(Error::usage(format!("{} holds a run already", path.display()))
                 .help("name another folder with --out, or remove this one"));
         }
         Ok(Self { path })
+    }
+
+    /// Creates one below `runs`, called after the time and the seed. Nobody else has it, and no name is taken that is
+    /// known to mean something.
+    pub fn fresh(runs: &Path, seed: u64, is_known: impl Fn(&str) -> bool) -> Result<Self> {
+        std::fs::create_dir_all(runs).map_err(|error| cannot("create", runs, &error))?;
+        let runs = runs.canonicalize().map_err(|error| cannot("find", runs, &error))?;
+        let first = format!("{}-{seed}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
+        // Several runs of one seed within a second.
+        let names = std::iter::once(first.clone()).chain((2..=u32::MAX).map(|n| format!("{first}-{n}")));
+        for name in names.filter(|name| !is_known(name)) {
+            let path = runs.join(name);
+            match std::fs::create_dir(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => return made.map_err(|error| cannot("create", &path, &error)).map(|()| Self { path }),
+            }
+        }
+        Err(Error::machine(format!("{} is full", runs.display())))
     }
 
     /// A file in it.
@@ -36,16 +53,6 @@ impl RunFolder {
         let path = self.file(name);
         std::fs::write(&path, text).map_err(|error| cannot("write", &path, &error))
     }
-}
-
-fn fresh(runs: &Path, seed: u64) -> PathBuf {
-    let name = format!("{}-{seed}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
-    let first = runs.join(&name);
-    if !first.exists() {
-        return first;
-    }
-    // Two runs of one seed within a second.
-    (2..=u32::MAX).map(|n| runs.join(format!("{name}-{n}"))).find(|path| !path.exists()).unwrap_or(first)
 }
 
 /// Removes a folder with all that is in it: programs may have made folders of theirs read-only.
@@ -64,7 +71,7 @@ pub fn remove_folder(path: &Path) -> std::io::Result<()> {
 
 /// All folders from this one down; no link is followed.
 fn make_writable(folder: &Path) -> std::io::Result<()> {
-    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    platform::make_writable(folder)?;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

@@ -4,7 +4,7 @@
 
 use crate::{Error, Result};
 use serde::Serialize;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -20,10 +20,12 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Creates the file.
+    /// Creates the file, locked as long as it is written: see [`is_written`].
     pub(super) fn create(what: &'static str, path: &Path) -> Result<Self> {
         let file =
             File::options().create_new(true).append(true).open(path).map_err(|error| broken(what, path, &error))?;
+        // Some file systems have no locks; then nobody can tell.
+        let _known = file.try_lock();
         Ok(Self { what, file, path: path.to_owned(), line: Vec::new(), end: 0 })
     }
 
@@ -41,6 +43,11 @@ impl Lines {
         self.end += self.line.len() as u64;
         Ok(())
     }
+}
+
+/// Whether somebody writes the file of lines at this path.
+pub fn is_written(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn broken(what: &str, path: &Path, error: &std::io::Error) -> Error {

@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream as StdTcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-pub use stream::{Arrival, Stream, measure};
+pub use stream::measure;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 

@@ -4,7 +4,7 @@
 //! Pure.
 
 use crate::fault::Impairment;
-use crate::kernel::probe::{Arrival, Stream};
+use crate::probe::{Arrival, Stream};
 use serde::{Deserialize, Serialize};
 
 /// How many packets are sent.

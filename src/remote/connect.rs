@@ -4,28 +4,20 @@
 
 use super::failure::Failure;
 use super::host::Host;
+use super::tls;
 use crate::{Error, Result};
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
 
 /// How long one address may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How a daemon is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trust {
-    /// The SHA-256 of the one certificate that is trusted.
-    pub fingerprint: Option<String>,
-    /// The file of the authority that is trusted.
-    pub ca: Option<PathBuf>,
-    /// Whether plain text may leave this machine.
-    pub insecure: bool,
-}
 
 /// What can be spoken over.
 pub(super) trait Speak: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -35,29 +27,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Speak for S {}
 pub(super) type Stream = Box<dyn Speak>;
 
 /// Refuses to say a token where others may hear it.
-pub(super) fn check(host: &Host, trust: &Trust) -> Result<()> {
-    if !host.is_in_the_open() || trust.insecure {
+pub(super) fn check(host: &Host, insecure: bool) -> Result<()> {
+    if !host.is_in_the_open() || insecure {
         return Ok(());
     }
     Err(Error::usage(format!("{host} is beyond this machine: token and traffic would travel in plain text"))
         .help("write https://, or say --insecure where the network is trusted"))
 }
 
-/// Connects.
-pub(super) async fn connect(host: &Host, trust: &Trust) -> Result<Stream, Failure> {
+/// Connects; an address behind TLS as `tls` says.
+pub(super) async fn connect(host: &Host, tls: Option<&Arc<ClientConfig>>) -> Result<Stream, Failure> {
     match host {
         Host::Unix(path) => local(path).await,
-        Host::Tcp { tls, name, port } => {
+        Host::Tcp { name, port, .. } => {
             let stream = dial(host, name, *port).await?;
             // Small requests one after another: none waits for the acknowledgement of the one before.
             let _slower_without = stream.set_nodelay(true);
-            if *tls { encrypted(host, name, trust, stream).await } else { Ok(Box::new(stream)) }
+            match tls {
+                None => Ok(Box::new(stream)),
+                Some(config) => {
+                    let private = tls::connect(stream, name, Arc::clone(config)).await;
+                    private.map(|stream| Box::new(stream) as Stream).map_err(Failure::Way)
+                }
+            }
         }
     }
-}
-
-async fn encrypted(host: &Host, _name: &str, _trust: &Trust, _stream: TcpStream) -> Result<Stream, Failure> {
-    Err(Error::usage(format!("{host}: this version speaks no TLS")).into())
 }
 
 /// The first of the machine's addresses that answers.

@@ -1,7 +1,7 @@
 //! Requests to a daemon, each over a connection of its own. What it refuses is its own [`Answer`]; what is no daemon's
 //! answer at all, or none, is an error of this side.
 
-use super::connect::{self, Trust};
+use super::connect;
 use super::failure::{Answer, Failure};
 use super::host::Host;
 use super::options::Options;
@@ -15,9 +15,11 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
 
 /// How long the head of an answer may take.
 const HEAD_MAX: Duration = Duration::from_secs(60);
@@ -28,7 +30,7 @@ const ANSWER_MAX: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Client {
     host: Host,
-    trust: Trust,
+    tls: Option<Arc<ClientConfig>>,
     token: Option<Token>,
 }
 
@@ -47,9 +49,10 @@ impl Client {
     /// An address, a token or a way that cannot be.
     pub fn open(options: &Options) -> Result<Option<Self>> {
         let Some(host) = options.host()? else { return Ok(None) };
-        let trust = options.trust();
-        connect::check(&host, &trust)?;
-        Ok(Some(Self { host, trust, token: options.token()? }))
+        connect::check(&host, options.insecure)?;
+        let is_private = matches!(host, Host::Tcp { tls: true, .. });
+        let tls = is_private.then(|| options.trust()?.config()).transpose()?;
+        Ok(Some(Self { host, tls, token: options.token()? }))
     }
 
     /// Where it asks.
@@ -84,7 +87,7 @@ impl Client {
     async fn send(&self, method: Method, path: &str, after: Option<u64>, body: Bytes) -> Result<Coming, Failure> {
         let asked = format!("{method} {path}");
         let request = self.request(method, path, after, body)?;
-        let stream = connect::connect(&self.host, &self.trust).await?;
+        let stream = connect::connect(&self.host, self.tls.as_ref()).await?;
         let lost = |error: &hyper::Error| Failure::Way(self.lost(error));
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))?;
         let mut driver = JoinSet::new();

@@ -1,6 +1,6 @@
-//! Ctrl-C, and on Unix SIGTERM: heard from here to the end of the process.
+//! Ctrl-C, and what else asks a process to end: heard from here to the end of the process.
 
-use crate::{Error, Result};
+use crate::{Error, Result, platform};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// The interrupts that came and were not looked at yet.
@@ -22,18 +22,12 @@ impl Interrupts {
     }
 }
 
-#[cfg(unix)]
 fn listen(tell: UnboundedSender<()>) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
-        let (mut signals, tell) = (signal(kind)?, tell.clone());
-        tokio::spawn(async move { while signals.recv().await.is_some() && tell.send(()).is_ok() {} });
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn listen(tell: UnboundedSender<()>) -> std::io::Result<()> {
-    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && tell.send(()).is_ok() {} });
-    Ok(())
+    let tell_of = |tell: UnboundedSender<()>| {
+        move || {
+            let _nobody_listens = tell.send(());
+        }
+    };
+    platform::on_interrupt(tell_of(tell.clone()))?;
+    platform::on_end(tell_of(tell))
 }

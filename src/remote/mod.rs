@@ -22,11 +22,11 @@ mod options;
 mod output;
 mod root;
 mod sse;
+pub mod tls;
 mod token;
 mod upload;
 mod wire;
 
-pub use connect::Trust;
 pub use failure::{Answer, Failure};
 pub use host::Host;
 pub use http::Client;

@@ -1,7 +1,7 @@
 //! What every command takes to be done on another machine. Reads the token's file and the environment.
 
-use super::connect::Trust;
 use super::host::Host;
+use super::tls::Trust;
 use super::token::Token;
 use crate::Result;
 use std::ffi::OsString;
@@ -47,10 +47,12 @@ impl Options {
     }
 
     /// How it is known.
-    pub(super) fn trust(&self) -> Trust {
-        let fingerprint = given(self.fingerprint.as_ref(), "BLOCKADE_FINGERPRINT");
+    pub(super) fn trust(&self) -> Result<Trust> {
+        if let Some(fingerprint) = given(self.fingerprint.as_ref(), "BLOCKADE_FINGERPRINT") {
+            return fingerprint.parse().map(Trust::Pinned);
+        }
         let ca = self.ca.clone().or_else(|| variable("BLOCKADE_CA").map(PathBuf::from));
-        Trust { fingerprint, ca, insecure: self.insecure }
+        Ok(ca.map_or(Trust::Roots, Trust::Ca))
     }
 
     /// What it asks for, where something was given.

@@ -138,7 +138,7 @@ pub fn header(settings: &Settings) -> Result<Header> {
         script: serde_json::json!({ "path": settings.script.path(), "sha256": sha256(settings.script.text()) }),
         cluster,
         runtime: settings.kind.to_string(),
-        kernel: (!simulated).then(|| rustix::system::uname().release().to_string_lossy().into_owned()),
+        kernel: (!simulated).then(crate::platform::kernel),
         options: options(settings),
     })
 }

@@ -4,26 +4,34 @@
 //! A runtime knows nothing of faults: it is told what each node's namespace must hold, and when to start, stop or
 //! freeze a node.
 
+#[cfg(feature = "host")]
 pub mod docker;
+#[cfg(feature = "host")]
 mod here;
+#[cfg(feature = "host")]
+mod make;
+#[cfg(not(feature = "host"))]
+#[path = "hostless.rs"]
+mod make;
+#[cfg(feature = "host")]
 pub mod netns;
+#[cfg(feature = "host")]
 mod ready;
+#[cfg(feature = "host")]
 mod reserve;
 pub mod sim;
+#[cfg(feature = "host")]
 mod text;
 
-pub use here::Here;
+pub use make::*;
 
-use crate::cluster::{Cluster, Node, RuntimeKind};
-use crate::engine::{Clock, Ended, Exec, ExecOutput, Job, ProbeReply, ready};
-use crate::kernel::http;
-use crate::kernel::probe::{Arrival, Stream};
+use crate::cluster::{Cluster, Node};
+use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply, ready};
 use crate::plan::{Interfaces, Means, Plan, Shaper};
+use crate::probe::{Arrival, Stream, http};
 use crate::signal::Signal;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
-use std::sync::Arc;
 
 /// Something a node did by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,51 +241,8 @@ fn interfaces(cluster: &Cluster) -> Vec<Interfaces> {
     cluster.nodes.iter().map(made).collect()
 }
 
-/// Sees that what a cluster needs from elsewhere is there, before anything is created: Docker answers, and has the nodes'
-/// images. Called by the user's own process, because it may take long and shows its progress on stderr.
-pub fn prepare(kind: RuntimeKind, cluster: &Cluster) -> Result<()> {
-    match kind {
-        RuntimeKind::Docker => docker::connection::ask(async |docker| docker::images::prepare(&docker, cluster).await),
-        RuntimeKind::Netns | RuntimeKind::Sim => Ok(()),
-    }
-}
-
-/// Gives up the subnets that were kept for a cluster when it was read: it is not going to be made.
-pub fn unreserve(cluster: &Cluster) {
-    reserve::release(cluster.gateways().iter().map(ipnet::IpNet::trunc));
-}
-
 /// What a runtime's nodes do by themselves.
 pub type Notices = tokio::sync::mpsc::UnboundedReceiver<Notice>;
-
-/// The runtime for a cluster, with nothing started yet. Node logs and working folders go below `folder`.
-pub async fn create(
-    kind: RuntimeKind,
-    cluster: &Arc<Cluster>,
-    folder: &Path,
-    options: Options,
-) -> Result<(Arc<dyn Runtime>, Notices)> {
-    match kind {
-        RuntimeKind::Netns => {
-            let (netns, notices) = netns::Netns::create(cluster, folder).await?;
-            Ok((Arc::new(netns), notices))
-        }
-        RuntimeKind::Docker => {
-            let (docker, notices) = docker::Docker::create(cluster, folder, options).await?;
-            Ok((Arc::new(docker), notices))
-        }
-        RuntimeKind::Sim => {
-            let (_, notices) = tokio::sync::mpsc::unbounded_channel();
-            Ok((Arc::new(sim::Sim::new(cluster, Arc::new(Clock::simulated()))), notices))
-        }
-    }
-}
-
-/// Removes what a cluster of this name has left outside of its own folder, whoever made it, a live one included. Says
-/// whether there was anything. Only containers outlive their runner: of the other runtimes nothing can be left.
-pub async fn remove_leftovers(name: &str) -> Result<bool> {
-    docker::destroy_by_labels(name).await
-}
 
 /// The threads that wait for a real runtime's processes and sockets, and for signals.
 pub fn io_threads() -> Result<tokio::runtime::Runtime> {

@@ -4,7 +4,7 @@
 
 use crate::cluster::{Check, Cluster};
 use crate::engine::{Ended, Exec};
-use crate::kernel::http::{Answer, Request};
+use crate::probe::http::{Answer, Request};
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

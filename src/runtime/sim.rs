@@ -6,11 +6,11 @@
 use super::{Applied, LogPieces, Place, Runtime};
 use crate::cluster::Cluster;
 use crate::engine::{Clock, Exec, ExecOutput, Job, ProbeReply, RunState, ready};
+use crate::fate::Simulated;
 use crate::fault::{Family, Filter, Impairment, Proto};
-use crate::kernel::http::{Answer, Request, Response};
-use crate::kernel::probe::{Arrival, Stream};
 use crate::plan::{Addresses, Interfaces, Leaving, Means, Plan, Treatment};
-use crate::shaper::Simulated;
+use crate::probe::http::{Answer, Request, Response};
+use crate::probe::{Arrival, Stream};
 use crate::signal::Signal;
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -32,6 +32,7 @@ mod texts;
 mod unfinished;
 mod values;
 
+#[cfg(feature = "host")]
 pub use bind::hold_workload;
 pub use check::imported;
 pub use drive::{Drive, Options};

@@ -1,7 +1,7 @@
 //! The user-space shaper: a process of its own that holds packets where the kernel cannot (no `netem`), or not exactly.
 //!
 //! ```text
-//!  agent ── Handle ══ socket: Attach (with the node's sockets), Shape, Detach ══► serve ─► node ─► decide
+//!  agent ── Handle ══ socket: Attach (with the node's sockets), Shape, Detach ══► serve ─► node ─► fate
 //!                                                                                   │       │
 //!                                                                                 wheel   kernel::{queue, raw}
 //! ```
@@ -18,18 +18,14 @@
 //!
 //! What it may touch: the sockets that the agent hands it, and no namespace, file or process.
 
-mod chain;
-mod decide;
 mod handle;
 #[cfg(test)]
 mod held;
 #[cfg(test)]
 mod measure;
 mod node;
-mod packet;
 mod protocol;
 mod serve;
-mod simulated;
 mod sockets;
 #[cfg(test)]
 mod tests;
@@ -39,7 +35,6 @@ mod wheel;
 pub use handle::Handle;
 use rustix::fd::{BorrowedFd, OwnedFd, RawFd};
 use rustix::process::{Resource, Rlimit, Signal};
-pub use simulated::Simulated;
 pub use sockets::Sockets;
 use std::process::ExitCode;
 

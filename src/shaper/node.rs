@@ -1,8 +1,8 @@
 //! One node's packets: by which link they come, what is decided for them, and how that is done.
 
-use super::decide::{Fate, Link, place};
-use super::packet::Header;
 use super::sockets::Sockets;
+use crate::fate::header::Header;
+use crate::fate::{Fate, Link, place};
 use crate::kernel::queue::{Buffers, Kind, Packet, Queue, Verdicts};
 use crate::plan::{Shaped, ShapedLink};
 use rustix::io::Errno;

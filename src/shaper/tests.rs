@@ -1,9 +1,9 @@
 //! What happens to real packets in the shaper's hands. It runs on a thread of the test's own.
 
-use super::decide::Link;
 use super::handle::Handle;
-use super::packet::{Header, tests::v4 as packet};
 use super::sockets::Sockets;
+use crate::fate::Link;
+use crate::fate::header::{Header, tests::v4 as packet};
 use crate::fault::{Chance, Family, Filter, Impairment, Proto};
 use crate::kernel::nft::Nft;
 use crate::kernel::queue::Kind;

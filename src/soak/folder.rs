@@ -115,6 +115,20 @@ impl SoakFolder {
         Ok((self, summary, seeds))
     }
 
+    /// Whether the soak in a folder is under way, and what came of its runs so far. Only reads.
+    pub fn look(path: &Path) -> Result<(bool, Summary)> {
+        let state = File::open(path.join(STATE)).map_err(|error| cannot("read", path, &error))?;
+        let is_running = matches!(state.try_lock_shared(), Err(TryLockError::WouldBlock));
+        let runs = std::fs::read(path.join(RUNS)).unwrap_or_default();
+        let mut summary = Summary::default();
+        for line in runs.split(|byte| *byte == b'\n') {
+            // What is being written is no line yet.
+            let Ok(record) = serde_json::from_slice::<Record>(line) else { continue };
+            summary.add(&record);
+        }
+        Ok((is_running, summary))
+    }
+
     fn run_path(&self, seed: u64) -> PathBuf {
         self.path.join(seed.to_string())
     }

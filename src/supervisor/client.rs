@@ -3,9 +3,9 @@
 use super::audit::Entry;
 use super::folder::{ClusterFolder, Reached};
 use super::output::Output;
-use super::protocol::{Answer, Ask, Info, Message, Request, VERSION};
+use super::protocol::{Answer, Ask, Destroyed, Events, Info, Message, Request, VERSION};
 use super::state::State;
-use crate::engine::{Command, Event, Job, Port, Reply};
+use crate::engine::{Command, Job, Port, Reply};
 use crate::runtime;
 use crate::{Error, ErrorKind, Result};
 use std::collections::HashMap;
@@ -14,11 +14,6 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::{mpsc, oneshot};
-
-/// Hears of everything that happens in the cluster, each event before the answer to the command that caused it.
-/// Events whose task is the session's own ([`Info::task`]), or begins with it and a space and then names a task of its
-/// script, are its own doings.
-pub type Events = Box<dyn FnMut(Event) + Send>;
 
 /// A cluster that is up, and the way to it.
 pub struct Connection {
@@ -60,17 +55,6 @@ pub async fn connect(folder: &ClusterFolder, session: Option<Events>) -> Result<
         Answer::Info(info) => Ok(Connection { port, info: *info }),
         other => Err(odd(&other)),
     }
-}
-
-/// What was there to destroy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destroyed {
-    /// A cluster that was up.
-    Live,
-    /// What one that had died had left.
-    Dead,
-    /// Containers of one of which nothing else is known here.
-    Leftovers,
 }
 
 /// Removes the cluster, or what a dead one left; returns once all is gone. Must be called within tokio.

@@ -6,7 +6,7 @@
 
 use super::audit::Entry;
 use super::folder::{Claim, ClusterFolder, Reached};
-use super::protocol::line;
+use super::protocol::{Launch, line};
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::runtime::{self, Options};
 use crate::signal::early;
@@ -21,24 +21,6 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use tokio::io::AsyncBufReadExt;
 use tokio::signal::unix::{SignalKind, signal};
-
-/// What to bring up.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Launch {
-    /// With addresses and all.
-    pub cluster: Cluster,
-    /// Where the nodes live.
-    pub kind: RuntimeKind,
-    /// What `--set` gave.
-    pub params: BTreeMap<String, String>,
-    /// What `${seed}` in the cluster's file stands for.
-    pub seed: u64,
-    /// How to go about it.
-    pub options: Options,
-    /// Whether the supervisor's log is to tell everything.
-    #[serde(default)]
-    pub debug: bool,
-}
 
 /// What the supervisor is told over its standard input.
 #[derive(Debug, Serialize, Deserialize)]

@@ -18,9 +18,9 @@ mod sessions;
 mod state;
 
 pub use audit::{Audit, Entry, Status};
-pub use client::{Connection, Destroyed, Events, RemotePort, connect, destroy};
+pub use client::{Connection, RemotePort, connect, destroy};
 pub use folder::{ClusterFolder, Standing};
-pub use launch::{Launch, interrupted, not_started, start, start_without_nodes};
-pub use protocol::Info;
+pub use launch::{interrupted, not_started, start, start_without_nodes};
+pub use protocol::{Destroyed, Events, Info, Launch};
 pub use serve::supervise;
 pub use state::State;

@@ -1,11 +1,47 @@
-//! What client and supervisor say to each other: JSON Lines over the control socket.
+//! What client and supervisor say to each other: JSON Lines over the control socket; and what one is started with.
 //!
 //! Both are the same binary, or the greeting fails: the protocol has no versions of its own.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Command, Event, Reply};
+use crate::runtime::Options;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What to bring up.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Launch {
+    /// With addresses and all.
+    pub cluster: Cluster,
+    /// Where the nodes live.
+    pub kind: RuntimeKind,
+    /// What `--set` gave.
+    pub params: BTreeMap<String, String>,
+    /// What `${seed}` in the cluster's file stands for.
+    pub seed: u64,
+    /// How to go about it.
+    pub options: Options,
+    /// Whether the supervisor's log is to tell everything.
+    #[serde(default)]
+    pub debug: bool,
+}
+
+/// Hears of everything that happens in the cluster, each event before the answer to the command that caused it.
+/// Events whose task is the session's own ([`Info::task`]), or begins with it and a space and then names a task of its
+/// script, are its own doings.
+pub type Events = Box<dyn FnMut(Event) + Send>;
+
+/// What was there to destroy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destroyed {
+    /// A cluster that was up.
+    Live,
+    /// What one that had died had left.
+    Dead,
+    /// Containers of one of which nothing else is known here.
+    Leftovers,
+}
 
 /// From the client. Every request gets exactly one answer of its own.
 #[derive(Debug, Serialize, Deserialize)]

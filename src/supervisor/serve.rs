@@ -3,9 +3,9 @@
 use super::audit::Entry;
 use super::connection::{Hub, attend};
 use super::folder::{Claim, ClusterFolder};
-use super::launch::{Launch, Order};
+use super::launch::Order;
 use super::log;
-use super::protocol::line;
+use super::protocol::{Launch, line};
 use super::sessions::Sessions;
 use super::state::State;
 use crate::cluster::{Cluster, RuntimeKind};

@@ -7,23 +7,23 @@ use std::io::{BufRead, BufReader};
 
 /// One event of a stream.
 #[derive(Debug)]
-struct Event {
-    id: Option<u64>,
-    kind: String,
-    data: Value,
+pub struct Event {
+    pub id: Option<u64>,
+    pub kind: String,
+    pub data: Value,
 }
 
-struct Reader(BufReader<Box<dyn Stream>>);
+pub struct Reader(BufReader<Box<dyn Stream>>);
 
 impl Reader {
-    fn open(running: &Running, path: &str, headers: &[(&str, &str)]) -> Self {
+    pub fn open(running: &Running, path: &str, headers: &[(&str, &str)]) -> Self {
         let mut stream = running.address.connect();
         stream.write_all(&request("GET", path, headers, "")).unwrap();
         Self(BufReader::new(stream))
     }
 
     /// The next event; the lines of HTTP around it are passed over.
-    fn next(&mut self) -> Option<Event> {
+    pub fn next(&mut self) -> Option<Event> {
         let mut event = Event { id: None, kind: String::new(), data: Value::Null };
         loop {
             let mut line = String::new();

@@ -4,20 +4,29 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 
 /// Where a daemon is.
 #[derive(Clone, Debug)]
 pub enum Address {
     Unix(PathBuf),
     Tcp(String),
+    /// With the file of the certificate that is believed.
+    Tls(String, PathBuf),
 }
 
 /// A stream to it.
 pub trait Stream: Read + Write + Send {}
 impl Stream for UnixStream {}
 impl Stream for TcpStream {}
+impl Stream for StreamOwned<ClientConnection, TcpStream> {}
 
 /// Longer than anything here may take; only a failing test waits for it.
 const LONG: Duration = Duration::from_secs(30);
@@ -35,8 +44,25 @@ impl Address {
                 stream.set_read_timeout(Some(LONG)).unwrap();
                 Box::new(stream)
             }
+            Self::Tls(address, certificate) => Box::new(private(address, certificate, &[&TLS12, &TLS13])),
         }
     }
+}
+
+/// A stream to a daemon that TLS's own rules believe: certificate, name and all.
+pub fn private(
+    address: &str,
+    certificate: &Path,
+    versions: &[&'static SupportedProtocolVersion],
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_protocol_versions(versions).unwrap().with_root_certificates(roots).with_no_client_auth();
+    let client = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    StreamOwned::new(client, stream)
 }
 
 /// An answer.

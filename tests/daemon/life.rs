@@ -85,12 +85,8 @@ fn the_end_of_the_daemon_ends_its_readers_and_lets_requests_come_to_their_end() 
 fn where_it_may_listen_and_what_it_wants_for_that() {
     let place = place();
     let refused = |args: &[&str]| place.blockade(&[&["daemon"], args].concat()).with(2).stderr;
-    insta::assert_snapshot!(refused(&["--listen", "0.0.0.0:0"]), @"
-    error: 0.0.0.0:0 is no loopback address, and this version has no TLS: token and traffic would travel in plain text
-    help: listen on 127.0.0.1 and come through `ssh -L`, or say --insecure where the network is trusted
-    ");
     insta::assert_snapshot!(refused(&["--insecure"]), @"
-    error: --token-file and --insecure are for an address
+    error: --insecure is for an address
     help: name one with --listen; the socket is guarded by its file's mode
     ");
     insta::assert_snapshot!(refused(&["--group", "no-such-group"]), @"

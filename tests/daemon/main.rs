@@ -6,6 +6,7 @@
 mod common;
 
 mod chaos;
+mod commands;
 mod events;
 mod http;
 mod life;
@@ -14,5 +15,7 @@ mod malformed;
 mod metrics;
 mod old;
 mod running;
+mod runs;
 mod security;
+mod tls;
 mod v1;

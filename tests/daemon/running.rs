@@ -35,9 +35,19 @@ impl Running {
         Self::among(place(), &["--listen", "127.0.0.1:0"])
     }
 
+    /// On loopback, with a token and a certificate of its own.
+    pub fn on_tls() -> Self {
+        Self::among(place(), &["--listen", "127.0.0.1:0", "--tls"])
+    }
+
     /// On its socket, where the cluster `c1` is up.
     pub fn with_cluster(runtime: &str) -> Self {
-        let running = Self::new();
+        Self::with_cluster_on(&[], runtime)
+    }
+
+    /// The same, where its arguments say that it listens.
+    pub fn with_cluster_on(args: &[&str], runtime: &str) -> Self {
+        let running = Self::among(place(), args);
         running.place.blockade(&["-n", "c1", "up", "--runtime", runtime]).with(0);
         running
     }
@@ -45,7 +55,7 @@ impl Running {
     pub fn among(place: Place, args: &[&str]) -> Self {
         let (child, address) = start(&place, args);
         let token = match &address {
-            Address::Tcp(_) if !args.contains(&"--token-file") => {
+            Address::Tcp(_) | Address::Tls(..) if !args.contains(&"--token-file") => {
                 Some(place.read(".blockade/daemon.token").trim_end().to_owned())
             }
             _ => None,
@@ -68,6 +78,12 @@ impl Running {
     pub fn again(&mut self) {
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
         (self.child, self.address) = start(&self.place, &args);
+    }
+
+    /// Another one in the same folder, with these arguments.
+    pub fn again_with(&mut self, args: &[&str]) {
+        self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        self.again();
     }
 
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
@@ -120,9 +136,10 @@ fn start(place: &Place, args: &[&str]) -> (Child, Address) {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut said = lines.map_while(Result::ok).filter_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
     let address = said.next().expect("it listens");
-    let address = match (address.strip_prefix("unix:"), address.strip_prefix("http://")) {
-        (Some(path), _) => Address::Unix(place.path().join(path)),
-        (_, Some(address)) => Address::Tcp(address.to_owned()),
+    let address = match address.split_once(':').unwrap() {
+        ("unix", path) => Address::Unix(place.path().join(path)),
+        ("http", address) => Address::Tcp(address[2..].to_owned()),
+        ("https", address) => Address::Tls(address[2..].to_owned(), place.path().join(".blockade/daemon.crt")),
         _ => panic!("{address}"),
     };
     (child, address)

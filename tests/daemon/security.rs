@@ -2,6 +2,7 @@
 
 use super::http::{Address, Answer, raw, request};
 use super::running::Running;
+use base64::prelude::{BASE64_STANDARD, Engine};
 use std::os::unix::fs::MetadataExt;
 
 /// Every path of the OpenAPI document with each of its methods.
@@ -13,6 +14,26 @@ fn documented(running: &Running) -> Vec<(String, String)> {
         methods.into_iter().map(move |method| (method.to_uppercase(), path.clone()))
     };
     paths.into_iter().flat_map(of).collect()
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
+}
+
+#[test]
+fn the_token_is_taken_as_the_password_of_any_user_and_guards_no_less_so() {
+    let running = Running::on_tcp();
+    let token = running.token.clone().unwrap();
+    let asked = |user: &str, headers: &[(&str, &str)]| {
+        let basic = basic(user, &token);
+        let all = [&[("Authorization", basic.as_str())], headers].concat();
+        raw(&running.address, &request("GET", "/v1/clusters", &all, "")).unwrap()
+    };
+    for user in ["", "any", "käthe"] {
+        asked(user, &[]).with(200);
+    }
+    // A browser sends it along with what a stranger's page asks for, too.
+    asked("", &[("Origin", "https://evil.example")]).with(403);
 }
 
 #[test]
@@ -37,6 +58,8 @@ fn no_documented_route_answers_without_the_token() {
         vec![("Authorization", format!("Bearer {}", &token[1..]))],
         vec![("Authorization", format!("Bearer {token}x"))],
         vec![("Authorization", format!("Basic {token}"))],
+        vec![("Authorization", basic("any", &token[1..]))],
+        vec![("Authorization", basic(&token, ""))],
         vec![("Authorization", token.clone())],
         vec![("Cookie", format!("token={token}"))],
         vec![("X-Token", token.clone())],
@@ -46,7 +69,8 @@ fn no_documented_route_answers_without_the_token() {
         for headers in &wrong {
             let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let answer = raw(&running.address, &request(method, &path, &headers, "")).unwrap().with(401);
-            assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
+            let asked = "www-authenticate: bearer, basic realm=\"blockade\"";
+            assert!(answer.head.contains(asked), "{}", answer.head);
             assert!(!answer.body.contains(&token), "{}", answer.body);
         }
         let query = format!("{path}?token={token}&access_token={token}");

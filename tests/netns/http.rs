@@ -4,7 +4,7 @@ use crate::skip::skip;
 use crate::support::*;
 use blockade::agent::Agent;
 use blockade::agent::protocol::*;
-use blockade::kernel::http::{Answer, Request};
+use blockade::probe::http::{Answer, Request};
 use std::net::IpAddr;
 use std::time::Duration;
 

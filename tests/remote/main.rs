@@ -6,6 +6,7 @@
 mod common;
 
 mod fake;
+mod real;
 mod refusals;
 mod sent;
 mod way;

@@ -1,9 +1,9 @@
 //! What every agent is asked about the networks of nodes, and a host's agent about whose they are.
 
 use crate::error::Error;
-use crate::kernel::http;
-use crate::kernel::probe::Stream;
 use crate::plan::Plan;
+use crate::probe::Stream;
+use crate::probe::http;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 

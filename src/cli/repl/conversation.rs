@@ -10,7 +10,7 @@ use crate::cli::doc;
 use crate::cli::oneshot::{Format, show};
 use crate::engine::{self, FaultInfo, Reply};
 use crate::script::{Saved, Session, tells_of_a_task};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, errand};
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -158,6 +158,8 @@ impl Talk {
     }
 
     fn save(&self, session: &Session, path: &Path) -> Result<()> {
+        let cannot = |error| Error::usage(format!("cannot write {}: {error}", path.display()));
+        errand::may_touch(path).map_err(cannot)?;
         if is_others(path) {
             return Err(Error::usage(format!("{} is there already, and no saved session", path.display()))
                 .help("choose another name, or remove it first"));
@@ -166,8 +168,7 @@ impl Talk {
         let warning = runs_as_parts(&parts);
         let head = warning.as_ref().map(|line| format!("// {line}\n")).unwrap_or_default();
         let text = format!("{HEAD}: blockade run {} --seed {seed}\n{head}{script}", path.display());
-        std::fs::write(path, text)
-            .map_err(|error| Error::usage(format!("cannot write {}: {error}", path.display())))?;
+        std::fs::write(path, text).map_err(cannot)?;
         self.screen.line(&format!("saved; `blockade run {} --seed {seed}` does it again", path.display()));
         if let Some(line) = warning {
             self.screen.line(&line);

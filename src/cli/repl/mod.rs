@@ -57,7 +57,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let seed = args.seed.map_or_else(setup::fresh_seed, Ok)?;
     let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
     let stand = Stand::find(place, args, seed, &params)?;
-    let (screen, lines) = input::open(&place.data_dir.join("repl_history"))?;
+    let (screen, lines) = input::open(&place.data_dir().join("repl_history"))?;
     screen.line(&greeting(&stand, seed));
     let (recent, shown) = (Recent::default(), screen.clone());
     let leave_up = Arc::new(AtomicBool::new(false));
@@ -110,10 +110,9 @@ struct Stand {
 
 impl Stand {
     fn find(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, String>) -> Result<Self> {
-        let folder = place.folder()?;
         let simulates = args.runtime == Some(RuntimeKind::Sim);
-        if args.attach || (!simulates && folder.is_up()?) {
-            let stand = Self::attached(Attached::open(&folder)?)?;
+        if args.attach || (!simulates && place.folder()?.is_up()?) {
+            let stand = Self::attached(Attached::open(&place.folder()?)?)?;
             return match args.runtime {
                 Some(kind) if kind != stand.kind => Err(other_runtime(&stand, kind)),
                 _ => Ok(stand),

@@ -3,7 +3,7 @@
 
 use super::super::report;
 use crate::Error;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use crate::platform;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -21,7 +21,7 @@ struct Terminal {
     /// To the thread that prints: the editor may make it wait.
     pieces: Sender<Piece>,
     /// How the terminal was set before the editor changed it.
-    before: Arc<Option<Termios>>,
+    before: Arc<Option<platform::Terminal>>,
 }
 
 enum Piece {
@@ -46,7 +46,7 @@ impl Screen {
                 }
             }
         });
-        Self(Some(Terminal { pieces, before: Arc::new(tcgetattr(std::io::stdin()).ok()) }))
+        Self(Some(Terminal { pieces, before: Arc::new(platform::Terminal::now()) }))
     }
 
     /// Whether a person sits there.
@@ -87,7 +87,7 @@ impl Screen {
         if let Some(Terminal { before, .. }) = &self.0
             && let Some(before) = &**before
         {
-            let _gone = tcsetattr(std::io::stdin(), OptionalActions::Now, before);
+            before.restore();
         }
     }
 }

@@ -237,7 +237,7 @@ fn http(reader: &Reader<'_>, yaml: &Yaml) -> Option<Check> {
     let fields = reader.fields(yaml, "`http`", &["port", "path"])?;
     let path = fields.get("path").map_or(Some("/".to_owned()), |yaml| {
         let path = reader.name(yaml, "`path`")?;
-        let valid = crate::kernel::http::is_path(&path.value);
+        let valid = crate::probe::http::is_path(&path.value);
         let problem = || Problem::new(format!("`path` cannot be `{}`", path.value), "write it like `/health`");
         reader.take(&path.span, valid.then_some(()).ok_or_else(problem))?;
         Some(path.value)

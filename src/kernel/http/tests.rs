@@ -2,6 +2,7 @@
 
 use super::*;
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn run<T>(test: impl Future<Output = T>) -> T {

@@ -2,39 +2,10 @@
 
 use super::{Endpoint, failed, is_networks};
 use crate::error::Result;
-use serde::{Deserialize, Serialize};
+use crate::probe::{Arrival, Stream};
 use std::io;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep_until, timeout};
-
-/// What is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stream {
-    /// How many packets.
-    pub count: u32,
-    /// From one to the next, microseconds; 0: as fast as it goes.
-    pub interval_us: u64,
-    /// How long each is, bytes of UDP's payload, at least [`Stream::BYTES_MIN`].
-    pub bytes: u16,
-    /// How long after the last one is waited for those under way, milliseconds.
-    pub wait_ms: u64,
-}
-
-/// A packet that arrived, or a copy of one. They stand in the order in which they came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Arrival {
-    /// Which of those sent, from 0.
-    pub number: u32,
-    /// How long it was on its way, microseconds: sender and receiver have the same clock.
-    pub took_us: u64,
-    /// When it came, microseconds after the first was sent.
-    pub at_us: u64,
-}
-
-impl Stream {
-    /// What tells one packet from the others.
-    pub const BYTES_MIN: u16 = 12;
-}
 
 /// Sends them and hears what arrives.
 ///

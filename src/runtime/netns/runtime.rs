@@ -12,9 +12,9 @@ use crate::agent::protocol::{
 use crate::agent::{Agent, Notifications};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
-use crate::kernel::http::{Answer, Request};
-use crate::kernel::probe::{Arrival, Stream};
 use crate::plan::{Interfaces, Means, Plan};
+use crate::probe::http::{Answer, Request};
+use crate::probe::{Arrival, Stream};
 use crate::runtime::{Applied, LogPieces, Notice, Notices, Place, Runtime, ready};
 use crate::signal::Signal;
 use crate::{Error, ErrorKind, Result};

@@ -6,7 +6,7 @@ use super::looking::{cut, observed, one};
 use super::{Scripted, at_call, odd_reply};
 use crate::engine::{Command, Reply};
 use crate::fault::Party;
-use crate::kernel::http::{Answer, Request};
+use crate::probe::http::{Answer, Request};
 use crate::{Error, Result};
 use rhai::{Array, Dynamic, Engine, Map};
 use serde_json::json;

@@ -16,6 +16,7 @@ mod verdict;
 mod verify;
 mod workload;
 
+#[cfg(feature = "host")]
 pub use workload::hold as hold_workload;
 
 use super::diagnose::raise;

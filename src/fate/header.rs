@@ -3,35 +3,44 @@
 use crate::fault::{Family, Filter, Proto};
 use std::net::IpAddr;
 
-const TCP: u8 = libc::IPPROTO_TCP as u8;
-const UDP: u8 = libc::IPPROTO_UDP as u8;
-const ICMP: u8 = libc::IPPROTO_ICMP as u8;
-const ICMPV6: u8 = libc::IPPROTO_ICMPV6 as u8;
+// The protocols' numbers, of IANA's list.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
+
+// Those of IPv6's extension headers.
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const OPTIONS: u8 = 60;
+const MOBILITY: u8 = 135;
 
 /// Router and neighbour solicitations and advertisements, redirects: ICMPv6's types 133 to 137.
 const DISCOVERY: std::ops::RangeInclusive<u8> = 133..=137;
 
 /// The headers of an IP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// Whose packet it is.
-    pub(super) source: IpAddr,
+    pub(crate) source: IpAddr,
     /// For whom.
-    pub(super) destination: IpAddr,
+    pub(crate) destination: IpAddr,
     /// Where the headers of IP end and something else begins.
-    pub(super) length: usize,
+    pub(crate) length: usize,
     /// What that is; none where it lies beyond the bytes that were given.
     proto: Option<u8>,
     /// Source and destination port of TCP or UDP. A fragment that is not the first has none.
     ports: Option<(u16, u16)>,
     /// Whether it belongs to IPv6 neighbour discovery.
-    pub(super) is_discovery: bool,
+    pub(crate) is_discovery: bool,
 }
 
 impl Header {
     /// Whether it is for one receiver. (A subnet's own broadcast address cannot be told from others: no route leads a copy
     /// of it back to its receiver, see [`Raw`](crate::kernel::raw::Raw).)
-    pub(super) fn is_for_one(&self) -> bool {
+    pub(crate) fn is_for_one(&self) -> bool {
         match self.destination {
             IpAddr::V4(v4) => !v4.is_multicast() && !v4.is_broadcast(),
             IpAddr::V6(v6) => !v6.is_multicast(),
@@ -39,7 +48,7 @@ impl Header {
     }
 
     /// Reads the headers; nothing where they are none of IP.
-    pub(super) fn read(packet: &[u8]) -> Option<Self> {
+    pub(crate) fn read(packet: &[u8]) -> Option<Self> {
         match packet.first()? >> 4 {
             4 => Self::read_v4(packet),
             6 => Self::read_v6(packet),
@@ -79,7 +88,7 @@ impl Header {
     }
 
     /// Whether the filter selects the packet.
-    pub(super) fn is_selected_by(&self, filter: Filter) -> bool {
+    pub(crate) fn is_selected_by(&self, filter: Filter) -> bool {
         let family = if self.source.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
         let number = match filter.proto {
             Some(Proto::Tcp) => Some(TCP),
@@ -95,7 +104,7 @@ impl Header {
 
     /// How many bytes a packet of this length is on the wire, where the kernel has made one large piece of what are many
     /// packets there, each with these headers: as many as a device of this MTU needs.
-    pub(super) fn wire_length(&self, packet: &[u8], length: usize, mtu: usize) -> usize {
+    pub(crate) fn wire_length(&self, packet: &[u8], length: usize, mtu: usize) -> usize {
         let headers = self.length + self.transport_length(packet);
         match (length.checked_sub(headers), mtu.checked_sub(headers)) {
             (Some(content), Some(room)) if length > mtu && room > 0 => content + content.div_ceil(room) * headers,
@@ -112,7 +121,7 @@ impl Header {
     }
 
     /// Whether it is TCP.
-    pub(super) fn is_tcp(&self) -> bool {
+    pub(crate) fn is_tcp(&self) -> bool {
         self.proto == Some(TCP)
     }
 }
@@ -130,25 +139,14 @@ fn upper(packet: &[u8], first: u8) -> Upper {
     let (mut kind, mut at) = (first, 40);
     loop {
         let header = packet.get(at..).and_then(|rest| rest.first_chunk::<4>());
-        let length = match (i32::from(kind), header) {
-            (
-                libc::IPPROTO_HOPOPTS | libc::IPPROTO_ROUTING | libc::IPPROTO_DSTOPTS | libc::IPPROTO_MH,
-                Some(header),
-            ) => 8 + 8 * usize::from(header[1]),
-            (libc::IPPROTO_AH, Some(header)) => 8 + 4 * usize::from(header[1]),
-            (libc::IPPROTO_FRAGMENT, Some(header)) if u16::from_be_bytes([header[2], header[3]]) >> 3 == 0 => 8,
-            (libc::IPPROTO_FRAGMENT, Some(header)) => {
-                return Upper { proto: Some(header[0]), at: at + 8, is_first: false };
+        let length = match (kind, header) {
+            (HOP_BY_HOP | ROUTING | OPTIONS | MOBILITY, Some(header)) => 8 + 8 * usize::from(header[1]),
+            (AUTHENTICATION, Some(header)) => 8 + 4 * usize::from(header[1]),
+            (FRAGMENT, Some(header)) if u16::from_be_bytes([header[2], header[3]]) >> 3 == 0 => 8,
+            (FRAGMENT, Some(header)) => return Upper { proto: Some(header[0]), at: at + 8, is_first: false },
+            (HOP_BY_HOP | ROUTING | OPTIONS | MOBILITY | AUTHENTICATION | FRAGMENT, None) => {
+                return Upper { proto: None, at, is_first: true };
             }
-            (
-                libc::IPPROTO_HOPOPTS
-                | libc::IPPROTO_ROUTING
-                | libc::IPPROTO_DSTOPTS
-                | libc::IPPROTO_MH
-                | libc::IPPROTO_AH
-                | libc::IPPROTO_FRAGMENT,
-                None,
-            ) => return Upper { proto: None, at, is_first: true },
             _ => return Upper { proto: Some(kind), at, is_first: true },
         };
         kind = header.map_or(kind, |header| header[0]);
@@ -162,12 +160,12 @@ fn ports(packet: &[u8], at: usize, proto: u8) -> Option<(u16, u16)> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// An IPv4 packet of a protocol, with ports where it has some.
-    pub(in crate::shaper) fn v4(proto: u8, source: u16, destination: u16) -> Vec<u8> {
+    pub(crate) fn v4(proto: u8, source: u16, destination: u16) -> Vec<u8> {
         let mut packet = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, proto, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
         packet.extend([source.to_be_bytes(), destination.to_be_bytes()].concat());
         packet.extend([0; 4]);

@@ -1,7 +1,8 @@
 //! A workload in a node: its [`holder`](super::holder) is run there as by `exec()`, and what the program prints comes back
 //! over a socket in a folder of its own, since a node shares its files with us but not its network.
 
-use super::{AFTER_ITS_END, LINES, Said, greeting, lines};
+use super::super::Said;
+use super::{AFTER_ITS_END, LINES, greeting, lines};
 use crate::engine::{Command, Exec, Job, Reply};
 use crate::script::host::Host;
 use crate::{Error, Result};
@@ -18,7 +19,7 @@ use tokio::sync::mpsc;
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Starts it; it ends when nobody listens to it any more, and with its node.
-pub(super) fn start(
+pub(in super::super) fn start(
     host: &Host,
     node: &str,
     argv: &[String],

@@ -16,13 +16,21 @@
 //! A packet that is not lost waits for the bandwidth, of which it takes its bytes from the header of IP on, then for the
 //! delay. What comes twice comes twice at the same time,
 //! and the copy is intact.
+//!
+//! The shaper's process decides so about the packets of a kernel, and the simulation about those of its own probes.
 
-use super::chain::{Deviation, LossState, Memory};
-use super::packet::Header;
+mod chain;
+pub(crate) mod header;
+mod simulated;
+
+pub use simulated::Simulated;
+
 use crate::fault::{Filter, Impairment};
 use crate::plan::ShapedLink;
 use crate::plan::tree::QUEUE_US;
 use crate::random::Stream;
+use chain::{Deviation, LossState, Memory};
+use header::Header;
 use std::collections::BTreeMap;
 
 /// How many numbers a packet has in its class's stream: one block of ChaCha.
@@ -42,18 +50,18 @@ const CREDIT_NS: u64 = 5_000_000;
 
 /// What becomes of a packet that is not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fate {
+pub(crate) struct Fate {
     /// When it goes on.
-    pub(super) due_ns: u64,
+    pub(crate) due_ns: u64,
     /// Whether it comes twice.
-    pub(super) copy: bool,
+    pub(crate) copy: bool,
     /// Whether a bit of it is flipped, and a number that says which: see [`place`].
-    pub(super) flip: Option<u64>,
+    pub(crate) flip: Option<u64>,
 }
 
 /// A directed link and all that is remembered about it.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     seed: u64,
     stream: Stream,
     shaped: ShapedLink,
@@ -86,7 +94,7 @@ struct Draws([u64; DRAWS as usize]);
 
 impl Link {
     /// A link that has seen no packet.
-    pub(super) fn new(seed: u64, shaped: ShapedLink) -> Self {
+    pub(crate) fn new(seed: u64, shaped: ShapedLink) -> Self {
         let stream = Stream::root(seed).split(&shaped.name);
         let departures_ns = vec![0; shaped.effects.len()];
         Self { seed, stream, shaped, departures_ns, classes: BTreeMap::new(), selected: Vec::new() }
@@ -94,7 +102,7 @@ impl Link {
 
     /// From now on it does this; packets are counted on. Under another seed it begins anew. What waits for a bandwidth
     /// that is another one now does not keep others waiting: it goes in its own time.
-    pub(super) fn change(&mut self, seed: u64, shaped: ShapedLink) {
+    pub(crate) fn change(&mut self, seed: u64, shaped: ShapedLink) {
         if seed != self.seed {
             *self = Self::new(seed, shaped);
             return;
@@ -116,12 +124,12 @@ impl Link {
     }
 
     /// It does nothing for a while: no bandwidth is waited for any more.
-    pub(super) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.departures_ns.fill(0);
     }
 
     /// What becomes of the next packet, which is so long on the wire and arrives now; nothing: it is lost.
-    pub(super) fn decide(&mut self, header: &Header, bytes: usize, now_ns: u64) -> Option<Fate> {
+    pub(crate) fn decide(&mut self, header: &Header, bytes: usize, now_ns: u64) -> Option<Fate> {
         let filters = self.shaped.effects.iter().map(|(filter, _)| *filter);
         self.selected.clear();
         self.selected.extend(filters.clone().filter(|filter| is_particular(*filter) && header.is_selected_by(*filter)));
@@ -265,13 +273,13 @@ fn open(bits: u64) -> f64 {
 }
 
 /// Which of `n` a number of a [`Fate`] means.
-pub(super) fn place(bits: u64, n: usize) -> usize {
+pub(crate) fn place(bits: u64, n: usize) -> usize {
     ((u128::from(bits) * n as u128) >> 64) as usize
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::packet::tests::v4;
+    use super::header::tests::v4;
     use super::*;
     use crate::fault::{Burst, Chance, Distribution, Jitter, Proto};
     use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! A link that no packet of a kernel's crosses: the same decisions for a simulation.
 
-use super::decide::Link;
-use super::packet::Header;
+use super::Link;
+use super::header::Header;
 use crate::fault::{Filter, Impairment};
 use crate::plan::ShapedLink;
 

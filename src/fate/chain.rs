@@ -6,12 +6,12 @@ use crate::fault::{Burst, Chance, GilbertElliott, Jitter, normal_quantile, norma
 
 /// A [`Chance`]'s memory: whether the packet before met it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Memory(Option<bool>);
+pub(crate) struct Memory(Option<bool>);
 
 impl Memory {
     /// Whether the next packet meets it. The first one does with the plain probability, so that the share is `p` from
     /// the beginning.
-    pub(super) fn meets(&mut self, chance: Chance, u: f64) -> bool {
+    pub(crate) fn meets(&mut self, chance: Chance, u: f64) -> bool {
         let before = self.0.map_or(chance.p, |met| if met { 1.0 } else { 0.0 });
         let met = u < chance.p + chance.correlation * (before - chance.p);
         self.0 = Some(met);
@@ -21,7 +21,7 @@ impl Memory {
 
 /// The state of a [`Burst`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LossState {
+pub(crate) enum LossState {
     /// The good or the bad one of two.
     Two { bad: bool },
     /// One of four, as netem numbers them.
@@ -30,7 +30,7 @@ pub(super) enum LossState {
 
 /// The states of the four-state model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Four {
+pub(crate) enum Four {
     /// 1: received between bursts.
     Gap,
     /// 2: received within a burst.
@@ -43,7 +43,7 @@ pub(super) enum Four {
 
 impl LossState {
     /// The one in which a model begins.
-    pub(super) fn of(burst: &Burst) -> Self {
+    pub(crate) fn of(burst: &Burst) -> Self {
         match burst {
             Burst::Correlated { .. } | Burst::GeModel { .. } => Self::Two { bad: false },
             Burst::FourState { .. } => Self::Four(Four::Gap),
@@ -51,14 +51,14 @@ impl LossState {
     }
 
     /// The same where the model knows it, else the one in which it begins: for a model that takes another's place.
-    pub(super) fn kept_by(self, burst: &Burst) -> Self {
+    pub(crate) fn kept_by(self, burst: &Burst) -> Self {
         let begin = Self::of(burst);
         if std::mem::discriminant(&self) == std::mem::discriminant(&begin) { self } else { begin }
     }
 
     /// Whether the model loses the next packet. The first number decides where the model has two states, the second
     /// moves it; with four states one decides and moves.
-    pub(super) fn loses(&mut self, burst: &Burst, [u, move_u]: [f64; 2]) -> bool {
+    pub(crate) fn loses(&mut self, burst: &Burst, [u, move_u]: [f64; 2]) -> bool {
         match (&mut *self, burst, burst.two_states()) {
             (Self::Two { bad }, _, Some(chain)) => two(bad, &chain, u, move_u),
             (Self::Four(state), Burst::FourState { p13, p31, p32, p23, p14 }, _) => {
@@ -91,14 +91,14 @@ fn four(state: Four, [p13, p31, p32, p23, p14]: [f64; 5], u: f64) -> Four {
 
 /// A [`Jitter`]'s memory: the last packet's deviation as a quantile of the normal distribution.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Deviation(Option<f64>);
+pub(crate) struct Deviation(Option<f64>);
 
 impl Deviation {
     /// How far the next packet's delay is from its middle, in nanoseconds. `u` lies in (0, 1).
     ///
     /// With a correlation the deviations are a Gaussian copula: an autoregressive chain of normal numbers, each mapped
     /// through the jitter's own distribution, which so stays exact.
-    pub(super) fn next_ns(&mut self, jitter: &Jitter, u: f64) -> f64 {
+    pub(crate) fn next_ns(&mut self, jitter: &Jitter, u: f64) -> f64 {
         let rho = jitter.correlation;
         let u = if rho == 0.0 {
             self.0 = None;

@@ -1,0 +1,245 @@
+//! Errands: the command lines that the daemon runs for people on other machines, each as a process of its own.
+//!
+//! A process, so that a script that takes all it can get takes nothing from the daemon; and the same binary, so that
+//! what it says is what a local user reads. It ends with the daemon, and heals. What it was, what it said and how it
+//! ended lies in its [`folder`], and a later daemon finds it there.
+
+mod attend;
+mod folder;
+mod pieces;
+
+pub(super) use folder::{ErrandFolder, State as CommandState, Told};
+
+use super::clusters::blocking;
+use crate::cli::sent::{Sent, sent};
+use crate::errand::{self, Errand};
+use crate::journal::{PastRun, RunFolder};
+use crate::{Error, Result, entropy};
+use attend::{Attendant, Order};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    /// The command line without the program's name.
+    pub(super) args: Vec<String>,
+    /// What it finds in its working directory.
+    pub(super) files: BTreeMap<String, String>,
+    /// The cluster's name where the arguments give none.
+    pub(super) name: Option<String>,
+    /// What `${env:NAME}` stand for.
+    pub(super) env: BTreeMap<String, String>,
+}
+
+/// How much the daemon does for others at once, and what it lets them do.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// So many commands at once.
+    pub commands: usize,
+    /// So many runs side by side in one of them.
+    pub jobs: u64,
+    /// Whether scripts may start programs on this machine outside of the nodes.
+    pub host_commands: bool,
+}
+
+/// So many commands that have ended are remembered. The folders of runs and soaks stay.
+const KEPT: usize = 200;
+/// Commands that go on where nobody listens; others end soon.
+const LASTING: [&str; 4] = ["run", "replay", "soak", "shrink"];
+/// How long all may take to heal when the daemon ends.
+const END_MAX: Duration = Duration::from_secs(60);
+
+/// Those that run, by their ids; the others are found in their folders.
+pub(super) struct Errands {
+    data_dir: PathBuf,
+    limits: Limits,
+    running: Mutex<BTreeMap<String, Arc<Attendant>>>,
+    /// Turns true when all have ended, and no more will come.
+    over: watch::Sender<bool>,
+}
+
+/// Why a command was not begun.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// Too many run.
+    Busy(Error),
+    Wrong(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Wrong(error)
+    }
+}
+
+impl Errands {
+    /// Those of a data folder. What an earlier daemon left is brought to its end, and stays to be read.
+    pub(super) fn new(data_dir: &Path, limits: Limits) -> Self {
+        let data_dir = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_path_buf());
+        for folder in ErrandFolder::all(&data_dir).into_iter().filter(|folder| folder.told().exit_code.is_none()) {
+            // It heals, which may take a while.
+            drop(std::thread::Builder::new().name("errand".to_owned()).spawn(move || folder.conclude_for_the_dead()));
+        }
+        Self { data_dir, limits, running: Mutex::default(), over: watch::Sender::new(false) }
+    }
+
+    /// Begins one. It goes on whether or not whoever asked waits.
+    pub(super) async fn begin(self: &Arc<Self>, asked: Asked) -> Result<Told, Refused> {
+        let known = sent(&asked.args)?;
+        self.check(&known, &asked)?;
+        let (errands, verb) = (Arc::clone(self), known.verb.clone());
+        let (folder, errand) = blocking(move || errands.prepare(known, &asked)).await?;
+        let order = Order { is_typed: errand.is_typed, is_lasting: LASTING.contains(&verb.as_str()) };
+        let mut running = self.running();
+        // Asked for last, so that two that come at once are two.
+        if running.len() >= self.limits.commands {
+            drop(running);
+            forget(&folder, &errand);
+            let error = Error::machine(format!("{} commands run for others already", self.limits.commands))
+                .help("wait for one to end, cancel one, or start the daemon with a larger --max-commands");
+            return Err(Refused::Busy(error));
+        }
+        let attendant = Arc::new(Attendant::begin(&folder, order)?);
+        running.insert(folder.id().to_owned(), Arc::clone(&attendant));
+        drop(running);
+        let errands = Arc::clone(self);
+        tokio::spawn(async move {
+            attendant.ended().await;
+            let id = attendant.folder().id().to_owned();
+            errands.running().remove(&id);
+            remove_if_empty(&errand);
+            let _in_time = blocking(move || Ok(ErrandFolder::keep_the_latest(&errands.data_dir, KEPT))).await;
+        });
+        Ok(folder.told())
+    }
+
+    fn check(&self, known: &Sent, asked: &Asked) -> Result<()> {
+        if known.jobs > self.limits.jobs {
+            let message = format!("{} runs side by side are more than this daemon allows", known.jobs);
+            return Err(Error::usage(message)
+                .help(format!("at most --jobs {}; see `blockade daemon --help`", self.limits.jobs)));
+        }
+        if let Some(path) = asked.files.keys().find(|path| !errand::is_plain(Path::new(path))) {
+            return Err(Error::usage(format!("{path:?} is no place for a file that is sent"))
+                .help("a path is relative, without `..`"));
+        }
+        asked.name.as_deref().map_or(Ok(()), crate::cluster::check_name)
+    }
+
+    /// Its folder, with all that the process needs to begin.
+    fn prepare(&self, known: Sent, asked: &Asked) -> Result<(ErrandFolder, Errand)> {
+        let mut args = asked.args.clone();
+        let runs = self.data_dir.join("runs");
+        let (seed, below) = match known.verb.as_str() {
+            "run" => (Some(seeded(&mut args, "--seed", known.seed)?), Some("runs")),
+            "soak" => (Some(seeded(&mut args, "--seed-start", known.seed)?), Some("soak")),
+            "replay" => (Some(PastRun::open(known.run.as_deref().unwrap_or(Path::new("")), &runs)?.seed), Some("runs")),
+            _ => (None, None),
+        };
+        let is_known = |id: &str| ErrandFolder::find(&self.data_dir, id).is_some();
+        let out = seed.zip(below).map(|(seed, below)| RunFolder::fresh(&self.data_dir.join(below), seed, &is_known));
+        let out = out.transpose()?.map(|folder| folder.path);
+        let run = out.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let id = run.clone().map_or_else(fresh_id, Ok)?;
+        let errand = Errand {
+            data_dir: self.data_dir.clone(),
+            name: asked.name.clone(),
+            out,
+            env: asked.env.clone(),
+            host_commands: self.limits.host_commands,
+            is_typed: known.is_typed,
+        };
+        let told = Told::new(id, known.verb, args, run.filter(|_| below == Some("runs")));
+        let folder = ErrandFolder::create(&self.data_dir, &told, &errand)?;
+        // A past run names its script, and the modules beside it, as they were sent then.
+        let before = known.run.as_deref().and_then(Path::file_name);
+        let before = before.and_then(|id| ErrandFolder::find(&self.data_dir, &id.to_string_lossy()));
+        before.map_or(Ok(()), |before| folder.take_over(&before))?;
+        folder.receive(&asked.files)?;
+        Ok((folder, errand))
+    }
+
+    /// One of this id, also one that has ended.
+    pub(super) fn find(&self, id: &str) -> Option<ErrandFolder> {
+        ErrandFolder::find(&self.data_dir, id)
+    }
+
+    /// All that are known, the latest first.
+    pub(super) fn all(&self) -> Vec<ErrandFolder> {
+        ErrandFolder::all(&self.data_dir)
+    }
+
+    /// Whether one runs.
+    pub(super) fn is_running(&self, id: &str) -> bool {
+        self.running().contains_key(id)
+    }
+
+    /// Asks one to end, if it has not.
+    pub(super) fn cancel(&self, id: &str) {
+        if let Some(attendant) = self.attendant(id) {
+            attendant.cancel();
+        }
+    }
+
+    /// Who looks after one that runs.
+    pub(super) fn attendant(&self, id: &str) -> Option<Arc<Attendant>> {
+        self.running().get(id).cloned()
+    }
+
+    /// Turns true when the daemon has ended all of them.
+    pub(super) fn over(&self) -> watch::Receiver<bool> {
+        self.over.subscribe()
+    }
+
+    /// Asks all to end, and waits until they have healed.
+    pub(super) async fn end_all(&self) {
+        let all: Vec<Arc<Attendant>> = self.running().values().cloned().collect();
+        all.iter().for_each(|attendant| attendant.end());
+        let ended = async {
+            for attendant in &all {
+                attendant.ended().await;
+            }
+        };
+        if tokio::time::timeout(END_MAX, ended).await.is_err() {
+            tracing::warn!("commands are still under way; they end by themselves");
+        }
+        self.over.send_replace(true);
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Attendant>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes all of one that was never begun.
+fn forget(folder: &ErrandFolder, errand: &Errand) {
+    folder.forget();
+    remove_if_empty(errand);
+}
+
+/// What was refused before it began has no run.
+fn remove_if_empty(errand: &Errand) {
+    if let Some(out) = &errand.out {
+        let _holds_a_run = std::fs::remove_dir(out);
+    }
+}
+
+/// The seed that was asked for, or a fresh one, which the arguments then hold, too.
+fn seeded(args: &mut Vec<String>, option: &str, seed: Option<u64>) -> Result<u64> {
+    if let Some(seed) = seed {
+        return Ok(seed);
+    }
+    let seed = entropy::fresh_seed()?;
+    args.extend([option.to_owned(), seed.to_string()]);
+    Ok(seed)
+}
+
+/// When it began, and a number that makes it one of its kind.
+fn fresh_id() -> Result<String> {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    Ok(format!("{now}-c{}", entropy::fresh_seed()?))
+}

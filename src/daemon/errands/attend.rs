@@ -1,0 +1,255 @@
+//! Looks after one errand's process: writes down what it says, hands on signals and input, and ends it where nobody cares
+//! any more.
+
+use super::folder::ErrandFolder;
+use super::pieces::{Piece, sayable};
+use crate::{Error, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::{Mutex, mpsc, watch};
+
+/// So many bytes of a command's output are kept.
+const OUTPUT_MAX: u64 = 64 << 20;
+/// So much is read at once, bytes.
+const PIECE: usize = 16 << 10;
+/// How long a command lives to which nobody listens, unless it is one that lasts.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What a process has written is there by then after its end; others that hold its output are not waited for.
+const AFTER_ITS_END: Duration = Duration::from_millis(500);
+/// How long a process may take to read what somebody typed.
+const INPUT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How to treat it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Order {
+    /// Whether somebody types to it.
+    pub(super) is_typed: bool,
+    /// Whether it goes on where nobody listens.
+    pub(super) is_lasting: bool,
+}
+
+/// The handle to one that runs.
+pub(in crate::daemon) struct Attendant {
+    folder: ErrandFolder,
+    signals: mpsc::Sender<Signal>,
+    /// What somebody types goes there. Of an errand to which nobody does, its end is all that it hears.
+    input: Mutex<Option<ChildStdin>>,
+    is_typed: bool,
+    listeners: watch::Sender<usize>,
+    ended: watch::Receiver<bool>,
+}
+
+/// Somebody who listens, for as long as it is held.
+pub(in crate::daemon) struct Listening(watch::Sender<usize>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Attendant {
+    /// Starts the process.
+    pub(super) fn begin(folder: &ErrandFolder, order: Order) -> Result<Self> {
+        let cannot =
+            |error: std::io::Error| Error::machine(format!("cannot start a command for somebody else: {error}"));
+        let output = File::options().create_new(true).append(true).open(folder.output()).map_err(cannot)?;
+        let mut child = spawn(folder).map_err(cannot)?;
+        let (signals, told) = mpsc::channel(8);
+        let (listeners, heard) = watch::channel(0);
+        let (end, ended) = watch::channel(false);
+        let input = Mutex::new(child.stdin.take());
+        tokio::spawn(async move {
+            attend(child, output, told, heard, order).await;
+            end.send_replace(true);
+        });
+        Ok(Self { folder: folder.clone(), signals, input, is_typed: order.is_typed, listeners, ended })
+    }
+
+    pub(super) fn folder(&self) -> &ErrandFolder {
+        &self.folder
+    }
+
+    /// As Ctrl-C does.
+    pub(super) fn cancel(&self) {
+        // Full of them, it has been told.
+        let _told = self.signals.try_send(Signal::INT);
+    }
+
+    /// As the end of the machine does.
+    pub(super) fn end(&self) {
+        let _told = self.signals.try_send(Signal::TERM);
+    }
+
+    /// From now on somebody listens.
+    pub(in crate::daemon) fn listen(&self) -> Listening {
+        self.listeners.send_modify(|count| *count += 1);
+        Listening(self.listeners.clone())
+    }
+
+    /// Whether anything can be typed to it.
+    pub(in crate::daemon) fn is_typed(&self) -> bool {
+        self.is_typed
+    }
+
+    /// Types to it; `end` says that no more will come.
+    pub(in crate::daemon) async fn type_in(&self, text: &str, end: bool) -> Result<()> {
+        let over = || {
+            Error::usage("the command reads nothing any more").help("it has ended, or was told that no more will come")
+        };
+        let mut input = self.input.lock().await;
+        let pipe = input.as_mut().ok_or_else(over)?;
+        let written = tokio::time::timeout(INPUT_TIME_MAX, pipe.write_all(text.as_bytes())).await;
+        if end || !matches!(written, Ok(Ok(()))) {
+            *input = None;
+        }
+        written.map_err(|_| over())?.map_err(|_| over())
+    }
+
+    /// Returns once the process has ended and all is on record.
+    pub(in crate::daemon) async fn ended(&self) {
+        // Where nobody can say it any more, it has.
+        let mut ended = self.ended.clone();
+        drop(ended.wait_for(|ended| *ended).await);
+    }
+}
+
+/// This binary again. What the daemon's own environment says about blockade is not the errand's.
+fn spawn(folder: &ErrandFolder) -> std::io::Result<Child> {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("blockade").arg("--errand").arg(folder.errand()).args(folder.told().args);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BLOCKADE_")) {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.current_dir(folder.files()).process_group(0).spawn()
+}
+
+/// The whole life of the process.
+async fn attend(
+    mut child: Child,
+    output: File,
+    signals: mpsc::Receiver<Signal>,
+    listeners: watch::Receiver<usize>,
+    order: Order,
+) {
+    let (say, said) = mpsc::channel(64);
+    let streams = [
+        child.stdout.take().map(|stream| tokio::spawn(hear(stream, Piece::Out, say.clone()))),
+        child.stderr.take().map(|stream| tokio::spawn(hear(stream, Piece::Err, say))),
+    ];
+    let record = tokio::spawn(write_down(Record { output, seq: 0, bytes: 0 }, said));
+    let status = until_its_end(&mut child, signals, listeners, order).await;
+    for stream in streams.into_iter().flatten() {
+        let abort = stream.abort_handle();
+        if tokio::time::timeout(AFTER_ITS_END, stream).await.is_err() {
+            abort.abort();
+        }
+    }
+    let Ok(mut record) = record.await else { return };
+    record.write(&Piece::Exit { code: status.map_or(3, code), is_cut: false });
+}
+
+async fn until_its_end(
+    child: &mut Child,
+    mut signals: mpsc::Receiver<Signal>,
+    listeners: watch::Receiver<usize>,
+    order: Order,
+) -> std::io::Result<ExitStatus> {
+    let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    // It is not reaped before `wait` returns: the number is its own.
+    let tell = |signal| {
+        // One that has ended needs not be told.
+        let _told = pid.map(|pid| kill_process(pid, signal));
+    };
+    let mut deserted = std::pin::pin!(deserted(listeners, order));
+    let mut is_deserted = false;
+    loop {
+        tokio::select! {
+            status = child.wait() => return status,
+            signal = signals.recv(), if !is_deserted => match signal {
+                Some(signal) => tell(signal),
+                None => is_deserted = true, // nobody has the handle any more
+            },
+            () = &mut deserted, if !is_deserted => {
+                is_deserted = true;
+                tell(Signal::TERM);
+            }
+        }
+    }
+}
+
+/// Returns once nobody has listened for a while to a command that needs somebody who does.
+async fn deserted(mut listeners: watch::Receiver<usize>, order: Order) {
+    if order.is_lasting {
+        std::future::pending::<()>().await;
+    }
+    loop {
+        drop(listeners.wait_for(|count| *count == 0).await);
+        if tokio::time::timeout(PATIENCE, listeners.wait_for(|count| *count > 0)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// As a shell has it.
+fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
+
+/// Hands on what comes, in letters that are whole.
+async fn hear(mut stream: impl AsyncRead + Unpin, piece: fn(Vec<u8>) -> Piece, say: mpsc::Sender<Piece>) {
+    let (mut heard, mut read) = (Vec::new(), vec![0; PIECE]);
+    while let Ok(count @ 1..) = stream.read(&mut read).await {
+        heard.extend_from_slice(&read[..count]);
+        let now: Vec<u8> = heard.drain(..sayable(&heard)).collect();
+        if !now.is_empty() && say.send(piece(now)).await.is_err() {
+            return;
+        }
+    }
+    if !heard.is_empty() {
+        let _all = say.send(piece(heard)).await;
+    }
+}
+
+/// The file of what was said.
+struct Record {
+    output: File,
+    seq: u64,
+    bytes: u64,
+}
+
+impl Record {
+    fn write(&mut self, piece: &Piece) {
+        self.seq += 1;
+        let line = piece.line(self.seq);
+        self.bytes += line.len() as u64;
+        if let Err(error) = self.output.write_all(line.as_bytes()) {
+            tracing::warn!("cannot write down what a command says: {error}");
+        }
+    }
+}
+
+/// Writes down what comes until no more does, or more than is kept.
+async fn write_down(mut record: Record, mut said: mpsc::Receiver<Piece>) -> Record {
+    let mut is_full = false;
+    while let Some(piece) = said.recv().await {
+        if is_full {
+            continue;
+        }
+        record.write(&piece);
+        if record.bytes > OUTPUT_MAX {
+            is_full = true;
+            let more = format!("\nwarning: more output than {} MiB: the rest is left out\n", OUTPUT_MAX >> 20);
+            record.write(&Piece::Err(more.into_bytes()));
+        }
+    }
+    record
+}

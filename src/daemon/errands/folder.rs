@@ -1,0 +1,224 @@
+//! An errand's folder below `commands` in the data folder: `command.json` (what it is), `received.json` (what
+//! was sent along), `errand.json` (what its process
+//! is told; locked while that lives), `output.jsonl` (what it says, and at last its exit code) and `files`, its working
+//! directory.
+
+use super::pieces::{self, Piece};
+use crate::daemon::tail::Tail;
+use crate::errand::{self, Errand};
+use crate::journal::remove_folder;
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use utoipa::ToSchema;
+
+const COMMANDS: &str = "commands";
+const RECEIVED: &str = "received.json";
+/// How long a process may go on whose daemon has died: it heals.
+const AFTERLIFE_MAX: Duration = Duration::from_secs(120);
+
+/// A command that was run here for somebody on another machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(in crate::daemon) struct Told {
+    /// Of the command; of a run, a replay and a soak the name of its folder, too.
+    pub(in crate::daemon) id: String,
+    /// As `run`.
+    pub(in crate::daemon) verb: String,
+    /// The command line without the program's name, with the seed that was drawn.
+    pub(in crate::daemon) args: Vec<String>,
+    /// `running`; `ended`; `interrupted` where the daemon ended before it.
+    #[serde(default)]
+    pub(in crate::daemon) state: State,
+    /// As the command line has them, once it has ended.
+    #[serde(default)]
+    pub(in crate::daemon) exit_code: Option<u8>,
+    /// RFC 3339.
+    pub(in crate::daemon) started: String,
+    /// The run that it is or repeats anew.
+    pub(in crate::daemon) run: Option<String>,
+}
+
+/// Where a command stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::daemon) enum State {
+    /// It has not ended.
+    #[default]
+    Running,
+    /// It has come to its end.
+    Ended,
+    /// The daemon ended before it; what it did was healed.
+    Interrupted,
+}
+
+impl Told {
+    pub(super) fn new(id: String, verb: String, args: Vec<String>, run: Option<String>) -> Self {
+        let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        Self { id, verb, args, state: State::Running, exit_code: None, started, run }
+    }
+}
+
+/// An errand's folder.
+#[derive(Clone, Debug)]
+pub(in crate::daemon) struct ErrandFolder {
+    path: PathBuf,
+    id: String,
+}
+
+impl ErrandFolder {
+    /// Creates it. What it will say and hold is for its user only.
+    pub(super) fn create(data_dir: &Path, told: &Told, errand: &Errand) -> Result<Self> {
+        let folder = Self { path: data_dir.join(COMMANDS).join(&told.id), id: told.id.clone() };
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder.path.join("files"));
+        made.map_err(|error| cannot("create", &folder.path, &error))?;
+        folder.write("command.json", told)?;
+        folder.write("errand.json", errand)?;
+        Ok(folder)
+    }
+
+    /// That of this id, if there is one.
+    pub(super) fn find(data_dir: &Path, id: &str) -> Option<Self> {
+        let is_one = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let path = data_dir.join(COMMANDS).join(id);
+        let is_there =
+            !id.is_empty() && id.len() <= 64 && id.chars().all(is_one) && path.join("command.json").is_file();
+        is_there.then(|| Self { path, id: id.to_owned() })
+    }
+
+    /// All of them, the latest first.
+    pub(super) fn all(data_dir: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(data_dir.join(COMMANDS)).into_iter().flatten().flatten();
+        let names: BTreeSet<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.iter().rev().filter_map(|id| Self::find(data_dir, id)).collect()
+    }
+
+    /// Removes the oldest of those that have ended.
+    pub(super) fn keep_the_latest(data_dir: &Path, kept: usize) {
+        let ended = Self::all(data_dir).into_iter().filter(|folder| folder.exit_code().is_some());
+        ended.skip(kept).for_each(|folder| folder.forget());
+    }
+
+    /// Removes it.
+    pub(super) fn forget(&self) {
+        if let Err(error) = remove_folder(&self.path) {
+            tracing::warn!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+
+    pub(in crate::daemon) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What its process is told.
+    pub(super) fn errand(&self) -> PathBuf {
+        self.path.join("errand.json")
+    }
+
+    /// Where it runs.
+    pub(in crate::daemon) fn files(&self) -> PathBuf {
+        self.path.join("files")
+    }
+
+    /// What it says.
+    pub(in crate::daemon) fn output(&self) -> PathBuf {
+        self.path.join("output.jsonl")
+    }
+
+    /// What there is to tell of it now.
+    pub(in crate::daemon) fn told(&self) -> Told {
+        let read = std::fs::read(self.path.join("command.json")).ok();
+        let told = read.and_then(|bytes| serde_json::from_slice::<Told>(&bytes).ok());
+        let mut told = told.unwrap_or_else(|| Told::new(self.id.clone(), "unknown".to_owned(), Vec::new(), None));
+        if let Some((code, is_cut)) = self.exit_code() {
+            told.exit_code = Some(code);
+            told.state = if is_cut { State::Interrupted } else { State::Ended };
+        }
+        told
+    }
+
+    /// With which code it has ended, and whether before its time; none while it runs.
+    fn exit_code(&self) -> Option<(u8, bool)> {
+        pieces::exit_code(&self.output())
+    }
+
+    /// Writes what was sent.
+    pub(super) fn receive(&self, files: &BTreeMap<String, String>) -> Result<()> {
+        for (name, text) in files {
+            let path = self.files().join(name);
+            let written =
+                std::fs::create_dir_all(path.parent().unwrap_or(&path)).and_then(|()| std::fs::write(&path, text));
+            written.map_err(|error| cannot("write", &path, &error))?;
+        }
+        let received: BTreeSet<PathBuf> = self.listed().into_iter().map(|(path, _)| path).collect();
+        self.write(RECEIVED, &received)
+    }
+
+    /// Has all that was sent for another one.
+    pub(super) fn take_over(&self, before: &Self) -> Result<()> {
+        for name in before.received() {
+            let path = self.files().join(&name);
+            let copied = std::fs::create_dir_all(path.parent().unwrap_or(&path))
+                .and_then(|()| std::fs::copy(before.files().join(&name), &path));
+            copied.map_err(|error| cannot("write", &path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// What was sent, which is no result.
+    fn received(&self) -> BTreeSet<PathBuf> {
+        let read = std::fs::read(self.path.join(RECEIVED)).ok();
+        read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// What it has written: paths below its working directory, and bytes.
+    pub(in crate::daemon) fn written(&self) -> Vec<(PathBuf, u64)> {
+        let received = self.received();
+        self.listed().into_iter().filter(|(path, _)| !received.contains(path)).collect()
+    }
+
+    fn listed(&self) -> Vec<(PathBuf, u64)> {
+        super::super::files::listed(&self.files())
+    }
+
+    /// Of one whose daemon has died: waits for its end, and puts it on record.
+    pub(super) fn conclude_for_the_dead(&self) {
+        let until = std::time::Instant::now() + AFTERLIFE_MAX;
+        while errand::is_alive(&self.errand()) && std::time::Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let seq = self.last_seq() + 1;
+        let said = "error: interrupted: the daemon ended before this command; what it had done to nodes was healed\n";
+        let lines =
+            [Piece::Err(said.as_bytes().to_vec()).line(seq), Piece::Exit { code: 130, is_cut: true }.line(seq + 1)];
+        let output = File::options().create(true).append(true).open(self.output());
+        // What the old daemon began to write may have no end.
+        let written = output.and_then(|mut file| file.write_all(format!("\n{}", lines.concat()).as_bytes()));
+        if let Err(error) = written {
+            tracing::warn!("cannot write {}: {error}", self.output().display());
+        }
+    }
+
+    fn last_seq(&self) -> u64 {
+        let Ok(Some(mut tail)) = Tail::open(&self.output()) else { return 0 };
+        std::iter::from_fn(|| tail.next().ok().flatten()).flatten().last().map_or(0, |line| line.seq)
+    }
+
+    /// In one step, so that it is read whole or not at all.
+    fn write(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let (path, fresh) = (self.path.join(name), self.path.join(format!("{name}.new")));
+        let text = serde_json::to_vec(value)
+            .map_err(|error| Error::machine(format!("a command cannot be written as JSON: {error}")))?;
+        let written = std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &path));
+        written.map_err(|error| cannot("write", &path, &error))
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
+    Error::machine(format!("cannot {what} {}: {error}", path.display()))
+        .help("the daemon's data folder must be writable")
+}

@@ -1,0 +1,154 @@
+//! Soaks: begun, listed, watched, cancelled.
+
+use super::super::errands::Told;
+use super::super::follow::first;
+use super::super::problem::{Problem, Problems};
+use super::commands::{begun, listen};
+use super::events::From;
+use super::runs::{Others, Source, none_of, option};
+use super::{Answer, On};
+use crate::cluster::check_name;
+use crate::daemon::clusters::{Daemon, blocking};
+use crate::soak::{SoakFolder, State as Settings, Summary};
+use crate::{Error, Result};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Its routes.
+pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, begin))
+        .routes(routes!(show))
+        .routes(routes!(cancel))
+        .routes(routes!(output))
+}
+
+/// A soak that is to begin.
+#[derive(Debug, Deserialize, ToSchema)]
+struct New {
+    #[serde(flatten)]
+    source: Source,
+    #[serde(flatten)]
+    options: Options,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    others: Others,
+}
+
+/// What `blockade soak` calls so.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+struct Options {
+    /// How many runs: 20, or as many as `for` has time for.
+    runs: Option<u64>,
+    /// Begin no more runs after this time, as `10m`.
+    #[serde(rename = "for")]
+    lasting: Option<String>,
+    /// How many side by side.
+    jobs: Option<u64>,
+    /// The first seed; a fresh one is drawn otherwise.
+    seed_start: Option<u64>,
+    /// Begin no more runs after one that does not pass.
+    #[serde(default)]
+    stop_on_failure: bool,
+    /// Shrink the first run of each kind of failure afterwards.
+    #[serde(default)]
+    shrink: bool,
+}
+
+/// Soaks.
+#[derive(Debug, Serialize, ToSchema)]
+struct Soaks {
+    /// The latest first.
+    soaks: Vec<Soak>,
+}
+
+/// A soak.
+#[derive(Debug, Serialize, ToSchema)]
+struct Soak {
+    /// The name of its folder.
+    id: String,
+    /// Whether runs are under way, or may be begun.
+    is_running: bool,
+    script: String,
+    runtime: String,
+    seed_start: u64,
+    /// With which it ended, where the daemon ran it.
+    exit_code: Option<u8>,
+    /// How many have ended, and how: as `soak --json` ends.
+    #[schema(value_type = Object)]
+    summary: Summary,
+}
+
+fn look(daemon: &Daemon, id: &str) -> Result<Option<Soak>> {
+    check_name(id)?;
+    let path = daemon.data_dir().join("soak").join(id);
+    let Some(Settings { script, runtime, seed_start, .. }) = Settings::read(&path)? else { return Ok(None) };
+    let exit_code = daemon.errands.find(id).and_then(|folder| folder.told().exit_code);
+    let (is_running, summary) = SoakFolder::look(&path)?;
+    Ok(Some(Soak { id: id.to_owned(), is_running, script, runtime, seed_start, exit_code, summary }))
+}
+
+/// The soaks of this data folder, also those that others have started.
+#[utoipa::path(get, path = "/v1/soaks", tag = "soaks", responses((status = 200, body = Soaks), Problems))]
+async fn list(State(daemon): On) -> Answer<Json<Soaks>> {
+    let listed = move || {
+        let entries = std::fs::read_dir(daemon.data_dir().join("soak")).into_iter().flatten().flatten();
+        let mut ids: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        // One that cannot be read is not to hide the others.
+        Ok(ids.iter().filter_map(|id| look(&daemon, id).ok().flatten()).collect())
+    };
+    Ok(Json(Soaks { soaks: blocking(listed).await? }))
+}
+
+/// Begins a soak; answers as soon as it has begun. Its id is that of a command, too.
+#[utoipa::path(post, path = "/v1/soaks", tag = "soaks", request_body = New, responses((status = 201, body = Told), Problems))]
+async fn begin(State(daemon): On, Json(new): Json<New>) -> Answer<impl IntoResponse> {
+    none_of(&new.others)?;
+    let Options { runs, lasting, jobs, seed_start, stop_on_failure, shrink } = new.options;
+    let mut asked = new.source.asked("soak");
+    option(&mut asked.args, "--runs", runs);
+    option(&mut asked.args, "--for", lasting);
+    option(&mut asked.args, "--jobs", jobs);
+    option(&mut asked.args, "--seed-start", seed_start);
+    for (flag, is_given) in [("--stop-on-failure", stop_on_failure), ("--shrink", shrink)] {
+        asked.args.extend(is_given.then(|| flag.to_owned()));
+    }
+    let told = begun(&daemon, asked).await?;
+    Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/soaks/{}", told.id))], Json(told)))
+}
+
+/// A soak with its sums, and the runs that did not pass.
+#[utoipa::path(get, path = "/v1/soaks/{soak}", tag = "soaks", responses((status = 200, body = Soak), Problems))]
+async fn show(State(daemon): On, Path(soak): Path<String>) -> Answer<Json<Soak>> {
+    let unknown = Error::usage(format!("there is no soak `{soak}` here")).help("GET /v1/soaks lists them");
+    let found = blocking(move || look(&daemon, &soak)).await?;
+    found.map(Json).ok_or_else(|| Problem::unknown(&unknown))
+}
+
+/// Interrupts a soak that was begun here: its runs heal.
+#[utoipa::path(post, path = "/v1/soaks/{soak}/cancel", tag = "soaks", responses((status = 202, body = Told), Problems))]
+async fn cancel(State(daemon): On, Path(soak): Path<String>) -> Answer<impl IntoResponse> {
+    let folder = super::commands::found(&daemon, &soak)?;
+    daemon.errands.cancel(&soak);
+    Ok((StatusCode::ACCEPTED, Json(folder.told())))
+}
+
+/// What the soak says, as that of a command.
+#[utoipa::path(get, path = "/v1/soaks/{soak}/output", tag = "soaks", params(From),
+    responses((status = 200, content_type = "text/event-stream", body = String), Problems))]
+async fn output(
+    State(daemon): On,
+    Path(soak): Path<String>,
+    Query(query): Query<From>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    listen(&daemon, &soak, first(&headers, query.from)?)
+}
