@@ -1,5 +1,6 @@
 //! `--host`: which commands are done over there, and how they end here.
 
+use super::repl::afar;
 use super::{Command, Global, definitions, report};
 use crate::remote::{self, Client, Failure, Here};
 use crate::{Error, Result};
@@ -30,6 +31,7 @@ fn done(global: &Global, command: &Command, client: &Client) -> Result<ExitCode>
         Command::Run(args) if args.resume().is_some() => {
             remote::rejoin(client, args.resume().unwrap_or_default(), args.out().map(Path::to_path_buf), here)
         }
+        Command::Repl(_) => afar::main(client, &definitions(), words()?, here),
         _ => remote::carry_out(client, &definitions(), &words()?, here),
     };
     ended.map_or_else(told, |code| Ok(ExitCode::from(code)))

@@ -186,4 +186,15 @@ mod tests {
         assert_eq!(changed("run s -c/a/x --set v=/a/x", "/a/x", "x"), done("run s -cx --set v=/a/x"));
         assert!(changed("run s", "/a/x", "x").is_err());
     }
+
+    #[test]
+    fn no_command_calls_an_option_of_its_own_as_one_of_all_commands() {
+        let program = crate::cli::definitions();
+        let everywhere: Vec<&str> = program.get_arguments().filter_map(clap::Arg::get_long).collect();
+        for command in program.get_subcommands() {
+            let own = command.get_arguments().filter(|arg| !arg.is_global_set()).filter_map(clap::Arg::get_long);
+            let twice: Vec<&str> = own.filter(|long| everywhere.contains(long)).collect();
+            assert!(twice.is_empty(), "{}: {twice:?}", command.get_name());
+        }
+    }
 }

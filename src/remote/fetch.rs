@@ -35,6 +35,14 @@ pub(super) async fn written(client: &Client, id: &str, back: &Back) -> Result<Ve
     Ok(saved)
 }
 
+/// A file that a command has written; false where there is none.
+pub(super) async fn one(client: &Client, id: &str, name: &str, here: &Path) -> Result<bool, Failure> {
+    match save(client, &command_path(id, &format!("/files/{}", encoded(name))), here).await {
+        Err(failure) if failure.is_unknown() => Ok(false),
+        saved => saved.map(|()| true),
+    }
+}
+
 fn astray(client: &Client, path: &str) -> Failure {
     client.foreign(&format!("it offers a file that would lie outside of its folder: {path:?}")).into()
 }

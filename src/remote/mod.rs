@@ -12,6 +12,7 @@ mod argv;
 mod attend;
 mod back;
 mod connect;
+mod dialogue;
 mod failure;
 mod fetch;
 mod host;
@@ -27,6 +28,7 @@ mod token;
 mod upload;
 mod wire;
 
+pub use dialogue::{Dialogue, Heard};
 pub use failure::{Answer, Failure};
 pub use host::Host;
 pub use http::Client;
@@ -38,6 +40,7 @@ use argv::Argv;
 use attend::{End, attend};
 use back::Back;
 use interrupts::Interrupts;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wire::Command;
 
@@ -52,6 +55,16 @@ pub struct Here<'a> {
     pub say: fn(&str),
 }
 
+impl Here<'_> {
+    /// A script with what it imports, as it is sent: what it is called over there, and texts by what they are called.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn script(&self, path: &Path) -> Result<(String, BTreeMap<String, String>)> {
+        upload::script(self.folder, path)
+    }
+}
+
 /// Does a command line over there: its exit code. `program` are the definitions by which it was looked at.
 ///
 /// # Errors
@@ -60,18 +73,13 @@ pub fn carry_out(client: &Client, program: &clap::Command, words: &[String], her
     let argv = Argv::new(program, words);
     threads()?.block_on(async {
         let mut interrupts = Interrupts::listen()?;
-        let known = known_run(client, upload::past_run(&argv)).await?;
-        let upload = upload::gather(argv, here.folder, here.data_dir, known.as_deref())?;
-        if let Some(out) = upload.back.out.as_deref().filter(|_| upload.verb != "soak") {
-            RunFolder::create(Some(out), out, 0)?;
-        }
-        let command: Command =
-            client.post("/v1/commands", upload.body).await.map_err(|failure| old(client, failure))?;
+        let takes_input = argv.verb().1;
+        let (command, back) = begin(client, argv, here).await?;
         let mut beside = tokio::task::JoinSet::new();
-        if upload.takes_input {
+        if takes_input {
             beside.spawn(input::hand_on(client.clone(), command.id.clone()));
         }
-        follow(client, &command, &upload.back, &mut interrupts, here).await
+        follow(client, &command, &back, &mut interrupts, here).await
     })
 }
 
@@ -95,6 +103,17 @@ pub fn rejoin(client: &Client, id: &str, out: Option<PathBuf>, here: Here<'_>) -
 pub fn fetch_run(client: &Client, id: &str, here: Here<'_>) -> Result<(), Failure> {
     let folder = here.data_dir.join("runs").join(id);
     threads()?.block_on(fetch::run(client, id, &folder))
+}
+
+/// Sends a command line, with all that belongs to it.
+async fn begin(client: &Client, argv: Argv<'_>, here: Here<'_>) -> Result<(Command, Back), Failure> {
+    let known = known_run(client, upload::past_run(&argv)).await?;
+    let upload = upload::gather(argv, here.folder, here.data_dir, known.as_deref())?;
+    if let Some(out) = upload.back.out.as_deref().filter(|_| upload.verb != "soak") {
+        RunFolder::create(Some(out), out, 0)?;
+    }
+    let command = client.post("/v1/commands", upload.body).await.map_err(|failure| old(client, failure))?;
+    Ok((command, upload.back))
 }
 
 /// The past run of this name, if it is over there.

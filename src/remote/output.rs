@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// The pause before the first try; each further one is twice as long, up to the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// A stream that says nothing for so long, not even that it lives, is as good as lost.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// A command's output.
 pub(super) struct Output<'a> {

@@ -21,8 +21,6 @@ const READ_CLUSTER: [&str; 4] = ["run", "soak", "up", "repl"];
 #[derive(Debug)]
 pub(super) struct Upload {
     pub(super) verb: String,
-    /// Whether standard input is handed on.
-    pub(super) takes_input: bool,
     pub(super) body: Vec<u8>,
     /// Where what it writes belongs here.
     pub(super) back: Back,
@@ -36,7 +34,7 @@ pub(super) fn past_run(argv: &Argv<'_>) -> Option<String> {
 
 /// Gathers it. `data_dir` is where runs lie here; `known` the past run that is there already.
 pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Option<&str>) -> Result<Upload> {
-    let (verb, takes_input) = argv.verb();
+    let (verb, _) = argv.verb();
     let mut named = argv.named();
     let renewed = known.map(|id| name_past_run(&mut argv, &mut named, data_dir, id)).transpose()?;
     let mut pack = Pack::new(here, data_dir);
@@ -56,7 +54,18 @@ pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Op
     let new = NewCommand { args: argv.words, files, name: cluster::default_name(here), env };
     let body = http::json(&new)?;
     check_size(&body, &new.files)?;
-    Ok(Upload { verb, takes_input, body, back })
+    Ok(Upload { verb, body, back })
+}
+
+/// A script with what it imports: what it is called over there, and all texts.
+pub(super) fn script(here: &Path, path: &Path) -> Result<(String, BTreeMap<String, String>)> {
+    let mut pack = Pack::new(here, here);
+    pack.file(path)?;
+    pack.scripts.push(path.to_owned());
+    pack.imports();
+    let root = Root::of(here, &[path.to_owned()], &pack.paths());
+    let name = root.name(&absolute(here, path)).ok_or_else(|| no_text(path))?;
+    Ok((name, pack.called(&root)?))
 }
 
 /// Calls the past run by its name over there, where all of it is; gives its folder here.

@@ -6,7 +6,10 @@
 mod common;
 
 mod fake;
+#[path = "../repl/pty.rs"]
+mod pty;
 mod real;
 mod refusals;
 mod sent;
+mod session;
 mod way;
