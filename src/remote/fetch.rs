@@ -1,4 +1,4 @@
-//! Files from over there: the folder of a run, and what a command has written. Writes them where they belong.
+//! Files from over there: the folder of a run or a soak, and what a command has written. Writes them where they belong.
 
 use super::back::{Back, below};
 use super::failure::Failure;
@@ -8,15 +8,16 @@ use crate::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// All files of a run, into a folder that is made where there is none.
-pub(super) async fn run(client: &Client, id: &str, folder: &Path) -> Result<(), Failure> {
-    let path = format!("/v1/runs/{}/files", encoded(id));
+/// All files of a run or a soak, into a folder that is made where there is none; false where it has none. `kind` is
+/// `runs` or `soaks`.
+pub(super) async fn folder(client: &Client, kind: &str, id: &str, folder: &Path) -> Result<bool, Failure> {
+    let path = format!("/v1/{kind}/{}/files", encoded(id));
     let Files { files } = client.get(&path).await?;
-    for file in files {
+    for file in &files {
         let here = below(folder, &file.path).ok_or_else(|| astray(client, &file.path))?;
         save(client, &format!("{path}/{}", encoded(&file.path)), &here).await?;
     }
-    Ok(())
+    Ok(!files.is_empty())
 }
 
 /// What a command has written and was told to write: the paths here.

@@ -67,6 +67,12 @@ impl Client {
         self.parsed(&body)
     }
 
+    /// Asks for a file, which is a text.
+    pub(super) async fn text(&self, path: &str) -> Result<String, Failure> {
+        let body = self.send(Method::GET, path, None, Bytes::new()).await?.whole().await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
     /// Sends something in JSON, and gets something back.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: Vec<u8>) -> Result<T, Failure> {
         let body = self.send(Method::POST, path, None, body.into()).await?.whole().await?;

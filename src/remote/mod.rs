@@ -42,6 +42,7 @@ use back::Back;
 use interrupts::Interrupts;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use upload::KnownRun;
 use wire::Command;
 
 /// Where things lie here.
@@ -102,25 +103,38 @@ pub fn rejoin(client: &Client, id: &str, out: Option<PathBuf>, here: Here<'_>) -
 /// As for [`carry_out`]; there is no such run.
 pub fn fetch_run(client: &Client, id: &str, here: Here<'_>) -> Result<(), Failure> {
     let folder = here.data_dir.join("runs").join(id);
-    threads()?.block_on(fetch::run(client, id, &folder))
+    threads()?.block_on(fetch::folder(client, "runs", id, &folder)).map(drop)
 }
 
 /// Sends a command line, with all that belongs to it.
 async fn begin(client: &Client, argv: Argv<'_>, here: Here<'_>) -> Result<(Command, Back), Failure> {
     let known = known_run(client, upload::past_run(&argv)).await?;
-    let upload = upload::gather(argv, here.folder, here.data_dir, known.as_deref())?;
-    if let Some(out) = upload.back.out.as_deref().filter(|_| upload.verb != "soak") {
-        RunFolder::create(Some(out), out, 0)?;
+    let upload = upload::gather(argv, here.folder, here.data_dir, known.as_ref())?;
+    if let Some(out) = &upload.back.out {
+        check_out(out, &upload.verb)?;
     }
     let command = client.post("/v1/commands", upload.body).await.map_err(|failure| old(client, failure))?;
     Ok((command, upload.back))
 }
 
+/// Refuses a folder here that is to hold something new, and holds something.
+fn check_out(out: &Path, verb: &str) -> Result<()> {
+    if verb != "soak" {
+        return RunFolder::create(Some(out), out, 0).map(drop);
+    }
+    if out.join("soak.json").exists() {
+        return Err(Error::usage(format!("{} holds a soak already, and over there one begins anew", out.display()))
+            .help("name another folder with --out"));
+    }
+    Ok(())
+}
+
 /// The past run of this name, if it is over there.
-async fn known_run(client: &Client, name: Option<String>) -> Result<Option<String>, Failure> {
-    let Some(name) = name else { return Ok(None) };
-    match client.get::<serde_json::Value>(&format!("/v1/runs/{}", http::encoded(&name))).await {
-        Ok(_) => Ok(Some(name)),
+async fn known_run(client: &Client, name: Option<String>) -> Result<Option<KnownRun>, Failure> {
+    let Some(id) = name else { return Ok(None) };
+    let cluster = format!("/v1/runs/{}/files/cluster.yaml", http::encoded(&id));
+    match client.text(&cluster).await {
+        Ok(cluster) => Ok(Some(KnownRun { id, cluster })),
         // What is no run's name at all is refused in another way.
         Err(Failure::There(answer)) if answer.status.is_client_error() => Ok(None),
         Err(failure) => Err(failure),
@@ -151,20 +165,19 @@ async fn follow(
 
 /// Fetches what belongs here, and says where it lies.
 async fn bring(client: &Client, command: &Command, back: &Back, here: Here<'_>) -> Result<(), Failure> {
-    if let Some(run) = &command.run {
-        let folder = back.out.clone().unwrap_or_else(|| here.data_dir.join("runs").join(run));
-        match fetch::run(client, run, &folder).await {
+    let below = |kind: &str, id: &str| back.out.clone().unwrap_or_else(|| here.data_dir.join(kind).join(id));
+    let own = command.run.as_ref().map(|run| ("runs", run, below("runs", run)));
+    let soak = (command.verb == "soak").then(|| ("soaks", &command.id, below("soak", &command.id)));
+    let renewed = back.renewed.as_ref().filter(|_| command.verb == "shrink");
+    let renewed = renewed.map(|(run, folder)| ("runs", run, folder.clone()));
+    for (kind, id, folder) in own.into_iter().chain(soak).chain(renewed) {
+        match fetch::folder(client, kind, id, &folder).await {
+            Ok(true) => (here.say)(&format!("fetched into {}", folder.display())),
             // What was refused before it began has left nothing.
+            Ok(false) => {}
             Err(failure) if failure.is_unknown() => {}
-            fetched => {
-                fetched?;
-                (here.say)(&format!("fetched into {}", folder.display()));
-            }
+            Err(failure) => return Err(failure),
         }
-    }
-    if let Some((run, folder)) = back.renewed.as_ref().filter(|_| command.verb == "shrink") {
-        fetch::run(client, run, folder).await?;
-        (here.say)(&format!("fetched into {}", folder.display()));
     }
     for path in fetch::written(client, &command.id, back).await? {
         (here.say)(&format!("fetched {}", path.display()));

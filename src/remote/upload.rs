@@ -17,6 +17,15 @@ const RUN_FILES: [&str; 5] = ["journal.jsonl", "result.json", "script.rhai", "cl
 /// Commands that read a cluster file, also one that nobody has named.
 const READ_CLUSTER: [&str; 4] = ["run", "soak", "up", "repl"];
 
+/// A past run that is over there.
+#[derive(Clone, Debug)]
+pub(super) struct KnownRun {
+    /// Its name.
+    pub(super) id: String,
+    /// Its cluster file's text.
+    pub(super) cluster: String,
+}
+
 /// A command line with all that belongs to it.
 #[derive(Debug)]
 pub(super) struct Upload {
@@ -33,10 +42,10 @@ pub(super) fn past_run(argv: &Argv<'_>) -> Option<String> {
 }
 
 /// Gathers it. `data_dir` is where runs lie here; `known` the past run that is there already.
-pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Option<&str>) -> Result<Upload> {
+pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Option<&KnownRun>) -> Result<Upload> {
     let (verb, _) = argv.verb();
     let mut named = argv.named();
-    let renewed = known.map(|id| name_past_run(&mut argv, &mut named, data_dir, id)).transpose()?;
+    let renewed = known.map(|run| name_past_run(&mut argv, &mut named, data_dir, &run.id)).transpose()?;
     let mut pack = Pack::new(here, data_dir);
     pack.named(&named)?;
     let config = pack.cluster_file(&verb, &named);
@@ -50,7 +59,7 @@ pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Op
         argv.words.splice(0..0, ["--config".to_owned(), config]);
     }
     files.append(&mut pack.runs);
-    let env = environment(&files);
+    let env = environment(&files, known.map(|run| run.cluster.as_str()));
     let new = NewCommand { args: argv.words, files, name: cluster::default_name(here), env };
     let body = http::json(&new)?;
     check_size(&body, &new.files)?;
@@ -249,11 +258,12 @@ fn needs_naming(argv: &Argv<'_>, config: &str, files: &BTreeMap<String, String>)
 }
 
 /// What the cluster files among them ask for, where it is set here.
-fn environment(files: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn environment(files: &BTreeMap<String, String>, known: Option<&str>) -> BTreeMap<String, String> {
     let is_cluster = |name: &str| [".yaml", ".yml"].iter().any(|ending| name.ends_with(ending));
     // A cluster file may have any name; scripts and records have theirs.
     let texts = files.iter().filter(|(name, _)| is_cluster(name) || !name.contains(".rhai") && !name.contains(".json"));
-    let names: BTreeSet<&str> = texts.flat_map(|(_, text)| cluster::environment(text)).collect();
+    let names: BTreeSet<&str> =
+        texts.map(|(_, text)| text.as_str()).chain(known).flat_map(cluster::environment).collect();
     names.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
 }
 

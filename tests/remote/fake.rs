@@ -56,7 +56,7 @@ impl Fake {
     }
 }
 
-fn serve(mut stream: TcpStream, kept: &Mutex<Vec<Asked>>, answers: &(dyn Fn(&Asked, usize) -> Answer)) {
+fn serve(mut stream: TcpStream, kept: &Mutex<Vec<Asked>>, answers: &dyn Fn(&Asked, usize) -> Answer) {
     let Some(asked) = read(&stream) else { return };
     let before = {
         let mut kept = kept.lock().unwrap();

@@ -54,7 +54,7 @@ impl Drop for Daemon {
 pub const CLUSTER: &str = "
 network: { subnet: 10.9.0.0/24 }
 nodes:
-  n1: { command: sh -c 'echo ${env:GREETING}; exec sleep infinity', environment: { A: b } }
+  n1: { command: [sh, -c, 'echo ${env:GREETING}; exec sleep infinity'] }
   n2: { command: sleep infinity }
   n3: { command: sleep infinity }
 ";
@@ -222,6 +222,41 @@ fn a_run_goes_on_where_the_way_is_lost_and_is_rejoined() {
     );
     let replay = at(&desk, &[&remote[..], &["replay", &id]].concat());
     assert!(replay.2.contains("the same failure as recorded"), "{replay:?}");
+}
+
+#[test]
+fn a_soak_over_there_brings_its_failures_and_runs_of_this_machine_are_repeated_there() {
+    let (daemon, desk) = (Daemon::new(), desk());
+    let there = |args: &[&str]| at(&desk, &[&["--host", daemon.url.as_str()], args].concat());
+    desk.write(
+        "scripts/some.rhai",
+        "fn chaos() { isolate(\"n1\"); }\nfn check() { assert(random(1, 3) != 2, \"unlucky\"); }",
+    );
+    let soak = [
+        "soak",
+        "scripts/some.rhai",
+        "--runs",
+        "9",
+        "--seed-start",
+        "1",
+        "--runtime",
+        "sim",
+        "--json",
+        "--out",
+        "soaked",
+    ];
+    let (code, stdout, stderr) = there(&soak);
+    assert!(code == 1 && stderr.ends_with("fetched into soaked\n"), "{stdout}\n{stderr}");
+    let summary: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    let seed = summary["failures"][0]["seed"].to_string();
+    let failed = format!("soaked/{seed}");
+    assert_eq!(serde_json::from_str::<Value>(&desk.read(&format!("{failed}/result.json"))).unwrap()["verdict"], "fail");
+    let again = there(&soak);
+    assert!(again.0 == 2 && again.2.contains("holds a soak already"), "{again:?}");
+    let (code, _, stderr) = there(&["replay", &failed]);
+    assert!(code == 1 && stderr.contains("the same failure as recorded"), "{stderr}");
+    let (code, _, stderr) = there(&["shrink", &failed, "--trials", "60"]);
+    assert!(code == 0 && desk.path().join(&failed).join("minimal.rhai").is_file(), "{stderr}");
 }
 
 #[test]

@@ -38,9 +38,8 @@ fn a_session_over_there_is_like_one_here() {
     terminal.types("50)\r");
     terminal.sees("100");
     terminal.sees("> ");
-    terminal.types("sleep(\"1h\")\r");
-    terminal.sees("sleep(\"1h\")");
-    std::thread::sleep(Duration::from_millis(500));
+    terminal.types("note(\"fell \" + \"asleep\"); sleep(\"1h\")\r");
+    terminal.sees("fell asleep");
     let asked = Instant::now();
     terminal.types("\u{3}");
     terminal.sees("error: interrupted");
