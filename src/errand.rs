@@ -7,8 +7,7 @@
 //! Touches its own file, standard input, and the process's place in the queue of those that the kernel ends when memory
 //! is short.
 
-use crate::{Error, Result};
-use rustix::process::{Signal, getpid, kill_process};
+use crate::{Error, Result, platform};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -50,8 +49,8 @@ pub fn begin(path: &Path) -> Result<()> {
     if !errand.is_typed {
         std::thread::spawn(end_with_the_leash);
     }
-    // Where memory ends, this process and its nodes go before the daemon. Some machines do not let everybody say so.
-    let _as_it_is = std::fs::write("/proc/self/oom_score_adj", "500");
+    // Where memory ends, this process and its nodes go before the daemon.
+    platform::go_first();
     let (_first, _only) = (ALIVE.set(file), CURRENT.set(errand));
     Ok(())
 }
@@ -70,7 +69,7 @@ pub fn is_alive(path: &Path) -> bool {
 fn end_with_the_leash() {
     let mut nothing = [0; 64];
     while !matches!(std::io::stdin().read(&mut nothing), Ok(0) | Err(_)) {}
-    let _it_is_us = kill_process(getpid(), Signal::TERM);
+    platform::end();
 }
 
 /// Whether this process may read or write the file at this path, which a person or a script named. A local user's may.

@@ -53,7 +53,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
-    let wishes = args.wishes()?;
+    let (wishes, up) = (args.wishes()?, place.folder()?);
     let (events, lacks) = wishes.events()?;
     if let Some(lacks) = lacks {
         report::message(&lacks);
@@ -61,7 +61,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let seed = args.seed.map_or_else(setup::fresh_seed, Ok)?;
     let say: fn(&str) = if args.json { report::message } else { report::line };
     say(&format!("seed {seed}"));
-    let setup = Setup::standing(Script::compile(NAME, PROGRAM)?, Attached::open(&place.folder()?)?)?;
+    let setup = Setup::standing(Script::compile(NAME, PROGRAM)?, Attached::open(&up)?)?;
     let params = wishes.params(&events, &setup.cluster);
     let folder = RunFolder::create(None, &place.data_dir().join("runs"), seed)?;
     // It ends when somebody ends it.

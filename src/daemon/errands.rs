@@ -48,6 +48,8 @@ pub struct Limits {
 
 /// So many commands that have ended are remembered. The folders of runs and soaks stay.
 const KEPT: usize = 200;
+/// So many files may be sent with a command.
+const FILES_MAX: usize = 1000;
 /// Commands that go on where nobody listens; others end soon.
 const LASTING: [&str; 4] = ["run", "replay", "soak", "shrink"];
 /// How long all may take to heal when the daemon ends.
@@ -103,7 +105,8 @@ impl Errands {
                 .help("wait for one to end, cancel one, or start the daemon with a larger --max-commands");
             return Err(Refused::Busy(error));
         }
-        let attendant = Arc::new(Attendant::begin(&folder, order)?);
+        let begun = Attendant::begin(&folder, order).inspect_err(|_| forget(&folder, &errand));
+        let attendant = Arc::new(begun?);
         running.insert(folder.id().to_owned(), Arc::clone(&attendant));
         drop(running);
         let errands = Arc::clone(self);
@@ -112,7 +115,8 @@ impl Errands {
             let id = attendant.folder().id().to_owned();
             errands.running().remove(&id);
             remove_if_empty(&errand);
-            let _in_time = blocking(move || Ok(ErrandFolder::keep_the_latest(&errands.data_dir, KEPT))).await;
+            let tidied = tokio::task::spawn_blocking(move || ErrandFolder::keep_the_latest(&errands.data_dir, KEPT));
+            let _next_time = tidied.await;
         });
         Ok(folder.told())
     }
@@ -122,6 +126,9 @@ impl Errands {
             let message = format!("{} runs side by side are more than this daemon allows", known.jobs);
             return Err(Error::usage(message)
                 .help(format!("at most --jobs {}; see `blockade daemon --help`", self.limits.jobs)));
+        }
+        if asked.files.len() > FILES_MAX {
+            return Err(Error::usage(format!("{} files are too many to send: {FILES_MAX} at most", asked.files.len())));
         }
         if let Some(path) = asked.files.keys().find(|path| !errand::is_plain(Path::new(path))) {
             return Err(Error::usage(format!("{path:?} is no place for a file that is sent"))
@@ -141,7 +148,7 @@ impl Errands {
             _ => (None, None),
         };
         let is_known = |id: &str| ErrandFolder::find(&self.data_dir, id).is_some();
-        let out = seed.zip(below).map(|(seed, below)| RunFolder::fresh(&self.data_dir.join(below), seed, &is_known));
+        let out = seed.zip(below).map(|(seed, below)| RunFolder::fresh(&self.data_dir.join(below), seed, is_known));
         let out = out.transpose()?.map(|folder| folder.path);
         let run = out.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let id = run.clone().map_or_else(fresh_id, Ok)?;
@@ -158,9 +165,14 @@ impl Errands {
         // A past run names its script, and the modules beside it, as they were sent then.
         let before = known.run.as_deref().and_then(Path::file_name);
         let before = before.and_then(|id| ErrandFolder::find(&self.data_dir, &id.to_string_lossy()));
-        before.map_or(Ok(()), |before| folder.take_over(&before))?;
-        folder.receive(&asked.files)?;
-        Ok((folder, errand))
+        let taken_over = before.map_or(Ok(()), |before| folder.take_over(&before));
+        match taken_over.and_then(|()| folder.receive(&asked.files)) {
+            Ok(()) => Ok((folder, errand)),
+            Err(error) => {
+                forget(&folder, &errand);
+                Err(error)
+            }
+        }
     }
 
     /// One of this id, also one that has ended.
@@ -198,7 +210,9 @@ impl Errands {
     /// Asks all to end, and waits until they have healed.
     pub(super) async fn end_all(&self) {
         let all: Vec<Arc<Attendant>> = self.running().values().cloned().collect();
-        all.iter().for_each(|attendant| attendant.end());
+        for attendant in &all {
+            attendant.end();
+        }
         let ended = async {
             for attendant in &all {
                 attendant.ended().await;

@@ -46,7 +46,7 @@ pub(super) async fn greet(mut stream: TcpStream, config: Arc<ServerConfig>) -> i
 
 async fn refuse(stream: &mut TcpStream) -> io::Result<()> {
     // What is left unread makes the kernel take the answer back.
-    let mut asked = [0; 16 << 10];
+    let mut asked = vec![0; 16 << 10];
     let _some_of_it = stream.read(&mut asked).await?;
     let problem = Problem::new(StatusCode::BAD_REQUEST, "TLS is spoken here: ask `https://`");
     let body = serde_json::to_string(&problem).unwrap_or_default();

@@ -24,8 +24,8 @@ impl Lines {
     pub(super) fn create(what: &'static str, path: &Path) -> Result<Self> {
         let file =
             File::options().create_new(true).append(true).open(path).map_err(|error| broken(what, path, &error))?;
-        // Some file systems have no locks; then nobody can tell.
-        let _known = file.try_lock();
+        // Whoever looks holds it for a moment. Some file systems have no locks; then nobody can tell.
+        let _known = file.lock();
         Ok(Self { what, file, path: path.to_owned(), line: Vec::new(), end: 0 })
     }
 

@@ -56,14 +56,13 @@ where
 {
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
         .map_err(|_| Error::usage(format!("`{host}` is no host: neither a name nor an address")))?;
-    match tokio::time::timeout(HANDSHAKE_TIME_MAX, TlsConnector::from(config).connect(name, stream)).await {
-        Ok(connected) => connected.map_err(|error| told(host, &error)),
-        Err(_) => {
-            let limit = HANDSHAKE_TIME_MAX.as_secs();
-            Err(Error::machine(format!("what listens at {host} did not greet within {limit} s"))
-                .help("does a daemon listen there, and with TLS? `http://` reaches one that does without"))
-        }
-    }
+    let connecting = TlsConnector::from(config).connect(name, stream);
+    let Ok(connected) = tokio::time::timeout(HANDSHAKE_TIME_MAX, connecting).await else {
+        let limit = HANDSHAKE_TIME_MAX.as_secs();
+        return Err(Error::machine(format!("what listens at {host} did not greet within {limit} s"))
+            .help("does a daemon listen there, and with TLS? `http://` reaches one that does without"));
+    };
+    connected.map_err(|error| told(host, &error))
 }
 
 /// Why a handshake has failed.

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const STATE: &str = "soak.json";
 const RUNS: &str = "runs.jsonl";
@@ -173,7 +174,7 @@ fn claim(folder: &Path, state: &State) -> Result<File> {
     let path = folder.join(STATE);
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = opened.map_err(|error| cannot("open", &path, &error))?;
-    file.try_lock().map_err(|error| match error {
+    patiently_lock(&file).map_err(|error| match error {
         TryLockError::WouldBlock => Error::usage(format!("a soak is under way in {}", folder.display()))
             .help("wait for its end, or name another folder with --out"),
         TryLockError::Error(error) => cannot("lock", &path, &error),
@@ -195,6 +196,17 @@ fn claim(folder: &Path, state: &State) -> Result<File> {
         ))
         .help("go on with what it was begun with (see its soak.json), or name another folder with --out")),
     }
+}
+
+/// Whoever only looks whether it is locked holds it for a moment.
+fn patiently_lock(file: &File) -> std::result::Result<(), TryLockError> {
+    for _ in 0..10 {
+        if file.try_lock().is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    file.try_lock()
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {

@@ -155,6 +155,9 @@ fn what_is_wrong_with_what_is_sent_is_said_before_anything_is_run() {
         json!({ "args": ["run", "a.rhai", "--out", "../x"] }),
         json!({ "args": ["check", "a.rhai"], "files": { "../a.rhai": "" } }),
         json!({ "args": ["check", "a.rhai"], "files": { "/a.rhai": "" } }),
+        json!({ "args": ["check", "a"], "files": { "a": "", "a/b": "" } }),
+        json!({ "args": ["check", "a"], "files": { "a/b": "", "a": "" } }),
+        json!({ "args": ["check", "a"], "files": { "a\0b": "" } }),
         json!({ "args": ["status"], "name": "../c1" }),
         json!({ "args": ["soak", "a.rhai", "--jobs", "17"] }),
         json!({ "args": ["status"], "fils": {} }),
@@ -185,6 +188,12 @@ fn what_is_wrong_with_what_is_sent_is_said_before_anything_is_run() {
       "../a.rhai" is no place for a file that is sent
     {"args":["check","a.rhai"],"files":{"/a.rhai":""}}
       "/a.rhai" is no place for a file that is sent
+    {"args":["check","a"],"files":{"a":"","a/b":""}}
+      "a/b" cannot be written beside the other files that were sent: File exists (os error 17)
+    {"args":["check","a"],"files":{"a":"","a/b":""}}
+      "a/b" cannot be written beside the other files that were sent: File exists (os error 17)
+    {"args":["check","a"],"files":{"a\u0000b":""}}
+      "a\0b" cannot be written beside the other files that were sent: file name contained an unexpected NUL byte
     {"args":["status"],"name":"../c1"}
       `../c1` cannot be the name of a blockade
     {"args":["soak","a.rhai","--jobs","17"]}
@@ -196,6 +205,10 @@ fn what_is_wrong_with_what_is_sent_is_said_before_anything_is_run() {
     {"args":["status\u0000"]}
       an argument holds a zero byte
     "#);
+    let many: serde_json::Map<String, Value> = (0..1001).map(|n| (format!("f{n}"), json!(""))).collect();
+    running.post("/v1/commands", json!({ "args": ["status"], "files": many })).with(400);
+    let long = json!({ "args": ["status"], "files": { "x".repeat(300): "" } });
+    assert!(running.post("/v1/commands", long).with(400).detail().contains("too long"));
     assert_eq!(running.get("/v1/commands"), json!({ "commands": [] }));
     for path in ["..", "%2e%2e", "x", "..%2f..", "%00"] {
         assert!([400, 404].contains(&running.ask("GET", &format!("/v1/commands/{path}"), "").status), "{path}");

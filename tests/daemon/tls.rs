@@ -154,8 +154,14 @@ fn a_certificate_that_is_given_is_shown_and_its_key_must_be_its_owners_alone() {
     assert!(!place.path().join(".blockade/daemon.key").exists());
     std::fs::set_permissions(place.path().join("own.key"), PermissionsExt::from_mode(0o640)).unwrap();
     let refused = |args: &[&str]| place.blockade(&[&["daemon"], args].concat()).with(2).stderr;
-    insta::assert_snapshot!(refused(&own), @"");
-    insta::assert_snapshot!(refused(&["--tls"]), @"");
-    insta::assert_snapshot!(refused(&["-p", "0", "--tls-cert", "own.crt"]), @"");
-    insta::assert_snapshot!(refused(&["-p", "0", "--tls", "--insecure"]), @"");
+    insta::assert_snapshot!(refused(&own), @"
+    error: others can read the key's file own.key: its mode is 0640
+    help: `chmod 600 own.key`
+    ");
+    insta::assert_snapshot!(refused(&["--tls"]), @"
+    error: --tls is for an address
+    help: name one with --listen; the socket is guarded by its file's mode
+    ");
+    assert!(refused(&["-p", "0", "--tls-cert", "own.crt"]).contains("--tls-key <FILE>"));
+    assert!(refused(&["-p", "0", "--tls", "--insecure"]).contains("cannot be used with '--insecure'"));
 }

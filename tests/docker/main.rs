@@ -13,6 +13,9 @@ mod crash;
 mod crowd;
 mod daemon;
 mod ground;
+#[path = "../daemon/http.rs"]
+#[allow(dead_code, reason = "here the daemon listens on its socket only")]
+mod http;
 mod life;
 mod network;
 mod old_files;
@@ -20,6 +23,7 @@ mod old_files;
 mod pty;
 mod repair;
 mod repl;
+mod rest;
 mod restart;
 mod scenarios;
 mod shaping;

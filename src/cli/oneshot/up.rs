@@ -36,11 +36,11 @@ pub struct Up {
 impl Up {
     /// Brings it up; an error leaves nothing behind.
     pub(super) fn start(&self, place: &Place) -> Result<()> {
+        let folder = place.folder()?;
         let params: BTreeMap<String, String> = self.set.iter().cloned().collect();
         let seed = self.seed.map_or_else(setup::fresh_seed, Ok)?;
         let (cluster, _) = place.load(None, seed, &params, self.runtime)?;
         let kind = self.runtime.unwrap_or_else(|| cluster.runtime_kind());
-        let folder = place.folder()?;
         setup::check_shaper(self.shaper, kind)?;
         runtime::prepare(kind, &cluster).inspect_err(|error| supervisor::not_started(&folder, &cluster, error))?;
         supervisor::start(

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -152,7 +152,7 @@ impl ErrandFolder {
             let path = self.files().join(name);
             let written =
                 std::fs::create_dir_all(path.parent().unwrap_or(&path)).and_then(|()| std::fs::write(&path, text));
-            written.map_err(|error| cannot("write", &path, &error))?;
+            written.map_err(|error| unwritable(name, &path, &error))?;
         }
         let received: BTreeSet<PathBuf> = self.listed().into_iter().map(|(path, _)| path).collect();
         self.write(RECEIVED, &received)
@@ -215,6 +215,17 @@ impl ErrandFolder {
             .map_err(|error| Error::machine(format!("a command cannot be written as JSON: {error}")))?;
         let written = std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &path));
         written.map_err(|error| cannot("write", &path, &error))
+    }
+}
+
+/// A name that no file can have, or a file in the place of a folder, is the fault of whoever sent it.
+fn unwritable(name: &str, path: &Path, error: &std::io::Error) -> Error {
+    use ErrorKind::{AlreadyExists, InvalidFilename, InvalidInput, IsADirectory, NotADirectory};
+    match error.kind() {
+        AlreadyExists | InvalidFilename | InvalidInput | IsADirectory | NotADirectory => {
+            Error::usage(format!("{name:?} cannot be written beside the other files that were sent: {error}"))
+        }
+        _ => cannot("write", path, error),
     }
 }
 

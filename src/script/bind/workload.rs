@@ -50,12 +50,11 @@ fn workload(host: &Host, command: &Dynamic, options: &Map) -> Result<Map> {
 
 /// Its exit code, and how many operations it completed.
 fn run(host: &Host, node: Option<String>, argv: &[String], timeout: Option<Duration>) -> Result<(i32, i64)> {
-    let mut said = match node {
-        Some(node) => inside::start(host, &node, argv, timeout)?,
-        None => {
-            errand::may_start_on_host("workload()")?;
-            start(argv, timeout)?
-        }
+    let mut said = if let Some(node) = node {
+        inside::start(host, &node, argv, timeout)?
+    } else {
+        errand::may_start_on_host("workload()")?;
+        start(argv, timeout)?
     };
     let number = host.workloads.replace(host.workloads.get() + 1);
     let mut program = Program::new(format!("workload {number}"));
