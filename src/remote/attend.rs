@@ -29,7 +29,7 @@ pub(super) async fn attend(client: &Client, command: &Command, interrupts: &mut 
                     return Ok(End::Left(ErrorKind::Interrupted.exit_code()));
                 }
                 asked_to_end = true;
-                cancel(client, command).await?;
+                cancel(client, command).await.map_err(|failure| left_behind(client, command, failure))?;
                 continue;
             }
         };
@@ -72,7 +72,7 @@ fn outlives(command: &Command) -> bool {
 }
 
 /// The way is lost, and what is over there goes on.
-fn left_behind(client: &Client, command: &Command, failure: Failure) -> Failure {
+pub(super) fn left_behind(client: &Client, command: &Command, failure: Failure) -> Failure {
     let Failure::Way(error) = failure else { return failure };
     let Command { id, verb, .. } = command;
     let (what, help) = if outlives(command) {

@@ -1,6 +1,6 @@
 //! A command over there that is typed to: `repl`.
 
-use super::attend::cancel;
+use super::attend::{cancel, left_behind};
 use super::failure::Failure;
 use super::fetch;
 use super::http::Client;
@@ -55,7 +55,9 @@ impl Dialogue<'_> {
     /// Waits for what comes next. May be given up and asked for again.
     pub async fn next(&mut self) -> Result<Heard, Failure> {
         let said = tokio::select! {
-            said = self.output.next() => said?,
+            said = self.output.next() => {
+                said.map_err(|failure| left_behind(self.client, self.command, failure))?
+            }
             () = self.interrupts.next() => return Ok(Heard::Interrupt),
         };
         Ok(match said.kind {

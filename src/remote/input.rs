@@ -22,7 +22,7 @@ pub(super) async fn hand_on(client: Client, id: String) {
     let _ended_by_itself = client.tell(&path, &Input::End(true)).await;
 }
 
-/// Whole characters as they come; what is no UTF-8 is replaced, as in a local command's input.
+/// Whole characters as they come; what is no UTF-8 is replaced.
 fn read(from: &mut impl Read, tell: &Sender<String>) {
     let (mut piece, mut rest) = (vec![0; PIECE], Vec::new());
     while let Ok(count @ 1..) = from.read(&mut piece) {

@@ -35,10 +35,10 @@ pub use http::Client;
 pub use options::Options;
 
 use crate::journal::RunFolder;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use argv::Argv;
 use attend::{End, attend};
-use back::Back;
+use back::{Back, below};
 use interrupts::Interrupts;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,11 @@ pub fn carry_out(client: &Client, program: &clap::Command, words: &[String], her
     threads()?.block_on(async {
         let mut interrupts = Interrupts::listen()?;
         let takes_input = argv.verb().1;
-        let (command, back) = begin(client, argv, here).await?;
+        // What was sent may run already: it is not given up at the first sign.
+        let (command, back) = tokio::select! {
+            begun = begin(client, argv, here) => begun?,
+            () = interrupts.second() => return Err(Error::new(ErrorKind::Interrupted, "interrupted").into()),
+        };
         let mut beside = tokio::task::JoinSet::new();
         if takes_input {
             beside.spawn(input::hand_on(client.clone(), command.id.clone()));
@@ -102,7 +106,8 @@ pub fn rejoin(client: &Client, id: &str, out: Option<PathBuf>, here: Here<'_>) -
 /// # Errors
 /// As for [`carry_out`]; there is no such run.
 pub fn fetch_run(client: &Client, id: &str, here: Here<'_>) -> Result<(), Failure> {
-    let folder = here.data_dir.join("runs").join(id);
+    let folder =
+        below(&here.data_dir.join("runs"), id).ok_or_else(|| Error::usage(format!("there is no run in {id}")))?;
     threads()?.block_on(fetch::folder(client, "runs", id, &folder)).map(drop)
 }
 
@@ -165,9 +170,14 @@ async fn follow(
 
 /// Fetches what belongs here, and says where it lies.
 async fn bring(client: &Client, command: &Command, back: &Back, here: Here<'_>) -> Result<(), Failure> {
-    let below = |kind: &str, id: &str| back.out.clone().unwrap_or_else(|| here.data_dir.join(kind).join(id));
-    let own = command.run.as_ref().map(|run| ("runs", run, below("runs", run)));
-    let soak = (command.verb == "soak").then(|| ("soaks", &command.id, below("soak", &command.id)));
+    let place = |folder: &str, id: &str| {
+        let usual =
+            || below(&here.data_dir.join(folder), id).ok_or_else(|| client.foreign(&format!("{id:?} is no name")));
+        back.out.clone().map_or_else(usual, Ok)
+    };
+    let own = command.run.as_ref().map(|run| Ok::<_, Error>(("runs", run, place("runs", run)?))).transpose()?;
+    let is_soak = command.verb == "soak";
+    let soak = is_soak.then(|| Ok::<_, Error>(("soaks", &command.id, place("soak", &command.id)?))).transpose()?;
     let renewed = back.renewed.as_ref().filter(|_| command.verb == "shrink");
     let renewed = renewed.map(|(run, folder)| ("runs", run, folder.clone()));
     for (kind, id, folder) in own.into_iter().chain(soak).chain(renewed) {

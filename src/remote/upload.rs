@@ -13,7 +13,9 @@ use std::path::{Component, Path, PathBuf};
 /// The largest request that a daemon takes, bytes.
 const BODY_MAX: usize = 4 << 20;
 /// What repeating a run takes of its folder.
-const RUN_FILES: [&str; 5] = ["journal.jsonl", "result.json", "script.rhai", "cluster.yaml", "chaos.rhai"];
+const RUN_FILES: [&str; 5] = ["journal.jsonl", "result.json", "script.rhai", CLUSTER, "chaos.rhai"];
+/// A run's copy of its cluster file.
+const CLUSTER: &str = "cluster.yaml";
 /// Commands that read a cluster file, also one that nobody has named.
 const READ_CLUSTER: [&str; 4] = ["run", "soak", "up", "repl"];
 
@@ -59,7 +61,8 @@ pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Op
         argv.words.splice(0..0, ["--config".to_owned(), config]);
     }
     files.append(&mut pack.runs);
-    let env = environment(&files, known.map(|run| run.cluster.as_str()));
+    pack.clusters.extend(known.map(|run| run.cluster.clone()));
+    let env = environment(&pack.clusters);
     let new = NewCommand { args: argv.words, files, name: cluster::default_name(here), env };
     let body = http::json(&new)?;
     check_size(&body, &new.files)?;
@@ -107,6 +110,8 @@ struct Pack<'a> {
     runs: BTreeMap<String, String>,
     /// Folders of runs, as they are called on the command line.
     folders: Vec<PathBuf>,
+    /// The texts of cluster files.
+    clusters: Vec<String>,
 }
 
 impl<'a> Pack<'a> {
@@ -119,6 +124,7 @@ impl<'a> Pack<'a> {
             scripts: Vec::new(),
             runs: BTreeMap::new(),
             folders: Vec::new(),
+            clusters: Vec::new(),
         }
     }
 
@@ -127,28 +133,32 @@ impl<'a> Pack<'a> {
         for Named { path, id, .. } in named.iter().filter(|named| !named.is_written) {
             if path.is_dir() {
                 self.folder(path)?;
-            } else if path.is_file() || !is_plain(path) {
-                self.file(path)?;
-                self.scripts.extend((id != "config").then(|| path.clone()));
             } else if id == "run" {
                 self.run(path)?;
                 continue;
+            } else if path.is_file() || !is_plain(path) {
+                let text = self.file(path)?;
+                match id.as_str() {
+                    "config" => self.clusters.push(text),
+                    _ => self.scripts.push(path.clone()),
+                }
             }
             self.written.push(path.clone());
         }
         Ok(())
     }
 
-    fn file(&mut self, path: &Path) -> Result<()> {
+    fn file(&mut self, path: &Path) -> Result<String> {
         let text = text::read("the file", path)?;
-        self.files.insert(absolute(self.here, path), text);
-        Ok(())
+        self.files.insert(absolute(self.here, path), text.clone());
+        Ok(text)
     }
 
     /// A run's folder.
     fn folder(&mut self, path: &Path) -> Result<()> {
-        for file in RUN_FILES.map(|name| path.join(name)).iter().filter(|file| file.is_file()) {
-            self.file(file)?;
+        for name in RUN_FILES.iter().filter(|name| path.join(name).is_file()) {
+            let text = self.file(&path.join(name))?;
+            self.clusters.extend((*name == CLUSTER).then_some(text));
         }
         self.folders.push(path.to_owned());
         Ok(())
@@ -156,10 +166,16 @@ impl<'a> Pack<'a> {
 
     /// A run that lies below the data folder here, if it does. Else it may over there.
     fn run(&mut self, name: &Path) -> Result<()> {
+        if !is_plain(name) {
+            return Err(Error::usage(format!("there is no run in {}", name.display()))
+                .help("name a run's folder, as `blockade run` and `blockade soak` print it"));
+        }
         let folder = self.data_dir.join("runs").join(name);
         for file in RUN_FILES.iter().filter(|file| folder.join(file).is_file()) {
             let called = format!("{}/{file}", name.to_str().ok_or_else(|| no_text(name))?);
-            self.runs.insert(called, text::read("the file", &folder.join(file))?);
+            let text = text::read("the file", &folder.join(file))?;
+            self.clusters.extend((*file == CLUSTER).then(|| text.clone()));
+            self.runs.insert(called, text);
         }
         Ok(())
     }
@@ -171,7 +187,9 @@ impl<'a> Pack<'a> {
             return None;
         }
         let found = cluster::find(of("script"), None).ok()?;
-        self.file(&found).ok().map(|()| found)
+        let text = self.file(&found).ok()?;
+        self.clusters.push(text);
+        Some(found)
     }
 
     /// What the scripts import.
@@ -180,7 +198,7 @@ impl<'a> Pack<'a> {
             let Some(text) = self.files.get(&absolute(self.here, &script)).cloned() else { continue };
             for module in script::imported(&script.display().to_string(), &text) {
                 // One that cannot be read is told by whoever imports it.
-                let _without = self.file(&module);
+                let _without = self.file(&module).is_err();
             }
         }
     }
@@ -257,13 +275,9 @@ fn needs_naming(argv: &Argv<'_>, config: &str, files: &BTreeMap<String, String>)
     places.find(is_there).is_none_or(|place| !means(&place, config))
 }
 
-/// What the cluster files among them ask for, where it is set here.
-fn environment(files: &BTreeMap<String, String>, known: Option<&str>) -> BTreeMap<String, String> {
-    let is_cluster = |name: &str| [".yaml", ".yml"].iter().any(|ending| name.ends_with(ending));
-    // A cluster file may have any name; scripts and records have theirs.
-    let texts = files.iter().filter(|(name, _)| is_cluster(name) || !name.contains(".rhai") && !name.contains(".json"));
-    let names: BTreeSet<&str> =
-        texts.map(|(_, text)| text.as_str()).chain(known).flat_map(cluster::environment).collect();
+/// What cluster files ask for, where it is set here.
+fn environment(clusters: &[String]) -> BTreeMap<String, String> {
+    let names: BTreeSet<&str> = clusters.iter().flat_map(|text| cluster::environment(text)).collect();
     names.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
 }
 

@@ -123,4 +123,13 @@ fn a_daemon_that_offers_files_for_elsewhere_is_refused() {
         let told = said(&place(), &fake.url, &["run", "s.rhai"], 3);
         assert!(told.contains("would lie outside of its folder"), "{told}");
     }
+    let fake = Fake::new(move |asked, _| match asked.line.as_str() {
+        "POST /v1/commands" => {
+            json("201 Created", &value!({ "id": "r-1", "verb": "run", "state": "running", "run": "../../elsewhere" }))
+        }
+        "GET /v1/commands/r-1/output" => events(&[value!({ "seq": 1, "kind": "exit", "code": 0 })]),
+        line => panic!("{line}"),
+    });
+    let told = said(&place(), &fake.url, &["run", "s.rhai"], 3);
+    assert!(told.contains("\"../../elsewhere\" is no name"), "{told}");
 }
