@@ -75,7 +75,7 @@ impl Agent {
 
     /// The same from this `blockade` binary.
     pub async fn launch_host_from(binary: &Path) -> Result<(Self, Notifications)> {
-        Self::spawn(binary, &["--host"]).await
+        Self::spawn(binary, &["--here"]).await
     }
 
     /// Talks to an agent in a helper container, which has connected to a socket of ours: see [`helper_arguments`].

@@ -50,7 +50,7 @@ pub(crate) use tree::kill_descendants;
 pub struct Args {
     /// Attach to namespaces of this host instead of making some.
     #[arg(long)]
-    pub host: bool,
+    pub here: bool,
     /// The socket to the runner.
     #[arg(long, required_unless_present = "connect", requires = "lifeline")]
     pub fd: Option<RawFd>,
@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long)]
     pub lifeline: Option<RawFd>,
     /// In a helper container: connect to the runner's socket at this path, and attach to namespaces of the host.
-    #[arg(long, conflicts_with_all = ["host", "fd", "lifeline"])]
+    #[arg(long, conflicts_with_all = ["here", "fd", "lifeline"])]
     pub connect: Option<PathBuf>,
 }
 
@@ -72,7 +72,7 @@ pub fn main(args: Args) -> ExitCode {
     let (Some(control), Some(lifeline)) = (adopted(args.fd), adopted(args.lifeline)) else {
         return ExitCode::from(2);
     };
-    if args.host { host::child(control, lifeline) } else { fabric::main(control, &lifeline) }
+    if args.here { host::child(control, lifeline) } else { fabric::main(control, &lifeline) }
 }
 
 /// Tells the runner why there is no agent.

@@ -21,9 +21,6 @@ pub(super) struct Args {
     /// Short for --listen 127.0.0.1:PORT
     #[arg(short, long, value_name = "PORT", conflicts_with_all = ["listen", "group"])]
     port: Option<u16>,
-    /// The file that holds the token [default: daemon.token in the data folder, made with a fresh one]
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
     /// Speak TLS on loopback, too; beyond it that is so anyway
     #[arg(long)]
     tls: bool,
@@ -33,9 +30,6 @@ pub(super) struct Args {
     /// The certificate's key (PEM), which nobody but its owner may read
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Listen beyond this machine in plain text: whoever sees the traffic has the token
-    #[arg(long, conflicts_with_all = ["tls", "tls_cert"])]
-    insecure: bool,
     /// Let this group use the socket, too
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,

@@ -15,6 +15,7 @@ pub mod oneshot;
 mod past;
 pub mod place;
 mod plan;
+mod remote;
 mod repl;
 mod replay;
 mod report;
@@ -74,6 +75,8 @@ pub(crate) struct Global {
     /// Tell everything, and let a supervisor write it into its log
     #[arg(short = 'D', long, global = true, help_heading = EVERYWHERE)]
     debug: bool,
+    #[command(flatten)]
+    remote: crate::remote::Options,
 }
 
 impl Global {
@@ -136,6 +139,21 @@ enum Command {
 }
 
 impl Command {
+    /// Whether it is about a cluster, and so about the machine that has it.
+    fn is_for_a_cluster(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_)
+                | Self::Soak(_)
+                | Self::Replay(_)
+                | Self::Shrink(_)
+                | Self::Repl(_)
+                | Self::Chaos(_)
+                | Self::Doctor(_)
+                | Self::OneShot(_)
+        )
+    }
+
     /// Whether it may have something to heal or to remove when it is interrupted, and so ends with 130 then.
     fn may_hold_something(&self) -> bool {
         matches!(self, Self::Run(_) | Self::Soak(_) | Self::Repl(_) | Self::Chaos(_) | Self::OneShot(_))
@@ -166,6 +184,13 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// How a command line is read.
+pub(crate) fn definitions() -> clap::Command {
+    let mut program = Cli::command();
+    program.build();
+    program
+}
+
 /// clap suggests hidden commands, too.
 fn hide_what_is_internal(error: &mut clap::Error) {
     let Some(ContextValue::Strings(suggested)) = error.remove(ContextKind::SuggestedSubcommand) else { return };
@@ -184,6 +209,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     if let Some(level) = cli.global.level() {
         report::trace(level);
     }
+    if cli.errand.is_none()
+        && let Some(code) = remote::main(&cli.global, &cli.command)?
+    {
+        return Ok(code);
+    }
+    #[cfg(feature = "host")]
+    let options = cli.global.remote.clone();
     let place = cli.global.place();
     if cli.command.may_hold_something() {
         early::end_on_signals();
@@ -216,7 +248,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         #[cfg(feature = "host")]
         Command::Doctor(args) => doctor::main(&args).map(ExitCode::from),
         #[cfg(feature = "host")]
-        Command::Daemon(args) => daemon::main(place, args).map(|()| ExitCode::SUCCESS),
+        Command::Daemon(args) => daemon::main(place, args, options).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "host")]
         Command::Internal(command) => internal::main(command),
         #[cfg(not(feature = "host"))]

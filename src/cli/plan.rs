@@ -10,10 +10,13 @@ use crate::run::{self, Outcome, Settings};
 use crate::soak::GREATEST;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
+    /// The script
+    script: PathBuf,
     #[command(flatten)]
     common: ScriptArgs,
     /// Plan many seeds, both ends included
@@ -92,7 +95,7 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(place: &'a Place, args: &'a Args, first: u64) -> Result<Self> {
         let params = args.common.params();
-        let setup = setup::load(place, &args.common.script, first, &params, Some(RuntimeKind::Sim))?;
+        let setup = setup::load(place, &args.script, first, &params, Some(RuntimeKind::Sim))?;
         setup::check(&setup, args.quiet)?;
         setup::warn_of_unused(&params, &setup);
         let setup = (!setup.cluster_text.contains("${seed")).then_some(setup);
@@ -102,7 +105,7 @@ impl<'a> Planner<'a> {
     fn setup(&self, seed: u64) -> Result<Setup> {
         match &self.setup {
             Some(setup) => Ok(setup.again()),
-            None => setup::load(self.place, &self.args.common.script, seed, &self.params, Some(RuntimeKind::Sim)),
+            None => setup::load(self.place, &self.args.script, seed, &self.params, Some(RuntimeKind::Sim)),
         }
     }
 

@@ -29,6 +29,13 @@ pub(super) struct Args {
     junit: bool,
 }
 
+impl Args {
+    /// As it was named.
+    pub(super) fn run(&self) -> &Path {
+        &self.run
+    }
+}
+
 pub(super) fn main(place: &Place, args: &Args) -> Result<()> {
     let run = PastRun::open(&args.run, &place.data_dir().join("runs"))?;
     let model = model(place, &run)?;

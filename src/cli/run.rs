@@ -11,13 +11,16 @@ use crate::plan::Shaper;
 use crate::run::{self, Attached, Outcome, Settings};
 use crate::runtime::Options;
 use crate::script::Script;
-use crate::{ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct Args {
+    /// The script
+    #[arg(required_unless_present = "resume")]
+    script: Option<PathBuf>,
     #[command(flatten)]
     common: ScriptArgs,
     /// Where the nodes live: docker, netns or sim [default: docker where a node has an image, else netns]
@@ -50,9 +53,36 @@ pub(super) struct Args {
     /// Use the cluster that is up; only the run's faults go
     #[arg(long, conflicts_with_all = ["keep", "runtime"])]
     attach: bool,
+    /// Go on with a run that goes on elsewhere: its output from its beginning, its folder, its exit code; with --host
+    #[arg(long, value_name = "ID", conflicts_with_all = NOT_RESUMED)]
+    resume: Option<String>,
+}
+
+/// What a run that goes on has got already.
+const NOT_RESUMED: [&str; 12] =
+    ["script", "seed", "params", "runtime", "chaos", "timeout", "json", "quiet", "shaper", "verify", "keep", "attach"];
+
+impl Args {
+    /// The run to go on with.
+    pub(super) fn resume(&self) -> Option<&str> {
+        self.resume.as_deref()
+    }
+
+    /// The run's folder, where it was named.
+    pub(super) fn out(&self) -> Option<&Path> {
+        self.out.as_deref()
+    }
+
+    fn script(&self) -> Result<&Path> {
+        self.script.as_deref().ok_or_else(|| {
+            Error::usage("--resume is for a run on another machine")
+                .help("name its daemon with --host or BLOCKADE_HOST")
+        })
+    }
 }
 
 pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
+    let script = args.script()?;
     let (seed, params) = (args.common.seed()?, args.common.params());
     if args.json {
         report::message(&format!("seed {seed}"));
@@ -60,7 +90,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
         report::line(&format!("seed {seed}"));
     }
     let chaos = args.chaos.as_deref().map(Script::load).transpose()?;
-    let setup = prepare(place, args, seed, &params)?;
+    let setup = prepare(place, script, args, seed, &params)?;
     if let Some(chaos) = &chaos {
         setup::check_in_place(chaos, &setup)?;
     }
@@ -73,19 +103,19 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     if !args.json {
         conclude(&outcome);
     }
-    explain(&outcome, args, place, seed);
+    explain(&outcome, args, place, script, seed);
     report::message(&format!("run folder: {}", folder.path.display()));
     Ok(outcome.exit_code())
 }
 
 /// The script and its cluster: read from its file, or the one that is up.
-fn prepare(place: &Place, args: &Args, seed: u64, params: &BTreeMap<String, String>) -> Result<Setup> {
+fn prepare(place: &Place, script: &Path, args: &Args, seed: u64, params: &BTreeMap<String, String>) -> Result<Setup> {
     if args.attach {
-        let script = Script::load(&args.common.script)?;
+        let script = Script::load(script)?;
         let setup = Setup::standing(script, Attached::open(&place.folder()?)?)?;
         return setup::check(&setup, args.quiet).map(|()| setup);
     }
-    let setup = setup::load(place, &args.common.script, seed, params, args.runtime)?;
+    let setup = setup::load(place, script, seed, params, args.runtime)?;
     setup::check(&setup, args.quiet)?;
     setup::check_shaper(args.shaper, setup.kind)?;
     crate::runtime::prepare(setup.kind, &setup.cluster)?;
@@ -117,7 +147,7 @@ pub(super) fn conclude(outcome: &Outcome) {
 }
 
 /// Why, and how to see it again, on stderr.
-fn explain(outcome: &Outcome, args: &Args, place: &Place, seed: u64) {
+fn explain(outcome: &Outcome, args: &Args, place: &Place, script: &Path, seed: u64) {
     for error in [&outcome.error, &outcome.cleanup].into_iter().flatten() {
         report::error(error);
     }
@@ -125,13 +155,13 @@ fn explain(outcome: &Outcome, args: &Args, place: &Place, seed: u64) {
     let elsewhere = [ErrorKind::Interrupted, ErrorKind::Machine];
     let repeats = outcome.error.as_ref().is_some_and(|error| !elsewhere.contains(&error.kind));
     if outcome.result.verdict != Verdict::Pass && repeats {
-        report::message(&format!("replay: {}", replay(args, place, seed)));
+        report::message(&format!("replay: {}", replay(args, place, script, seed)));
     }
 }
 
 /// The one command that does it again.
-fn replay(args: &Args, place: &Place, seed: u64) -> String {
-    let mut words = setup::replay(place, &args.common.script, seed, &args.common.params);
+fn replay(args: &Args, place: &Place, script: &Path, seed: u64) -> String {
+    let mut words = setup::replay(place, script, seed, &args.common.params);
     for (flag, given) in [("--keep", args.keep), ("--attach", args.attach)] {
         words.extend(given.then(|| flag.to_owned()));
     }

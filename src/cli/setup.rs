@@ -13,7 +13,7 @@ use crate::script::{Interrupt, Script, quantity};
 use crate::supervisor::{self, Launch};
 use crate::{Error, Result, text};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A script and its cluster, ready for any runtime.
@@ -83,8 +83,6 @@ impl Setup {
 /// What `run` and `plan` take alike.
 #[derive(clap::Args)]
 pub(super) struct ScriptArgs {
-    /// The script
-    pub(super) script: PathBuf,
     /// Makes every choice of the script; a fresh one is drawn and printed where none is given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,

@@ -6,7 +6,7 @@ use super::Variables;
 use crate::diagnostic::nearest;
 use crate::script::quantity::Problem;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What can be written, for help and for the nearest name.
 const FORMS: [&str; 7] = ["node", "ip", "seed", "ip:NODE", "env:NAME", "param:NAME", "param:NAME:DEFAULT"];
@@ -92,6 +92,17 @@ impl Scope<'_> {
     }
 }
 
+/// The variables of the environment that a file's text may ask for.
+pub fn environment(text: &str) -> BTreeSet<&str> {
+    let references = text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(reference, _)| reference);
+    let name = |reference: &'_ str| match reference.split_once(':') {
+        Some(("env", name)) => Some(name.len()),
+        None if !["node", "ip", "seed"].contains(&reference) => Some(reference.len()),
+        _ => None,
+    };
+    references.filter_map(|reference| Some(&reference[reference.len() - name(reference)?..])).collect()
+}
+
 fn unclosed() -> Problem {
     Problem::new("this `${` is never closed", "close it with `}`, or write `$${` where `${` itself is meant")
 }
@@ -116,4 +127,16 @@ fn unknown(reference: &str) -> Problem {
 pub(super) fn unknown_node<'n>(name: &str, nodes: impl Iterator<Item = &'n str> + Clone) -> Problem {
     let error = super::select::unknown(name, nodes);
     Problem::new(error.message, error.help.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::environment;
+
+    #[test]
+    fn a_text_names_the_variables_that_it_may_ask_for() {
+        let text =
+            "image: a:${env:TAG} # ${seed} ${ip:n1}\nvolumes: { ${HOME}/x: y }\nz: ${param:P:d} ${env:TAG} ${open";
+        assert_eq!(environment(text).into_iter().collect::<Vec<_>>(), ["HOME", "TAG"]);
+    }
 }

@@ -27,6 +27,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use expand::environment;
 pub use locate::{check_name, default_name, find};
 pub use model::{
     Check, Cluster, Docker, Driver, Forward, Mac, Network, Node, Port, Ready, RuntimeKind, Stop, Transport, Volume,

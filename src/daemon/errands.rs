@@ -144,7 +144,7 @@ impl Errands {
         let (seed, below) = match known.verb.as_str() {
             "run" => (Some(seeded(&mut args, "--seed", known.seed)?), Some("runs")),
             "soak" => (Some(seeded(&mut args, "--seed-start", known.seed)?), Some("soak")),
-            "replay" => (Some(PastRun::open(known.run.as_deref().unwrap_or(Path::new("")), &runs)?.seed), Some("runs")),
+            "replay" => (Some(past_seed(known.run.as_deref().unwrap_or(Path::new("")), asked, &runs)?), Some("runs")),
             _ => (None, None),
         };
         let is_known = |id: &str| ErrandFolder::find(&self.data_dir, id).is_some();
@@ -250,6 +250,14 @@ fn seeded(args: &mut Vec<String>, option: &str, seed: Option<u64>) -> Result<u64
     let seed = entropy::fresh_seed()?;
     args.extend([option.to_owned(), seed.to_string()]);
     Ok(seed)
+}
+
+/// The seed of the run that is to be repeated: one that was sent along, else one that is here.
+fn past_seed(run: &Path, asked: &Asked, runs: &Path) -> Result<u64> {
+    let sent = asked.files.get(&format!("{}/journal.jsonl", run.display()));
+    let head = sent.and_then(|text| serde_json::from_str::<serde_json::Value>(text.lines().next()?).ok());
+    let seed = head.and_then(|head| head["seed"].as_u64());
+    seed.map_or_else(|| PastRun::open(run, runs).map(|run| run.seed), Ok)
 }
 
 /// When it began, and a number that makes it one of its kind.

@@ -1,3 +1,206 @@
-//! The way to a daemon elsewhere.
+//! Commands on another machine: the client of [`daemon`](crate::daemon).
+//!
+//! A command line is looked at here as ever, and then sent as it stands, with the files that it names ([`argv`],
+//! [`upload`], [`root`]). Over there it runs as a process of its own, as if the person sat there; its output comes back
+//! byte for byte ([`output`], [`attend`]), and at last what it has written ([`fetch`], [`back`]). So messages, places
+//! and exit codes are those of a local command, and nothing is known of the command here but which words are paths.
+//!
+//! Touches the network, files that are named on the command line and those that they need, and folders of runs. Nothing
+//! in here is for Linux only.
 
+mod argv;
+mod attend;
+mod back;
+mod connect;
+mod dialogue;
+mod failure;
+mod fetch;
+mod host;
+mod http;
+mod input;
+mod interrupts;
+mod options;
+mod output;
+mod root;
+mod sse;
 pub mod tls;
+mod token;
+mod upload;
+mod wire;
+
+pub use dialogue::{Dialogue, Heard};
+pub use failure::{Answer, Failure};
+pub use host::Host;
+pub use http::Client;
+pub use options::Options;
+
+use crate::journal::RunFolder;
+use crate::{Error, ErrorKind, Result};
+use argv::Argv;
+use attend::{End, attend};
+use back::{Back, below};
+use interrupts::Interrupts;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use upload::KnownRun;
+use wire::Command;
+
+/// Where things lie here.
+#[derive(Clone, Copy, Debug)]
+pub struct Here<'a> {
+    /// The current folder, absolute.
+    pub folder: &'a Path,
+    /// The data folder, in which runs that were fetched lie as local ones do.
+    pub data_dir: &'a Path,
+    /// How the person is told what is no result.
+    pub say: fn(&str),
+}
+
+impl Here<'_> {
+    /// A script with what it imports, as it is sent: what it is called over there, and texts by what they are called.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn script(&self, path: &Path) -> Result<(String, BTreeMap<String, String>)> {
+        upload::script(self.folder, path)
+    }
+}
+
+/// Does a command line over there: its exit code. `program` are the definitions by which it was looked at.
+///
+/// # Errors
+/// What is wrong with the files here, the way, or what the daemon refuses.
+pub fn carry_out(client: &Client, program: &clap::Command, words: &[String], here: Here<'_>) -> Result<u8, Failure> {
+    let argv = Argv::new(program, words);
+    threads()?.block_on(async {
+        let mut interrupts = Interrupts::listen()?;
+        let takes_input = argv.verb().1;
+        // What was sent may run already: it is not given up at the first sign.
+        let (command, back) = tokio::select! {
+            begun = begin(client, argv, here) => begun?,
+            () = interrupts.second() => return Err(Error::new(ErrorKind::Interrupted, "interrupted").into()),
+        };
+        let mut beside = tokio::task::JoinSet::new();
+        if takes_input {
+            beside.spawn(input::hand_on(client.clone(), command.id.clone()));
+        }
+        follow(client, &command, &back, &mut interrupts, here).await
+    })
+}
+
+/// Rejoins a command that goes on over there, from its beginning: its exit code. `out` is where a run's folder is to
+/// lie here.
+///
+/// # Errors
+/// As for [`carry_out`]; there is no such command.
+pub fn rejoin(client: &Client, id: &str, out: Option<PathBuf>, here: Here<'_>) -> Result<u8, Failure> {
+    threads()?.block_on(async {
+        let mut interrupts = Interrupts::listen()?;
+        let command: Command = client.get(&wire::command_path(id, "")).await?;
+        follow(client, &command, &Back { out, ..Back::default() }, &mut interrupts, here).await
+    })
+}
+
+/// Fetches the folder of a run of this name into the data folder.
+///
+/// # Errors
+/// As for [`carry_out`]; there is no such run.
+pub fn fetch_run(client: &Client, id: &str, here: Here<'_>) -> Result<(), Failure> {
+    let folder =
+        below(&here.data_dir.join("runs"), id).ok_or_else(|| Error::usage(format!("there is no run in {id}")))?;
+    threads()?.block_on(fetch::folder(client, "runs", id, &folder)).map(drop)
+}
+
+/// Sends a command line, with all that belongs to it.
+async fn begin(client: &Client, argv: Argv<'_>, here: Here<'_>) -> Result<(Command, Back), Failure> {
+    let known = known_run(client, upload::past_run(&argv)).await?;
+    let upload = upload::gather(argv, here.folder, here.data_dir, known.as_ref())?;
+    if let Some(out) = &upload.back.out {
+        check_out(out, &upload.verb)?;
+    }
+    let command = client.post("/v1/commands", upload.body).await.map_err(|failure| old(client, failure))?;
+    Ok((command, upload.back))
+}
+
+/// Refuses a folder here that is to hold something new, and holds something.
+fn check_out(out: &Path, verb: &str) -> Result<()> {
+    if verb != "soak" {
+        return RunFolder::create(Some(out), out, 0).map(drop);
+    }
+    if out.join("soak.json").exists() {
+        return Err(Error::usage(format!("{} holds a soak already, and over there one begins anew", out.display()))
+            .help("name another folder with --out"));
+    }
+    Ok(())
+}
+
+/// The past run of this name, if it is over there.
+async fn known_run(client: &Client, name: Option<String>) -> Result<Option<KnownRun>, Failure> {
+    let Some(id) = name else { return Ok(None) };
+    let cluster = format!("/v1/runs/{}/files/cluster.yaml", http::encoded(&id));
+    match client.text(&cluster).await {
+        Ok(cluster) => Ok(Some(KnownRun { id, cluster })),
+        // What is no run's name at all is refused in another way.
+        Err(Failure::There(answer)) if answer.status.is_client_error() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// To its end, and with what it leaves.
+async fn follow(
+    client: &Client,
+    command: &Command,
+    back: &Back,
+    interrupts: &mut Interrupts,
+    here: Here<'_>,
+) -> Result<u8, Failure> {
+    let code = match attend(client, command, interrupts).await? {
+        End::Exit(code) => code,
+        End::Left(code) => return Ok(code),
+    };
+    match bring(client, command, back, here).await {
+        // The command's own end says more.
+        Err(failure) if code != 0 => {
+            (here.say)(failure.rendered(false).trim_end());
+            Ok(code)
+        }
+        brought => brought.map(|()| code),
+    }
+}
+
+/// Fetches what belongs here, and says where it lies.
+async fn bring(client: &Client, command: &Command, back: &Back, here: Here<'_>) -> Result<(), Failure> {
+    let place = |folder: &str, id: &str| {
+        let usual =
+            || below(&here.data_dir.join(folder), id).ok_or_else(|| client.foreign(&format!("{id:?} is no name")));
+        back.out.clone().map_or_else(usual, Ok)
+    };
+    let own = command.run.as_ref().map(|run| Ok::<_, Error>(("runs", run, place("runs", run)?))).transpose()?;
+    let is_soak = command.verb == "soak";
+    let soak = is_soak.then(|| Ok::<_, Error>(("soaks", &command.id, place("soak", &command.id)?))).transpose()?;
+    let renewed = back.renewed.as_ref().filter(|_| command.verb == "shrink");
+    let renewed = renewed.map(|(run, folder)| ("runs", run, folder.clone()));
+    for (kind, id, folder) in own.into_iter().chain(soak).chain(renewed) {
+        match fetch::folder(client, kind, id, &folder).await {
+            Ok(true) => (here.say)(&format!("fetched into {}", folder.display())),
+            // What was refused before it began has left nothing.
+            Ok(false) => {}
+            Err(failure) if failure.is_unknown() => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    for path in fetch::written(client, &command.id, back).await? {
+        (here.say)(&format!("fetched {}", path.display()));
+    }
+    Ok(())
+}
+
+/// Where there is a daemon, but one that runs no commands.
+fn old(client: &Client, failure: Failure) -> Failure {
+    if failure.is_unknown() { client.foreign("it runs no commands").into() } else { failure }
+}
+
+fn threads() -> Result<tokio::runtime::Runtime> {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    tokio.map_err(|error| Error::machine(format!("cannot wait for the network: {error}")))
+}

@@ -34,6 +34,7 @@ mod values;
 
 #[cfg(feature = "host")]
 pub use bind::hold_workload;
+pub use check::imported;
 pub use drive::{Drive, Options};
 pub use host::{Host, HostSettings, Interrupt};
 pub use modules::modules;

@@ -77,7 +77,7 @@ impl Host {
         let own = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
         let is_here = |pid: u32| std::fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|network| network == own);
         let children = crate::processes::descendants(std::process::id()).into_iter();
-        let mut agents = children.filter(|child| child.command.contains("--host") && is_here(child.pid));
+        let mut agents = children.filter(|child| child.command.contains("--here") && is_here(child.pid));
         let agent = agents.next().unwrap();
         rustix::process::Pid::from_raw(agent.pid as i32).unwrap()
     }

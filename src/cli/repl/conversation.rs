@@ -160,10 +160,7 @@ impl Talk {
     fn save(&self, session: &Session, path: &Path) -> Result<()> {
         let cannot = |error| Error::usage(format!("cannot write {}: {error}", path.display()));
         errand::may_touch(path).map_err(cannot)?;
-        if is_others(path) {
-            return Err(Error::usage(format!("{} is there already, and no saved session", path.display()))
-                .help("choose another name, or remove it first"));
-        }
+        refuse_others(path)?;
         let Saved { script, seed, parts } = session.saved()?;
         let warning = runs_as_parts(&parts);
         let head = warning.as_ref().map(|line| format!("// {line}\n")).unwrap_or_default();
@@ -175,6 +172,15 @@ impl Talk {
         }
         Ok(())
     }
+}
+
+/// Refuses to write over a file that is none of ours.
+pub(super) fn refuse_others(path: &Path) -> Result<()> {
+    if !is_others(path) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{} is there already, and no saved session", path.display()))
+        .help("choose another name, or remove it first"))
 }
 
 /// Whether it is a file that something else than `:save` has written. A device or a pipe holds nothing that writing

@@ -1,6 +1,8 @@
 //! Reads entries on a thread of its own: from a person at a terminal, or from standard input.
 
+use super::Who;
 use super::complete::{self, Candidate};
+use super::heard;
 use super::hint;
 use super::screen::Screen;
 use super::words::Words;
@@ -74,11 +76,14 @@ impl Lines {
     }
 }
 
-/// Opens standard input.
-pub(super) fn open(history: &Path) -> Result<(Screen, Wire)> {
+/// Opens standard input, with a line editor where a person sits; from afar entries come in frames.
+pub(super) fn open(history: &Path, afar: Option<Who>) -> Result<(Screen, Wire)> {
     let (questions, asked) = channel();
     let (answer, answers) = unbounded_channel();
-    let screen = if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+    let screen = if let Some(who) = afar {
+        std::thread::spawn(move || heard::hear(std::io::stdin().lock(), &asked, &answer));
+        Screen::afar(who == Who::Person)
+    } else if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         let (opened, printer) = channel();
         let history = history.to_owned();
         std::thread::spawn(move || converse(&history, &asked, &answer, &opened));

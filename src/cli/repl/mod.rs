@@ -4,10 +4,16 @@
 //! the script's thread ([`Session`](crate::script::Session)) and answers. All that is printed passes through `screen`, so
 //! that what happens while a person types does not tear their line. `command` is what begins with a colon; `complete` and
 //! `hint` are what the line editor shows of the names that are known (`words`), and pure.
+//!
+//! With `--host` the two are on two machines: `afar` has the editor here, `heard` takes its place there, and what they say
+//! to each other are `frames`.
 
+pub(super) mod afar;
 mod command;
 mod complete;
 mod conversation;
+mod frames;
+mod heard;
 mod hint;
 mod input;
 mod prompt;
@@ -51,13 +57,25 @@ pub(super) struct Args {
     /// Only use a cluster that is up already
     #[arg(long, conflicts_with = "runtime")]
     attach: bool,
+    /// Who asks from another machine, in frames; said by blockade itself
+    #[arg(long, hide = true)]
+    afar: Option<Who>,
+}
+
+/// Who sits at the other machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Who {
+    /// At a terminal.
+    Person,
+    /// Entries come from a file, or a pipe.
+    Program,
 }
 
 pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let seed = args.seed.map_or_else(setup::fresh_seed, Ok)?;
     let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
     let stand = Stand::find(place, args, seed, &params)?;
-    let (screen, lines) = input::open(&place.data_dir().join("repl_history"))?;
+    let (screen, lines) = input::open(&place.data_dir().join("repl_history"), args.afar)?;
     screen.line(&greeting(&stand, seed));
     let (recent, shown) = (Recent::default(), screen.clone());
     let leave_up = Arc::new(AtomicBool::new(false));

@@ -2,6 +2,7 @@
 //! typing; else as every command's does.
 
 use super::super::report;
+use super::frames::Frame;
 use crate::Error;
 use crate::platform;
 use std::io::IsTerminal;
@@ -14,7 +15,17 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Prints. Clones print to the same place.
 #[derive(Clone)]
-pub(super) struct Screen(Option<Terminal>);
+pub(super) struct Screen(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Plain,
+    Terminal(Terminal),
+    /// On another machine, to which all goes in frames.
+    Afar {
+        is_terminal: bool,
+    },
+}
 
 #[derive(Clone)]
 struct Terminal {
@@ -32,7 +43,7 @@ enum Piece {
 impl Screen {
     /// Results to stdout, errors to stderr.
     pub(super) fn plain() -> Self {
-        Self(None)
+        Self(Kind::Plain)
     }
 
     /// A terminal whose line editor takes text in this way.
@@ -46,35 +57,49 @@ impl Screen {
                 }
             }
         });
-        Self(Some(Terminal { pieces, before: Arc::new(platform::Terminal::now()) }))
+        Self(Kind::Terminal(Terminal { pieces, before: Arc::new(platform::Terminal::now()) }))
+    }
+
+    /// One on another machine.
+    pub(super) fn afar(is_terminal: bool) -> Self {
+        Self(Kind::Afar { is_terminal })
     }
 
     /// Whether a person sits there.
     pub(super) fn is_terminal(&self) -> bool {
-        self.0.is_some()
+        !matches!(self.0, Kind::Plain | Kind::Afar { is_terminal: false })
     }
 
     /// A result, or what happened.
     pub(super) fn line(&self, text: &str) {
         match &self.0 {
-            None => report::line(text),
-            Some(terminal) => drop(terminal.pieces.send(Piece::Text(format!("{text}\n")))),
+            Kind::Plain => report::line(text),
+            Kind::Terminal(terminal) => drop(terminal.pieces.send(Piece::Text(format!("{text}\n")))),
+            Kind::Afar { .. } => report::line(&Frame::Line(text.to_owned()).line()),
         }
     }
 
     /// An error.
     pub(super) fn error(&self, error: &Error) {
         match &self.0 {
-            Some(terminal) if std::io::stderr().is_terminal() => {
-                drop(terminal.pieces.send(Piece::Text(report::rendered(error))));
+            Kind::Afar { .. } => report::line(&Frame::Error(error.rendered(false)).line()),
+            Kind::Plain | Kind::Terminal(_) => self.told(&report::rendered(error)),
+        }
+    }
+
+    /// What is no result, with its line's end.
+    pub(super) fn told(&self, text: &str) {
+        match &self.0 {
+            Kind::Terminal(terminal) if std::io::stderr().is_terminal() => {
+                drop(terminal.pieces.send(Piece::Text(text.to_owned())));
             }
-            _ => report::error(error),
+            _ => report::message(text.trim_end_matches('\n')),
         }
     }
 
     /// Waits until all is printed.
     pub(super) fn flush(&self) {
-        let Some(terminal) = &self.0 else { return };
+        let Kind::Terminal(terminal) = &self.0 else { return };
         let (printed, all) = channel();
         if terminal.pieces.send(Piece::Mark(printed)).is_ok() {
             let _in_time = all.recv_timeout(PATIENCE);
@@ -84,7 +109,7 @@ impl Screen {
     /// The end, also in the middle of a line: the terminal is as it was.
     pub(super) fn close(&self) {
         self.flush();
-        if let Some(Terminal { before, .. }) = &self.0
+        if let Kind::Terminal(Terminal { before, .. }) = &self.0
             && let Some(before) = &**before
         {
             before.restore();

@@ -1,6 +1,7 @@
 //! The names that are known while a person types.
 
 use crate::script::{BUILTINS, Known};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Words of the language that begin something.
@@ -10,7 +11,7 @@ const KEYWORDS: [&str; 16] = [
 ];
 
 /// All of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Words {
     /// How each function is called: `partition(groups)`; several for one that can be called in several ways.
     pub(super) signatures: Vec<String>,

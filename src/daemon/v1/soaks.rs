@@ -1,9 +1,10 @@
 //! Soaks: begun, listed, watched, cancelled.
 
 use super::super::errands::Told;
+use super::super::files;
 use super::super::follow::first;
 use super::super::problem::{Problem, Problems};
-use super::commands::{begun, listen};
+use super::commands::{Files, begun, fetched, listen};
 use super::events::From;
 use super::runs::{Others, Source, none_of, option};
 use super::{Answer, On};
@@ -28,6 +29,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(show))
         .routes(routes!(cancel))
         .routes(routes!(output))
+        .routes(routes!(artifacts))
+        .routes(routes!(artifact))
 }
 
 /// A soak that is to begin.
@@ -131,6 +134,26 @@ async fn show(State(daemon): On, Path(soak): Path<String>) -> Answer<Json<Soak>>
     let unknown = Error::usage(format!("there is no soak `{soak}` here")).help("GET /v1/soaks lists them");
     let found = blocking(move || look(&daemon, &soak)).await?;
     found.map(Json).ok_or_else(|| Problem::unknown(&unknown))
+}
+
+/// The folder of a soak that is here.
+async fn folder(daemon: Arc<Daemon>, soak: String) -> Answer<std::path::PathBuf> {
+    let path = daemon.data_dir().join("soak").join(&soak);
+    show(State(daemon), Path(soak)).await.map(|_| path)
+}
+
+/// What lies in the soak's folder: the runs that did not pass, and the results of all.
+#[utoipa::path(get, path = "/v1/soaks/{soak}/files", tag = "soaks", responses((status = 200, body = Files), Problems))]
+async fn artifacts(State(daemon): On, Path(soak): Path<String>) -> Answer<Json<Files>> {
+    let folder = folder(daemon, soak).await?;
+    Ok(Json(Files::of(blocking(move || Ok(files::listed(&folder))).await?)))
+}
+
+/// A file of the soak's folder.
+#[utoipa::path(get, path = "/v1/soaks/{soak}/files/{*path}", tag = "soaks",
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), Problems))]
+async fn artifact(State(daemon): On, Path((soak, path)): Path<(String, String)>) -> Answer<Response> {
+    fetched(&folder(daemon, soak).await?, &path)
 }
 
 /// Interrupts a soak that was begun here: its runs heal.

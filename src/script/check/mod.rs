@@ -8,6 +8,7 @@ mod calls;
 mod closures;
 mod doubt;
 mod ends;
+mod files;
 mod functions;
 mod handles;
 mod imports;
@@ -15,6 +16,8 @@ mod nodes;
 mod parts;
 mod waits;
 mod walk;
+
+pub use files::imported;
 
 use super::Options;
 use super::diagnose::Source;

@@ -1,0 +1,163 @@
+//! A person here at a session there: the editor is this machine's, with its history; what is typed is sent, and what the
+//! session says is shown.
+
+use super::command::Command;
+use super::conversation::refuse_others;
+use super::frames::{Frame, Reader, Typed};
+use super::input::{self, Input, Lines, Question};
+use super::screen::Screen;
+use super::words::Words;
+use crate::Result;
+use crate::remote::{Client, Dialogue, Failure, Heard, Here};
+use std::path::{Path, PathBuf};
+
+/// How the session over there is told who asks.
+pub(in crate::cli) const FLAG: &str = "--afar";
+
+/// Holds a session over there, from its beginning to its exit code.
+pub(in crate::cli) fn main(
+    client: &Client,
+    program: &clap::Command,
+    mut words: Vec<String>,
+    here: Here<'_>,
+) -> Result<u8, Failure> {
+    let (screen, wire) = input::open(&here.data_dir.join("repl_history"), None)?;
+    let who = if screen.is_terminal() { "person" } else { "program" };
+    words.extend([FLAG.to_owned(), who.to_owned()]);
+    let held = Dialogue::hold(client, program, &words, here, async |dialogue| {
+        let talk = Talk { screen: screen.clone(), lines: wire.lines(), here, asked: None, saved: None };
+        talk.hold(dialogue).await
+    });
+    screen.close();
+    held
+}
+
+/// Between the editor and the session.
+struct Talk<'a> {
+    screen: Screen,
+    lines: Lines,
+    here: Here<'a>,
+    /// The question that is open, or was the last one.
+    asked: Option<Asked>,
+    /// What the session was told to save, and where that belongs here.
+    saved: Option<(String, PathBuf)>,
+}
+
+struct Asked {
+    prompt: String,
+    words: Words,
+    is_open: bool,
+}
+
+impl Talk<'_> {
+    async fn hold(mut self, dialogue: &mut Dialogue<'_>) -> Result<u8, Failure> {
+        let mut reader = Reader::default();
+        loop {
+            let is_open = self.asked.as_ref().is_some_and(|asked| asked.is_open);
+            tokio::select! {
+                heard = dialogue.next() => match heard? {
+                    Heard::Out(bytes) => for frame in reader.read(&bytes) {
+                        self.frame(dialogue, frame).await?;
+                    },
+                    Heard::Err(bytes) => self.screen.told(&String::from_utf8_lossy(&bytes)),
+                    Heard::Interrupt => dialogue.cancel().await?,
+                    Heard::Exit(code) => return Ok(code),
+                },
+                input = self.lines.answer(), if is_open => self.input(dialogue, input).await?,
+            }
+        }
+    }
+
+    async fn frame(&mut self, dialogue: &Dialogue<'_>, frame: Frame) -> Result<(), Failure> {
+        match frame {
+            Frame::Line(text) => self.screen.line(&text),
+            Frame::Error(text) => self.screen.told(&text),
+            Frame::Ask { prompt, words } => {
+                self.fetch(dialogue).await?;
+                let known = self.asked.take().map(|asked| asked.words);
+                let words = words.or(known).unwrap_or_default();
+                self.asked = Some(Asked { prompt, words, is_open: true });
+                self.ask();
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&self) {
+        if let Some(Asked { prompt, words, .. }) = &self.asked {
+            self.screen.flush();
+            self.lines.ask(Question { prompt: prompt.clone(), words: words.clone() });
+        }
+    }
+
+    async fn input(&mut self, dialogue: &mut Dialogue<'_>, input: Input) -> Result<(), Failure> {
+        let typed = match input {
+            Input::End => {
+                self.close();
+                return dialogue.end().await;
+            }
+            Input::Cleared => None,
+            Input::Text(text) => self.typed(&text).unwrap_or_else(|error| {
+                self.screen.error(&error);
+                None
+            }),
+        };
+        match typed {
+            Some(typed) => {
+                self.close();
+                let line = serde_json::to_string(&typed).unwrap_or_default();
+                dialogue.type_in(format!("{line}\n")).await
+            }
+            // Nothing was said to the session, which still asks.
+            None => {
+                self.ask();
+                Ok(())
+            }
+        }
+    }
+
+    /// The question is answered.
+    fn close(&mut self) {
+        if let Some(asked) = &mut self.asked {
+            asked.is_open = false;
+        }
+    }
+
+    /// What is sent of an entry; files that it names are this machine's.
+    fn typed(&mut self, text: &str) -> Result<Option<Typed>> {
+        let said = text.trim();
+        if !said.starts_with(':') {
+            return Ok((!said.is_empty()).then(|| Typed::Text(text.to_owned())));
+        }
+        Ok(Some(match Command::parse(said)? {
+            Command::Load(path) => {
+                let (path, files) = self.here.script(&path)?;
+                Typed::Load { path, files }
+            }
+            Command::Save(path) => {
+                refuse_others(&path)?;
+                let name = name(&path);
+                self.saved = Some((name.clone(), path));
+                Typed::Text(format!(":save {name}"))
+            }
+            _ => Typed::Text(text.to_owned()),
+        }))
+    }
+
+    /// Brings what was saved, if it was.
+    async fn fetch(&mut self, dialogue: &Dialogue<'_>) -> Result<(), Failure> {
+        let Some((name, path)) = self.saved.take() else { return Ok(()) };
+        match dialogue.fetch(&name, &path).await {
+            Ok(true) => self.screen.line(&format!("fetched into {}", path.display())),
+            Ok(false) => {}
+            Err(Failure::Here(error)) => self.screen.error(&error),
+            Err(failure) => return Err(failure),
+        }
+        Ok(())
+    }
+}
+
+/// What a file to be written is called over there.
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

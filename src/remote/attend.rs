@@ -1,0 +1,84 @@
+//! A person in front of a command that runs over there: its output as it comes, their Ctrl-C as it is meant.
+
+use super::failure::Failure;
+use super::http::Client;
+use super::interrupts::Interrupts;
+use super::output::Output;
+use super::wire::{Command, Kind, Said, command_path};
+use crate::{Error, ErrorKind};
+use std::io::{self, Write};
+
+/// How the last moment of a command came.
+pub(super) enum End {
+    /// With this exit code.
+    Exit(u8),
+    /// Nobody wants to hear the rest: `| head`, or Ctrl-C once more.
+    Left(u8),
+}
+
+/// Prints what a command says until it ends. The first interrupt ends the command over there, which heals; the second
+/// one leaves at once.
+pub(super) async fn attend(client: &Client, command: &Command, interrupts: &mut Interrupts) -> Result<End, Failure> {
+    let mut output = Output::new(client, command);
+    let mut asked_to_end = false;
+    loop {
+        let said = tokio::select! {
+            said = output.next() => said.map_err(|failure| left_behind(client, command, failure))?,
+            () = interrupts.next() => {
+                if asked_to_end {
+                    return Ok(End::Left(ErrorKind::Interrupted.exit_code()));
+                }
+                asked_to_end = true;
+                cancel(client, command).await.map_err(|failure| left_behind(client, command, failure))?;
+                continue;
+            }
+        };
+        if said.kind == Kind::Exit {
+            return Ok(End::Exit(said.code.unwrap_or(ErrorKind::Machine.exit_code())));
+        }
+        match print(said) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !outlives(command) => {
+                cancel(client, command).await?;
+                return Ok(End::Left(0));
+            }
+            // A reader that has gone does not end a run, and does not end it here either.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => return Err(Error::machine(format!("cannot write to standard output: {error}")).into()),
+        }
+    }
+}
+
+/// As Ctrl-C over there.
+pub(super) async fn cancel(client: &Client, command: &Command) -> Result<(), Failure> {
+    client.post::<Command>(&command_path(&command.id, "/cancel"), Vec::new()).await.map(drop)
+}
+
+fn print(said: Said) -> io::Result<()> {
+    let is_result = said.kind == Kind::Out;
+    let bytes = said.bytes();
+    if is_result {
+        let mut out = io::stdout().lock();
+        return out.write_all(&bytes).and_then(|()| out.flush());
+    }
+    // Nobody reads messages: nothing can be told about that.
+    let _nobody = io::stderr().write_all(&bytes);
+    Ok(())
+}
+
+/// Whether it goes on where nobody listens.
+fn outlives(command: &Command) -> bool {
+    ["run", "replay", "soak", "shrink"].contains(&command.verb.as_str())
+}
+
+/// The way is lost, and what is over there goes on.
+pub(super) fn left_behind(client: &Client, command: &Command, failure: Failure) -> Failure {
+    let Failure::Way(error) = failure else { return failure };
+    let Command { id, verb, .. } = command;
+    let (what, help) = if outlives(command) {
+        ("goes on over there", format!("`blockade run --host {} --resume {id}` goes on with it", client.host()))
+    } else {
+        ("ends over there, since nobody listens any more", "give the command again".to_owned())
+    };
+    Failure::Way(Error { help: Some(help), ..Error::machine(format!("{}: `{verb}` {what}", error.message)) })
+}

@@ -1,0 +1,120 @@
+//! The way between: cut, slow to come back, given up; and Ctrl-C on this end of it.
+
+use super::common::{Place, THREE, until};
+use super::fake::{Answer, Asked, Fake, bytes, command, events, json};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json as value};
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+fn place() -> Place {
+    Place::with("fn chaos() {}", THREE)
+}
+
+fn said(seq: u64) -> Value {
+    value!({ "seq": seq, "kind": "out", "text": format!("line {seq}\n") })
+}
+
+fn exit(seq: u64, code: u8) -> Value {
+    value!({ "seq": seq, "kind": "exit", "code": code })
+}
+
+/// A daemon with one command, whose output is this.
+fn daemon(verb: &'static str, output: impl Fn(&Asked, usize) -> Answer + Send + Sync + 'static) -> Fake {
+    Fake::new(move |asked, time| match asked.line.as_str() {
+        "POST /v1/commands" => json("201 Created", &command(verb, "running")),
+        "GET /v1/commands/r-1" => json("200 OK", &command(verb, "running")),
+        "POST /v1/commands/r-1/cancel" => json("202 Accepted", &command(verb, "running")),
+        "GET /v1/commands/r-1/output" => output(asked, time),
+        "GET /v1/runs/r-1/files" => json("200 OK", &value!({ "files": [{ "path": "journal.jsonl", "bytes": 1 }] })),
+        "GET /v1/runs/r-1/files/journal.jsonl" => bytes(b"{}\n"),
+        line => panic!("{line}"),
+    })
+}
+
+#[test]
+fn a_stream_that_is_cut_goes_on_where_it_was() {
+    let fake = daemon("run", |asked, time| match time {
+        0 => events(&[said(1), said(2)]),
+        1 => Vec::new(),
+        // What was said already may be said again.
+        2 if asked.head.contains("last-event-id: 2\r\n") => events(&[said(2), said(3)]),
+        3 if asked.head.contains("last-event-id: 3\r\n") => events(&[exit(4, 1)]),
+        _ => panic!("{time}: {}", asked.head),
+    });
+    let ended = place().blockade(&["run", "s.rhai", "--host", &fake.url]).with(1);
+    assert_eq!(ended.stdout, "line 1\nline 2\nline 3\n");
+    assert!(!fake.of("GET /v1/commands/r-1/output")[0].head.contains("last-event-id"));
+}
+
+#[test]
+fn a_way_that_stays_lost_is_given_up_with_words_and_rejoined_later() {
+    let is_lost = Arc::new(AtomicBool::new(true));
+    let lost = Arc::clone(&is_lost);
+    let fake = daemon("run", move |_, time| match time {
+        0 => events(&[said(1)]),
+        _ if lost.load(Ordering::SeqCst) => Vec::new(),
+        _ => events(&[said(1), said(2), exit(3, 1)]),
+    });
+    let place = place();
+    let began = Instant::now();
+    let ended = place.blockade(&["run", "s.rhai", "--host", &fake.url]).with(3);
+    assert!((5..30).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    let rejoin = format!("`blockade run --host {} --resume r-1` goes on with it", fake.url);
+    assert!(ended.stderr.contains("`run` goes on over there") && ended.stderr.contains(&rejoin), "{ended:?}");
+    assert!(fake.of("GET /v1/commands/r-1/output").len() < 20, "no flood");
+    is_lost.store(false, Ordering::SeqCst);
+    let ended = place.blockade(&["run", "--host", &fake.url, "--resume", "r-1", "--out", "out"]).with(1);
+    assert_eq!((ended.stdout.as_str(), place.read("out/journal.jsonl").as_str()), ("line 1\nline 2\n", "{}\n"));
+    let local = place.blockade(&["run", "--resume", "r-1"]).with(2);
+    assert!(local.stderr.contains("name its daemon with --host"), "{local:?}");
+    place.blockade(&["run", "s.rhai", "--resume", "r-1", "--host", &fake.url]).with(2);
+}
+
+fn signal(child: &Child) {
+    kill_process(Pid::from_child(child), Signal::INT).unwrap();
+}
+
+#[test]
+fn ctrl_c_ends_it_over_there_and_the_rest_is_still_heard() {
+    let is_cancelled = Arc::new(AtomicBool::new(false));
+    let cancelled = Arc::clone(&is_cancelled);
+    let fake = Fake::new(move |asked, _| match asked.line.as_str() {
+        "POST /v1/commands" => json("201 Created", &command("run", "running")),
+        "POST /v1/commands/r-1/cancel" => {
+            cancelled.store(true, Ordering::SeqCst);
+            json("202 Accepted", &command("run", "running"))
+        }
+        "GET /v1/commands/r-1/output" => {
+            until("it is cancelled", || cancelled.load(Ordering::SeqCst));
+            events(&[value!({ "seq": 1, "kind": "err", "text": "healed\n" }), exit(2, 130)])
+        }
+        _ => json("200 OK", &value!({ "files": [] })),
+    });
+    let place = place();
+    let child = place.start(&["run", "s.rhai", "--host", &fake.url]);
+    until("it listens", || !fake.of("GET /v1/commands/r-1/output").is_empty());
+    signal(&child);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), fake.of("POST /v1/commands/r-1/cancel").len()), (Some(130), 1));
+    assert!(String::from_utf8_lossy(&ended.stderr).starts_with("healed\n"), "{ended:?}");
+}
+
+#[test]
+fn ctrl_c_once_more_leaves_at_once() {
+    let fake = daemon("run", |_, _| {
+        std::thread::sleep(Duration::from_mins(1));
+        Vec::new()
+    });
+    let place = place();
+    let mut child = place.start(&["run", "s.rhai", "--host", &fake.url]);
+    until("it listens", || !fake.of("GET /v1/commands/r-1/output").is_empty());
+    signal(&child);
+    until("it is cancelled", || !fake.of("POST /v1/commands/r-1/cancel").is_empty());
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&child);
+    until("it has left", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
