@@ -27,7 +27,7 @@ impl Root {
 }
 
 /// Whether it is relative and leads down, so that it means the same over there.
-pub(super) fn is_plain(path: &Path) -> bool {
+pub(crate) fn is_plain(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
