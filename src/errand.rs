@@ -116,27 +116,9 @@ pub fn may_start_on_host(what: &str) -> Result<()> {
         .help("name a node to start it in, or let the daemon be started with --allow-host-commands"))
 }
 
-/// Whether a path of somebody on another machine names a place below the folder it is joined to.
-pub fn is_plain(path: &Path) -> bool {
-    let mut parts = path.components();
-    path.as_os_str().len() <= 1024
-        && !path.as_os_str().is_empty()
-        && parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_plain_path_leads_down() {
-        for plain in ["a", "a/b.rhai", "./a", "a/./b"] {
-            assert!(is_plain(Path::new(plain)), "{plain}");
-        }
-        for other in ["", "/", "/a", "..", "a/../b", "../a", "./.."] {
-            assert!(!is_plain(Path::new(other)), "{other}");
-        }
-    }
 
     #[test]
     fn a_room_is_left_neither_by_dots_nor_by_a_link_nor_by_a_likeness_of_names() {

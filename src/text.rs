@@ -6,7 +6,7 @@
 use crate::{Error, Result, errand};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// So many bytes a text may have.
 const MAX: u64 = 16 << 20;
@@ -48,6 +48,14 @@ fn unreadable(what: &str, path: &Path, error: &io::Error) -> Error {
     told
 }
 
+/// Whether a path names a place below whatever folder it is joined to, so that it means the same on another machine.
+pub fn is_plain(path: &Path) -> bool {
+    let mut parts = path.components();
+    path.as_os_str().len() <= 1024
+        && !path.as_os_str().is_empty()
+        && parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +87,15 @@ mod tests {
         assert!(read_if_there("the module", Path::new("/dev/zero")).is_err());
         assert!(read_if_there("the module", Path::new("/")).is_err());
         insta::assert_snapshot!(of(&[0xff, 0xfe]).unwrap_err(), @"cannot read the script F: stream did not contain valid UTF-8");
+    }
+
+    #[test]
+    fn a_plain_path_leads_down() {
+        for plain in ["a", "a/b.rhai", "./a", "a/./b"] {
+            assert!(is_plain(Path::new(plain)), "{plain}");
+        }
+        for other in ["", "/", "/a", "..", "a/../b", "../a", "./.."] {
+            assert!(!is_plain(Path::new(other)), "{other}");
+        }
     }
 }

@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::{Place, THREE, User, namespaces, skip};
+use common::browser::browser;
+use common::{Place, THREE, User, namespaces};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 /// Faults of all families, clients, notes, claims; and texts that a browser must not obey.
 const SCRIPT: &str = r#"
@@ -40,20 +40,6 @@ fn check() {
     assert(false, global::EVIL);
 }
 "#;
-
-/// A headless browser, where there is one. Where not, the running test says so and is counted as skipped.
-fn browser() -> Option<&'static Path> {
-    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| {
-        let names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
-        let works = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success());
-        names.into_iter().find(works).map(PathBuf::from)
-    });
-    if found.is_none() {
-        skip("no chromium");
-    }
-    found.as_deref()
-}
 
 /// What a browser made of a page.
 struct Shown {

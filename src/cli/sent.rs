@@ -3,7 +3,7 @@
 //! Pure: looked at by the same definitions as a local one, and not done.
 
 use super::Cli;
-use crate::{Error, Result, errand};
+use crate::{Error, Result, text};
 use clap::builder::ValueParser;
 use clap::{ArgMatches, Command, CommandFactory};
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ fn plain_paths(command: &Command, matches: &ArgMatches) -> Result<()> {
     let paths = command.get_arguments().filter(|arg| arg.get_value_parser().type_id() == a_path);
     for arg in paths.filter(|arg| !THEIRS.contains(&arg.get_id().as_str())) {
         let values = matches.try_get_raw(arg.get_id().as_str()).ok().flatten().into_iter().flatten();
-        if let Some(value) = values.map(Path::new).find(|value| !errand::is_plain(value)) {
+        if let Some(value) = values.map(Path::new).find(|value| !text::is_plain(value)) {
             return Err(Error::usage(format!("{} leads out of the files that were sent", value.display()))
                 .help("a path of a command that is run for another machine is relative, without `..`"));
         }

@@ -12,9 +12,9 @@ pub(super) use folder::{ErrandFolder, State as CommandState, Told};
 
 use super::clusters::blocking;
 use crate::cli::sent::{Sent, sent};
-use crate::errand::{self, Errand};
+use crate::errand::Errand;
 use crate::journal::{PastRun, RunFolder};
-use crate::{Error, Result, entropy};
+use crate::{Error, Result, entropy, text};
 use attend::{Attendant, Order};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -130,7 +130,7 @@ impl Errands {
         if asked.files.len() > FILES_MAX {
             return Err(Error::usage(format!("{} files are too many to send: {FILES_MAX} at most", asked.files.len())));
         }
-        if let Some(path) = asked.files.keys().find(|path| !errand::is_plain(Path::new(path))) {
+        if let Some(path) = asked.files.keys().find(|path| !text::is_plain(Path::new(path))) {
             return Err(Error::usage(format!("{path:?} is no place for a file that is sent"))
                 .help("a path is relative, without `..`"));
         }

@@ -1,6 +1,6 @@
 //! Files below a folder that a person may fetch: listed, and opened without leaving it. Only reads.
 
-use crate::{Error, Result, errand};
+use crate::{Error, Result, text};
 use axum::body::Body;
 use futures_util::stream;
 use std::fs::File;
@@ -36,7 +36,7 @@ pub(super) fn listed(folder: &Path) -> Vec<(PathBuf, u64)> {
 /// Opens one of them; none where there is no such file there.
 pub(super) fn open(folder: &Path, path: &str) -> Result<Option<File>> {
     let named = Path::new(path);
-    if !errand::is_plain(named) {
+    if !text::is_plain(named) {
         return Err(
             Error::usage(format!("{path:?} is no path of a file here")).help("a path is relative, without `..`")
         );

@@ -5,8 +5,8 @@
 //! [`Command`](crate::engine::Command)s as the command line's. What it owns are `chaos` programs, whose sessions heal
 //! their faults when they end.
 //!
-//! A request passes the [`gate`] (token, origin, size, time), then a route: of the [`old`] Blockade's REST or of
-//! [`v1`]; every refusal is a [`problem`].
+//! A request passes the [`gate`] (token, origin, size, time), then a route: of the [`old`] Blockade's REST, of
+//! [`v1`] or of the [`page`]; every refusal is a [`problem`].
 
 mod certificate;
 mod chaos;
@@ -19,6 +19,7 @@ mod histogram;
 mod listen;
 mod metrics;
 mod old;
+mod page;
 mod private;
 mod problem;
 mod routes;

@@ -7,8 +7,9 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 const MEDIA_TYPE: &str = "application/problem+json";
-/// In what ways the token may be given. Of the two a browser knows the second one.
-const ASKED: &str = "Bearer, Basic realm=\"blockade\"";
+/// In what ways the token may be given. Of the two a browser knows the second one, which must stand in a header of its own:
+/// Chromium looks for one way in each.
+const ASKED: [&str; 2] = ["Bearer", "Basic realm=\"blockade\""];
 
 /// Problem details (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -145,7 +146,9 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(ASKED));
+            for way in ASKED {
+                response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(way));
+            }
         }
         response
     }

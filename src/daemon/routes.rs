@@ -2,7 +2,7 @@
 
 use super::clusters::Daemon;
 use super::gate::{self, Gate};
-use super::{metrics, old, v1};
+use super::{metrics, old, page, v1};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -20,6 +20,7 @@ pub(super) fn all(daemon: Arc<Daemon>, gate: Gate) -> Router {
     let document = serde_json::to_string_pretty(&described).unwrap_or_default();
     let guarded = routes
         .with_state(daemon)
+        .merge(page::routes())
         .route("/v1/openapi.json", get(move || async move { (JSON, document).into_response() }))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(Arc::new(gate), gate::pass));

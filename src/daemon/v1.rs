@@ -4,6 +4,7 @@ mod clusters;
 mod commands;
 mod events;
 mod faults;
+mod links;
 mod nodes;
 mod probes;
 mod runs;
@@ -25,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .merge(clusters::routes())
         .merge(nodes::routes())
         .merge(faults::routes())
+        .merge(links::routes())
         .merge(probes::routes())
         .merge(events::routes())
         .merge(commands::routes())

@@ -90,7 +90,7 @@ impl Hurry {
 impl Controller {
     /// A controller for a cluster that is not up yet.
     pub fn new(cluster: Arc<Cluster>, runtime: Arc<dyn Runtime>, recorder: Arc<Recorder>, clock: Arc<Clock>) -> Self {
-        let members: Vec<Member> = cluster.nodes.iter().map(member).collect();
+        let members: Vec<Member> = cluster.nodes.iter().map(Member::from).collect();
         let size = members.len();
         let interfaces = runtime.interfaces();
         Self {
@@ -334,10 +334,6 @@ impl Controller {
             Party::Node(name) => self.at(name).map(Place::Node),
         }
     }
-}
-
-fn member(node: &crate::cluster::Node) -> Member {
-    Member { name: node.name.clone(), neutral: node.neutral, holy: node.holy }
 }
 
 fn unknown_node(name: &str, members: &[Member]) -> Error {

@@ -14,6 +14,12 @@ pub struct Member {
     pub holy: bool,
 }
 
+impl From<&crate::cluster::Node> for Member {
+    fn from(node: &crate::cluster::Node) -> Self {
+        Self { name: node.name.clone(), neutral: node.neutral, holy: node.holy }
+    }
+}
+
 /// How a link refuses packets. Ordered: the later wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cut {

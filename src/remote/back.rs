@@ -1,7 +1,7 @@
 //! What was written over there and belongs here: which files, and where to. Nothing else is taken, whatever is offered.
 //! Pure.
 
-use super::root::is_plain;
+use crate::text::is_plain;
 use std::path::{Path, PathBuf};
 
 /// Where a command's files belong.

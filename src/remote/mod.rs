@@ -33,7 +33,6 @@ pub use failure::{Answer, Failure};
 pub use host::Host;
 pub use http::Client;
 pub use options::Options;
-pub(crate) use root::is_plain;
 
 use crate::journal::RunFolder;
 use crate::{Error, ErrorKind, Result};

@@ -1,5 +1,6 @@
 //! Which folder here is the working directory over there, and what files are called below it. Pure.
 
+use crate::text::is_plain;
 use std::path::{Component, Path, PathBuf};
 
 /// The folder that all files to be sent lie in.
@@ -24,11 +25,6 @@ impl Root {
         let parts: Option<Vec<&str>> = below.components().map(|part| part.as_os_str().to_str()).collect();
         parts.map(|parts| parts.join("/")).filter(|name| !name.is_empty())
     }
-}
-
-/// Whether it is relative and leads down, so that it means the same over there.
-pub(crate) fn is_plain(path: &Path) -> bool {
-    path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 /// The same path from the root of all, without `.` and `..`.

@@ -4,8 +4,9 @@
 use super::argv::{Argv, Named, no_text};
 use super::back::{Back, Target};
 use super::http;
-use super::root::{Root, absolute, is_plain};
+use super::root::{Root, absolute};
 use super::wire::NewCommand;
+use crate::text::is_plain;
 use crate::{Error, Result, cluster, script, text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};

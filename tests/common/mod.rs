@@ -1,6 +1,7 @@
 //! What the whole-binary tests share: a folder of their own, and the binary run in it.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod browser;
 pub mod docker;
 pub mod processes;
 mod skip;

@@ -14,6 +14,7 @@ mod limits;
 mod malformed;
 mod metrics;
 mod old;
+mod page;
 mod running;
 mod runs;
 mod security;

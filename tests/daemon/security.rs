@@ -47,8 +47,15 @@ fn no_documented_route_answers_without_the_token() {
         assert!(routes.iter().any(|(method, path)| (method.as_str(), path.as_str()) == expected), "{expected:?}");
     }
     routes.extend(
-        [("GET", "/v1/openapi.json"), ("GET", "/"), ("GET", "/nowhere"), ("OPTIONS", "/blockade")]
-            .map(|(method, path)| (method.to_owned(), path.to_owned())),
+        [
+            ("GET", "/v1/openapi.json"),
+            ("GET", "/"),
+            ("GET", "/page.js"),
+            ("GET", "/page/api.js"),
+            ("GET", "/nowhere"),
+            ("OPTIONS", "/blockade"),
+        ]
+        .map(|(method, path)| (method.to_owned(), path.to_owned())),
     );
     let token = running.token.clone().unwrap();
     let wrong = [
@@ -69,8 +76,9 @@ fn no_documented_route_answers_without_the_token() {
         for headers in &wrong {
             let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let answer = raw(&running.address, &request(method, &path, &headers, "")).unwrap().with(401);
-            let asked = "www-authenticate: bearer, basic realm=\"blockade\"";
-            assert!(answer.head.contains(asked), "{}", answer.head);
+            for asked in ["www-authenticate: bearer\r\n", "www-authenticate: basic realm=\"blockade\"\r\n"] {
+                assert!(format!("{}\r\n", answer.head).contains(asked), "{}", answer.head);
+            }
             assert!(!answer.body.contains(&token), "{}", answer.body);
         }
         let query = format!("{path}?token={token}&access_token={token}");

@@ -5,8 +5,7 @@ use super::frames::{Frame, Typed};
 use super::input::{Input, Question};
 use super::words::Words;
 use crate::cli::report;
-use crate::remote::is_plain;
-use crate::{Error, Result, errand};
+use crate::{Error, Result, errand, text};
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::Path;
@@ -55,7 +54,7 @@ fn load(path: &str, files: &BTreeMap<String, String>) -> Input {
 
 fn put(path: &Path, text: &str) -> Result<()> {
     let cannot = |error: std::io::Error| Error::usage(format!("cannot write {}: {error}", path.display()));
-    if !is_plain(path) {
+    if !text::is_plain(path) {
         return Err(Error::usage(format!("{} leads out of the session's folder", path.display())));
     }
     errand::may_touch(path).map_err(cannot)?;

@@ -8,7 +8,7 @@
 use super::jobs::merge;
 use super::{Active, Controller};
 use crate::engine::{EventBody, NodeAction, RunState};
-use crate::fault::Fault;
+use crate::fault::{Fault, Member};
 use crate::{Error, Result};
 
 impl Controller {
@@ -79,7 +79,7 @@ impl Controller {
         let names: Vec<String> = nodes.iter().map(|node| node.name.clone()).collect();
         for node in nodes {
             let place = self.members.len();
-            self.members.push(super::member(&node));
+            self.members.push(Member::from(&node));
             std::sync::Arc::make_mut(&mut self.cluster).nodes.push(node);
             // What an earlier supervisor may have left there is unknown.
             self.applied.push(None);
