@@ -96,7 +96,8 @@ pub fn bytes(body: &[u8]) -> Answer {
 
 /// A stream that ends with the connection.
 pub fn events(datas: &[Value]) -> Answer {
-    let events: String = datas.iter().map(|data| format!("id: {}\nevent: x\ndata: {data}\n\n", data["seq"])).collect();
+    let event = |data: &Value| format!("id: {}\nevent: x\ndata: {data}\n\n", data["seq"]);
+    let events = datas.iter().map(event).collect::<Vec<_>>().concat();
     format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n:\n\n{events}").into_bytes()
 }
 

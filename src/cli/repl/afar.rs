@@ -7,8 +7,8 @@ use super::frames::{Frame, Reader, Typed};
 use super::input::{self, Input, Lines, Question};
 use super::screen::Screen;
 use super::words::Words;
-use crate::Result;
 use crate::remote::{Client, Dialogue, Failure, Heard, Here};
+use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// How the session over there is told who asks.
@@ -25,7 +25,7 @@ pub(in crate::cli) fn main(
     let who = if screen.is_terminal() { "person" } else { "program" };
     words.extend([FLAG.to_owned(), who.to_owned()]);
     let held = Dialogue::hold(client, program, &words, here, async |dialogue| {
-        let talk = Talk { screen: screen.clone(), lines: wire.lines(), here, asked: None, saved: None };
+        let talk = Talk { screen: screen.clone(), lines: wire.lines(), here, asked: None, saved: None, failed: None };
         talk.hold(dialogue).await
     });
     screen.close();
@@ -41,6 +41,8 @@ struct Talk<'a> {
     asked: Option<Asked>,
     /// What the session was told to save, and where that belongs here.
     saved: Option<(String, PathBuf)>,
+    /// The exit code of the first error on this side, of which the session does not know.
+    failed: Option<u8>,
 }
 
 struct Asked {
@@ -61,6 +63,7 @@ impl Talk<'_> {
                     },
                     Heard::Err(bytes) => self.screen.told(&String::from_utf8_lossy(&bytes)),
                     Heard::Interrupt => dialogue.cancel().await?,
+                    Heard::Exit(0) => return Ok(self.failed.filter(|_| !self.screen.is_terminal()).unwrap_or(0)),
                     Heard::Exit(code) => return Ok(code),
                 },
                 input = self.lines.answer(), if is_open => self.input(dialogue, input).await?,
@@ -98,22 +101,23 @@ impl Talk<'_> {
             }
             Input::Cleared => None,
             Input::Text(text) => self.typed(&text).unwrap_or_else(|error| {
-                self.screen.error(&error);
+                self.error(&error);
                 None
             }),
         };
-        match typed {
-            Some(typed) => {
-                self.close();
-                let line = serde_json::to_string(&typed).unwrap_or_default();
-                dialogue.type_in(format!("{line}\n")).await
-            }
-            // Nothing was said to the session, which still asks.
-            None => {
-                self.ask();
-                Ok(())
-            }
+        if let Some(typed) = typed {
+            self.close();
+            let line = serde_json::to_string(&typed).unwrap_or_default();
+            return dialogue.type_in(format!("{line}\n")).await;
         }
+        // Nothing was said to the session, which still asks.
+        self.ask();
+        Ok(())
+    }
+
+    fn error(&mut self, error: &Error) {
+        self.failed.get_or_insert(error.kind.exit_code());
+        self.screen.error(error);
     }
 
     /// The question is answered.
@@ -129,17 +133,18 @@ impl Talk<'_> {
         if !said.starts_with(':') {
             return Ok((!said.is_empty()).then(|| Typed::Text(text.to_owned())));
         }
-        Ok(Some(match Command::parse(said)? {
-            Command::Load(path) => {
+        Ok(Some(match Command::parse(said) {
+            Ok(Command::Load(path)) => {
                 let (path, files) = self.here.script(&path)?;
                 Typed::Load { path, files }
             }
-            Command::Save(path) => {
+            Ok(Command::Save(path)) => {
                 refuse_others(&path)?;
                 let name = name(&path);
                 self.saved = Some((name.clone(), path));
                 Typed::Text(format!(":save {name}"))
             }
+            // What is wrong there, too, is said there.
             _ => Typed::Text(text.to_owned()),
         }))
     }
@@ -150,7 +155,7 @@ impl Talk<'_> {
         match dialogue.fetch(&name, &path).await {
             Ok(true) => self.screen.line(&format!("fetched into {}", path.display())),
             Ok(false) => {}
-            Err(Failure::Here(error)) => self.screen.error(&error),
+            Err(Failure::Here(error)) => self.error(&error),
             Err(failure) => return Err(failure),
         }
         Ok(())
