@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,10 @@ impl Gate {
         {
             let detail = "a token is needed: send `Authorization: Bearer TOKEN`, or TOKEN as the password of any user";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
+        }
+        if self.token.is_none() && is_public(headers) {
+            let detail = "without a token only this machine's own names are answered: ask for `localhost`";
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
         }
         if is_foreign(headers) {
             return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other origins may not ask this daemon"));
@@ -65,6 +70,16 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let own = |host: &str| ["http://", "https://"].iter().any(|scheme| *origin == format!("{scheme}{host}").as_str());
     !host.is_some_and(own)
+}
+
+/// Whether a name was asked for that somebody else may own. A page of theirs may have let it lead here, where a socket
+/// is forwarded to an address, and would pass for the daemon's own.
+fn is_public(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST) else { return false };
+    let Some(host) = host.to_str().ok() else { return true };
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+    let name = name.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
+    name.contains('.') && !name.ends_with(".localhost") && name.parse::<IpAddr>().is_err()
 }
 
 /// The whole of it, as a layer around all routes.
@@ -160,5 +175,16 @@ mod tests {
         assert!(asks("http://localhost:5001") && asks("https://evil.example") && asks("null"));
         assert!(!is_foreign(&headers(&[(header::HOST, "localhost")])));
         assert!(is_foreign(&headers(&[(header::ORIGIN, "http://localhost")])));
+    }
+
+    #[test]
+    fn a_name_that_others_may_own_is_told_from_this_machines() {
+        let asks = |host: &str| is_public(&headers(&[(header::HOST, host)]));
+        for own in ["localhost", "localhost:5000", "127.0.0.1:5000", "[::1]:5000", "[::1]", "b", "a.localhost:1", ""] {
+            assert!(!asks(own), "{own}");
+        }
+        for others in ["evil.example", "evil.example:5000", "EVIL.Example.", "127.0.0.1.evil.example:80"] {
+            assert!(asks(others), "{others}");
+        }
     }
 }

@@ -146,3 +146,19 @@ fn a_name_cannot_leave_its_folder() {
     }
     assert_eq!(running.place.read("secret"), "of the host");
 }
+
+#[test]
+fn a_name_of_somebody_elses_leads_to_no_daemon_without_a_token() {
+    let asked = |host: &str| format!("GET /v1/clusters HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let running = Running::new();
+    let ask = |host: &str| raw(&running.address, asked(host).as_bytes()).unwrap();
+    assert!(ask("evil.example:5000").with(403).detail().contains("ask for `localhost`"));
+    for own in ["localhost:5000", "127.0.0.1:5000", "b"] {
+        ask(own).with(200);
+    }
+    // Where a token is asked for, it is what lets somebody in.
+    let running = Running::on_tcp();
+    let bearer = format!("Bearer {}", running.token.as_ref().unwrap());
+    let head = asked("box.example:5000").replace("Connection", &format!("Authorization: {bearer}\r\nConnection"));
+    raw(&running.address, head.as_bytes()).unwrap().with(200);
+}
