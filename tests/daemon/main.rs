@@ -7,6 +7,7 @@ mod common;
 
 mod chaos;
 mod events;
+mod exposition;
 mod http;
 mod life;
 mod limits;

@@ -1,7 +1,7 @@
 //! What happens in a cluster, as server-sent events, from any sequence number: read from its journal, in which each
 //! event stands before what it announces is done.
 
-use super::super::clusters::Daemon;
+use super::super::clusters::{Daemon, Remote};
 use super::super::is_over;
 use super::super::problem::{Problem, Problems};
 use super::super::tail::{Line, Tail};
@@ -40,7 +40,7 @@ struct From {
 }
 
 /// The cluster's events, each with its sequence number as `id`, its kind as `event` and its journal line as `data`.
-/// Ends with an event `end` when the cluster is removed; without one where the daemon ends, and then can be continued.
+/// Ends with an event `end` when the cluster is removed or has died; without one where the daemon ends, and then can be continued.
 #[utoipa::path(get, path = "/v1/clusters/{cluster}/events", tag = "events", params(From),
     responses((status = 200, content_type = "text/event-stream", body = String), Problems))]
 async fn follow(
@@ -50,14 +50,15 @@ async fn follow(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let first = first(&headers, query.from)?;
-    daemon.connect(&cluster).await?;
+    let remote = daemon.shared(&cluster).await?;
     let path = daemon.folder(&cluster)?.journal();
-    let opened = Tail::open(&path)
+    let opened = Tail::open_before(&path, first)
         .map_err(|error| Error::machine(format!("cannot read the journal {}: {error}", path.display())))?;
     let gone = || Problem::unknown(&Error::usage(format!("the cluster `{cluster}` was removed meanwhile")));
     let reader = Reader {
         tail: opened.ok_or_else(gone)?,
         first,
+        remote,
         stopped: daemon.stopped.clone(),
         spoke: Instant::now(),
         is_over: false,
@@ -84,6 +85,8 @@ fn first(headers: &HeaderMap, from: Option<u64>) -> Result<u64, Error> {
 struct Reader {
     tail: Tail,
     first: u64,
+    /// Whose journal it is.
+    remote: Arc<Remote>,
     stopped: watch::Receiver<bool>,
     spoke: Instant,
     is_over: bool,
@@ -94,7 +97,7 @@ impl Reader {
     async fn next(&mut self) -> Option<String> {
         while !self.is_over {
             // Asked before the read: what was written until then is read once more.
-            let is_removed = self.tail.is_removed();
+            let ends_here = self.tail.is_removed() || self.remote.is_lost();
             match self.tail.next() {
                 Ok(Some(lines)) => {
                     let text: String = lines.iter().filter(|line| line.seq >= self.first).map(event).collect();
@@ -102,7 +105,7 @@ impl Reader {
                         return Some(self.say(text));
                     }
                 }
-                Ok(None) if is_removed => {
+                Ok(None) if ends_here => {
                     self.is_over = true;
                     return Some("event: end\ndata: {}\n\n".to_owned());
                 }
