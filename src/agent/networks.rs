@@ -187,6 +187,11 @@ impl Networks {
         self.shaping.shape(&self.home, node, network, (wanted.seed, &wanted.shaped)).await
     }
 
+    /// How many packets the user-space shaper holds.
+    pub(super) async fn held(&self) -> Result<usize> {
+        self.shaping.held().await
+    }
+
     /// What can impair links on this machine.
     pub(super) fn means(&self) -> Result<Means> {
         self.home.create(|| Ok(features::means())).map(|(_its_end, means)| means)

@@ -108,6 +108,7 @@ impl Agent {
             Request::Detach(request) => encode::<p::Detach>(self.detach(&request).await),
             Request::KillTree(request) => encode::<p::KillTree>(self.kill_tree(request)),
             Request::ApplyPlans(request) => encode::<p::ApplyPlans>(Ok(self.networks.apply(request.plans).await)),
+            Request::CountHeld(_) => encode::<p::CountHeld>(self.networks.held().await.map_err(Failure::from)),
             Request::FindMeans(_) => encode::<p::FindMeans>(self.networks.means().map_err(Failure::from)),
             Request::Probe(request) => encode::<p::Probe>(self.networks.probe(&request).await),
             Request::Reachable(request) => encode::<p::Reachable>(self.networks.reachable(&request).await),

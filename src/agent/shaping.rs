@@ -97,6 +97,15 @@ impl Shaping {
         known.map(|known| known.shaped.clone()).unwrap_or_default()
     }
 
+    /// How many packets the shaper holds; none where there is no shaper.
+    pub(super) async fn held(&self) -> Result<usize> {
+        let handle = self.state.borrow().handle.clone();
+        match handle {
+            Some(handle) => handle.held().await,
+            None => Ok(0),
+        }
+    }
+
     /// Whether the shaper has the sockets of this network of the node's.
     fn has(&self, node: &str, network: &Rc<Network>) -> bool {
         let state = self.state.borrow();

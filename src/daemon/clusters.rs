@@ -1,8 +1,9 @@
-//! The way from a request to a cluster's supervisor: one connection for each request, as a one-shot command has.
+//! The way from a request to a cluster's supervisor. Requests that only look share a connection for each cluster; each of
+//! the others has one of its own, as a one-shot command has: what it waits for ends when its client goes.
 
 use super::chaos::Programs;
+use super::counts::Counts;
 use super::errands::{Errands, Limits};
-use super::metrics::Tallies;
 use super::problem::Problem;
 use crate::cli::place::Place;
 use crate::cluster::{Cluster, RuntimeKind};
@@ -14,7 +15,7 @@ use crate::supervisor::{self, ClusterFolder, Connection, Destroyed, Launch, Stan
 use crate::{Error, Result, doctor, entropy};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// What all routes share.
@@ -24,11 +25,16 @@ pub(super) struct Daemon {
     pub(super) stopped: watch::Receiver<bool>,
     /// The chaos programs that run.
     pub(super) programs: Programs,
-    /// What was counted of each cluster's journal.
-    pub(super) tallies: Tallies,
+    /// What was counted of journals and runs.
+    pub(super) counts: Counts,
+    shared: Shared,
     /// The commands that run for others.
     pub(super) errands: Arc<Errands>,
 }
+
+/// The connections that looks share, by cluster.
+#[derive(Default)]
+struct Shared(Mutex<BTreeMap<String, Arc<Remote>>>);
 
 /// A cluster to be brought up.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +60,8 @@ const BODY: &str = "config";
 impl Daemon {
     pub(super) fn new(place: Place, limits: Limits, stopped: watch::Receiver<bool>) -> Self {
         let errands = Arc::new(Errands::new(place.data_dir(), limits));
-        Self { place, stopped, programs: Programs::default(), tallies: Tallies::default(), errands }
+        let (programs, counts, shared) = (Programs::default(), Counts::default(), Shared::default());
+        Self { place, stopped, programs, counts, shared, errands }
     }
 
     /// Whose clusters.
@@ -80,7 +87,54 @@ impl Daemon {
         Ok(all.into_iter().filter(|(_, found)| *found != Standing::Absent).collect())
     }
 
-    /// The cluster of this name, which must be up.
+    /// The way to a cluster that is up, shared with all who only look.
+    pub(super) async fn shared(&self, name: &str) -> Result<Arc<Remote>, Problem> {
+        if let Some(remote) = self.shared.find(name) {
+            return Ok(remote);
+        }
+        let remote = Arc::new(self.connect(name).await?);
+        self.shared.keep(name, &remote);
+        Ok(remote)
+    }
+
+    /// The answer to a command that changes nothing. It is asked again where the cluster of this name turns out to be
+    /// another one by now.
+    async fn look(&self, name: &str, command: Command) -> Result<(Arc<Remote>, Reply), Problem> {
+        let remote = self.shared(name).await?;
+        match remote.call(command.clone()).await {
+            Err(_) if remote.is_lost() => {}
+            answered => return Ok((remote, answered?)),
+        }
+        let remote = self.shared(name).await?;
+        let reply = remote.call(command).await?;
+        Ok((remote, reply))
+    }
+
+    /// A cluster's nodes, and the way to it.
+    pub(super) async fn status(&self, name: &str) -> Result<(Arc<Remote>, Vec<NodeStatus>), Problem> {
+        match self.look(name, Command::Status).await? {
+            (remote, Reply::Status(lines)) => Ok((remote, lines)),
+            (_, other) => Err(odd(&other).into()),
+        }
+    }
+
+    /// The faults in force in a cluster.
+    pub(super) async fn faults(&self, name: &str) -> Result<Vec<FaultInfo>, Problem> {
+        match self.look(name, Command::Faults).await? {
+            (_, Reply::Faults(faults)) => Ok(faults),
+            (_, other) => Err(odd(&other).into()),
+        }
+    }
+
+    /// How many packets a cluster's user-space shaper holds until they are due.
+    pub(super) async fn held(&self, name: &str) -> Result<usize, Problem> {
+        match self.look(name, Command::Held).await? {
+            (_, Reply::Held(held)) => Ok(held),
+            (_, other) => Err(odd(&other).into()),
+        }
+    }
+
+    /// A connection of one's own to the cluster of this name, which must be up.
     pub(super) async fn connect(&self, name: &str) -> Result<Remote, Problem> {
         let folder = self.folder(name)?;
         match supervisor::connect(&folder, None).await {
@@ -150,6 +204,22 @@ impl Daemon {
     }
 }
 
+impl Shared {
+    fn find(&self, name: &str) -> Option<Arc<Remote>> {
+        self.lock().get(name).filter(|remote| !remote.is_lost()).cloned()
+    }
+
+    fn keep(&self, name: &str, remote: &Arc<Remote>) {
+        let mut remotes = self.lock();
+        remotes.retain(|_, remote| !remote.is_lost());
+        remotes.insert(name.to_owned(), Arc::clone(remote));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Remote>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 fn started(
     folder: &ClusterFolder,
     cluster: &Cluster,
@@ -188,6 +258,11 @@ impl Remote {
         &self.0.info.runtime
     }
 
+    /// Whether it is gone by now.
+    pub(super) fn is_lost(&self) -> bool {
+        self.0.port.is_lost()
+    }
+
     pub(super) async fn call(&self, command: Command) -> Result<Reply> {
         self.0.port.call("", command).await
     }
@@ -217,17 +292,9 @@ impl Remote {
         }
     }
 
-    pub(super) async fn faults(&self) -> Result<Vec<FaultInfo>> {
-        self.several(Command::Faults).await
-    }
-
     /// The faults that were healed.
     pub(super) async fn heal(&self, which: Selection) -> Result<Vec<FaultInfo>> {
-        self.several(Command::Heal { which }).await
-    }
-
-    async fn several(&self, command: Command) -> Result<Vec<FaultInfo>> {
-        match self.call(command).await? {
+        match self.call(Command::Heal { which }).await? {
             Reply::Faults(faults) => Ok(faults),
             other => Err(odd(&other)),
         }

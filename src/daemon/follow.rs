@@ -19,11 +19,11 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// When no more will come.
 pub(super) enum Until {
-    /// When the file is removed; then comes an event `end`.
-    Removed,
+    /// When the file is removed, or this says so, asked before the last look; then comes an event `end`.
+    Removed(Box<dyn Fn() -> bool + Send + Sync>),
     /// When this line has come.
     Kind(&'static str),
-    /// When this says so, asked before the last look; then comes an event `end`.
+    /// When this says so, asked likewise; then comes an event `end`.
     Over(Box<dyn Fn() -> bool + Send + Sync>),
 }
 
@@ -54,10 +54,10 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// At the beginning of a file, also of one that is still to come.
+    /// Not long before the first line that is wanted, also of one that is still to come.
     pub(super) fn new(path: &Path, first: u64, until: Until, stopped: watch::Receiver<bool>) -> Result<Self> {
-        let tail =
-            Tail::open(path).map_err(|error| Error::machine(format!("cannot read {}: {error}", path.display())))?;
+        let tail = Tail::open_before(path, first)
+            .map_err(|error| Error::machine(format!("cannot read {}: {error}", path.display())))?;
         Ok(Self {
             path: path.to_path_buf(),
             tail,
@@ -94,7 +94,7 @@ impl Follower {
         while !self.is_over {
             // Asked before the read: what was written until then is read once more.
             let is_last_look = match &self.until {
-                Until::Removed => self.tail.as_ref().is_none_or(Tail::is_removed),
+                Until::Removed(says) => self.tail.as_ref().is_none_or(Tail::is_removed) || says(),
                 Until::Kind(_) => false,
                 Until::Over(says) => says(),
             };

@@ -1,19 +1,16 @@
-//! `/metrics`, as Prometheus reads it: what each cluster's journal tells, counted as it grows, and what is in force.
+//! `/metrics`, as Prometheus reads it: what was counted, and what is in force.
 
 use super::clusters::{Daemon, blocking};
-use super::histogram::Histogram;
+use super::counts::{Counted, Tally};
 use super::problem::{Problem, Problems};
-use super::tail::{Line, Tail};
-use crate::engine::{Event, EventBody, FaultInfo};
-use crate::supervisor::Standing;
-use crate::{Error, Result};
+use crate::engine::FaultInfo;
+use crate::journal::Verdict;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -22,115 +19,61 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
     OpenApiRouter::new().routes(routes!(metrics))
 }
 
-/// Faults in force, events, restarts and exits of nodes, and how long faults took to be in force; in Prometheus's text.
+/// Faults in force, events, restarts and exits of nodes, how long faults took to be in force, packets in the user-space
+/// shaper, and verdicts of runs; in Prometheus's text.
 #[utoipa::path(get, path = "/metrics", tag = "metrics", responses((status = 200, content_type = "text/plain", body = String), Problems))]
 async fn metrics(State(daemon): State<Arc<Daemon>>) -> Result<Response, Problem> {
     let counting = Arc::clone(&daemon);
-    let counted = blocking(move || counting.tallies.count(&counting)).await?;
+    let Counted { journals, runs } = blocking(move || counting.counts.count(&counting)).await?;
     let mut clusters = Vec::new();
-    for (name, tally) in counted {
-        // One that goes meanwhile has no faults to tell of.
-        let faults = match daemon.connect(&name).await {
-            Ok(remote) => remote.faults().await.unwrap_or_default(),
-            Err(_) => continue,
-        };
-        clusters.push((name, tally, faults));
+    for (name, tally) in journals {
+        // One that goes meanwhile has nothing to tell of.
+        if let (Ok(faults), Ok(held)) = (daemon.faults(&name).await, daemon.held(&name).await) {
+            clusters.push(Cluster { name, tally, faults, held });
+        }
     }
     let format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    Ok((format, render(&clusters)).into_response())
+    Ok((format, render(&clusters, &runs)).into_response())
 }
 
-/// What was counted so far of each cluster that is up.
-#[derive(Default)]
-pub(super) struct Tallies(Mutex<BTreeMap<String, Counted>>);
-
-struct Counted {
-    tail: Tail,
+/// A cluster that is up.
+struct Cluster {
+    name: String,
     tally: Tally,
+    faults: Vec<FaultInfo>,
+    /// Packets in its user-space shaper.
+    held: usize,
 }
 
-/// What a journal tells.
-#[derive(Clone, Debug, Default)]
-struct Tally {
-    events: BTreeMap<String, u64>,
-    restarts: BTreeMap<String, u64>,
-    exits: BTreeMap<(String, bool), u64>,
-    inject: Histogram,
-    heal: Histogram,
-}
-
-impl Tallies {
-    /// Reads what is new in the journals, and gives what all of them tell. A cluster that is gone is forgotten.
-    fn count(&self, daemon: &Daemon) -> Result<Vec<(String, Tally)>> {
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut before = std::mem::take(&mut *counted);
-        for (folder, standing) in daemon.all()? {
-            if standing == Standing::Up
-                && let Some(entry) = grown(before.remove(folder.name()), &folder.journal())?
-            {
-                counted.insert(folder.name().to_owned(), entry);
-            }
-        }
-        Ok(counted.iter().map(|(name, entry)| (name.clone(), entry.tally.clone())).collect())
-    }
-}
-
-/// The same journal read further, or another one from its beginning.
-fn grown(before: Option<Counted>, path: &Path) -> Result<Option<Counted>> {
-    let cannot = |error| Error::machine(format!("cannot read the journal {}: {error}", path.display()));
-    let Some(fresh) = Tail::open(path).map_err(cannot)? else { return Ok(None) };
-    let identity = fresh.identity().map_err(cannot)?;
-    let is_same = |entry: &Counted| entry.tail.identity().is_ok_and(|same| same == identity);
-    let mut entry = before.filter(is_same).unwrap_or_else(|| Counted { tail: fresh, tally: Tally::default() });
-    while let Some(lines) = entry.tail.next().map_err(cannot)? {
-        for line in &lines {
-            entry.tally.add(line);
-        }
-    }
-    Ok(Some(entry))
-}
-
-impl Tally {
-    fn add(&mut self, line: &Line) {
-        *self.events.entry(line.kind.clone()).or_default() += 1;
-        // A kind of a later version is only counted.
-        let Ok(Event { body, .. }) = serde_json::from_str(&line.text) else { return };
-        match body {
-            EventBody::NodeRestart { node } => *self.restarts.entry(node).or_default() += 1,
-            EventBody::NodeExit { node, expected, .. } => *self.exits.entry((node, expected)).or_default() += 1,
-            EventBody::FaultActive { took_us, .. } => self.inject.add(took_us),
-            EventBody::FaultHealed { took_us, .. } => self.heal.add(took_us),
-            _ => {}
-        }
-    }
-}
-
-type Cluster = (String, Tally, Vec<FaultInfo>);
-
-fn render(clusters: &[Cluster]) -> String {
+fn render(clusters: &[Cluster], runs: &[(Verdict, u64)]) -> String {
     let mut text = String::new();
     let name = "blockade_faults_active";
     family(&mut text, name, "gauge", "Faults in force, by kind.");
-    for (cluster, _, faults) in clusters {
+    for Cluster { name: cluster, faults, .. } in clusters {
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         for info in faults {
             *kinds.entry(info.fault.kind()).or_default() += 1;
         }
         samples(&mut text, name, cluster, "kind", &kinds);
     }
+    let name = "blockade_shaper_held_packets";
+    family(&mut text, name, "gauge", "Packets that the user-space shaper holds until they are due.");
+    for Cluster { name: cluster, held, .. } in clusters {
+        sample(&mut text, name, &[("cluster", cluster)], *held as u64);
+    }
     let name = "blockade_events_total";
     family(&mut text, name, "counter", "Events of the cluster's journal, by kind.");
-    for (cluster, tally, _) in clusters {
+    for Cluster { name: cluster, tally, .. } in clusters {
         samples(&mut text, name, cluster, "kind", &tally.events);
     }
     let name = "blockade_node_restarts_total";
     family(&mut text, name, "counter", "Restarts of nodes that were asked for.");
-    for (cluster, tally, _) in clusters {
+    for Cluster { name: cluster, tally, .. } in clusters {
         samples(&mut text, name, cluster, "node", &tally.restarts);
     }
     let name = "blockade_node_exits_total";
     family(&mut text, name, "counter", "Ends of nodes' programs, by whether they were asked for.");
-    for (cluster, tally, _) in clusters {
+    for Cluster { name: cluster, tally, .. } in clusters {
         for ((node, expected), count) in &tally.exits {
             let expected = if *expected { "true" } else { "false" };
             sample(&mut text, name, &[("cluster", cluster), ("node", node), ("expected", expected)], *count);
@@ -138,10 +81,15 @@ fn render(clusters: &[Cluster]) -> String {
     }
     let name = "blockade_fault_apply_seconds";
     family(&mut text, name, "histogram", "From the call until a fault held, or was gone, everywhere.");
-    for (cluster, tally, _) in clusters {
+    for Cluster { name: cluster, tally, .. } in clusters {
         for (act, histogram) in [("inject", &tally.inject), ("heal", &tally.heal)] {
             histogram.write(name, &labels(&[("cluster", cluster), ("act", act)]), &mut text);
         }
+    }
+    let name = "blockade_runs";
+    family(&mut text, name, "gauge", "Runs that have ended and whose folders are there, by verdict.");
+    for (verdict, count) in runs {
+        sample(&mut text, name, &[("verdict", verdict.word())], *count);
     }
     text
 }
@@ -169,6 +117,7 @@ fn labels(pairs: &[(&str, &str)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tail::Line;
     use super::*;
     use crate::fault::{Fault, FaultId};
 
@@ -187,7 +136,10 @@ mod tests {
         tally.add(&line(5, "moon.phase", r#","x":1"#));
         let fault = Fault::Stop { nodes: vec!["n1".to_owned()] };
         let info = FaultInfo { id: FaultId(2), fault, keep: false, by: Vec::new() };
-        let text = render(&[("c1".to_owned(), tally, vec![info])]);
+        let text = render(
+            &[Cluster { name: "c1".to_owned(), tally, faults: vec![info], held: 7 }],
+            &[(Verdict::Pass, 3), (Verdict::Fail, 0)],
+        );
         let kept: Vec<&str> = text
             .lines()
             .filter(|line| !line.contains("_bucket{") || line.contains("=\"0.001\"") || line.contains("=\"0.005\""))
@@ -196,6 +148,9 @@ mod tests {
         # HELP blockade_faults_active Faults in force, by kind.
         # TYPE blockade_faults_active gauge
         blockade_faults_active{cluster="c1",kind="stop"} 1
+        # HELP blockade_shaper_held_packets Packets that the user-space shaper holds until they are due.
+        # TYPE blockade_shaper_held_packets gauge
+        blockade_shaper_held_packets{cluster="c1"} 7
         # HELP blockade_events_total Events of the cluster's journal, by kind.
         # TYPE blockade_events_total counter
         blockade_events_total{cluster="c1",kind="fault.active"} 1
@@ -219,6 +174,10 @@ mod tests {
         blockade_fault_apply_seconds_bucket{cluster="c1",act="heal",le="0.005"} 1
         blockade_fault_apply_seconds_sum{cluster="c1",act="heal"} 0.0007
         blockade_fault_apply_seconds_count{cluster="c1",act="heal"} 1
+        # HELP blockade_runs Runs that have ended and whose folders are there, by verdict.
+        # TYPE blockade_runs gauge
+        blockade_runs{verdict="pass"} 3
+        blockade_runs{verdict="fail"} 0
         "#);
     }
 

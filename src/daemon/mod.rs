@@ -11,6 +11,7 @@
 mod certificate;
 mod chaos;
 mod clusters;
+mod counts;
 mod errands;
 mod files;
 mod follow;
@@ -28,6 +29,7 @@ mod serve;
 mod tail;
 mod tls;
 mod token;
+mod trail;
 mod v1;
 
 use crate::cli::place::Place;

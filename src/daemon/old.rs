@@ -5,6 +5,7 @@ mod wire;
 use super::chaos::Task;
 use super::clusters::{Daemon, Wanted, blocking};
 use super::problem::{Problem, Problems};
+use super::trail;
 use crate::engine::{Command, Selection};
 use crate::{Error, entropy, resolve};
 use axum::Json;
@@ -57,7 +58,7 @@ async fn add(State(daemon): On, Path(name): Path<String>, Json(body): Json<Conta
 /// The nodes.
 #[utoipa::path(get, path = "/blockade/{name}", tag = "blockade", responses((status = 200, body = Blockade), Problems))]
 async fn show(State(daemon): On, Path(name): Path<String>) -> Answer<Json<Blockade>> {
-    Ok(Json(Blockade::of(daemon.connect(&name).await?.status().await?)))
+    Ok(Json(Blockade::of(daemon.status(&name).await?.1)))
 }
 
 /// Removes it.
@@ -127,13 +128,15 @@ async fn join(State(daemon): On, Path(name): Path<String>) -> Answer<StatusCode>
 
 /// What was done to it, also after its end.
 #[utoipa::path(get, path = "/blockade/{name}/events", tag = "blockade", responses((status = 200, body = Events), Problems))]
-async fn events(State(daemon): On, Path(name): Path<String>) -> Answer<Json<Events>> {
+async fn events(State(daemon): On, Path(name): Path<String>) -> Answer<Response> {
     let folder = daemon.folder(&name)?;
-    let (entries, is_free) = blocking(move || Ok((folder.audit().read()?.0, folder.is_free()?))).await?;
-    if entries.is_empty() && is_free {
-        return Err(Problem::unknown(&Error::usage(format!("nothing was ever done to a cluster `{name}` here"))));
+    match trail::open(&folder.audit())? {
+        Some(trail) => Ok(trail.answer("events")),
+        None if folder.is_free()? => {
+            Err(Problem::unknown(&Error::usage(format!("nothing was ever done to a cluster `{name}` here"))))
+        }
+        None => Ok(Json(Events { events: Vec::new() }).into_response()),
     }
-    Ok(Json(Events::of(&entries)))
 }
 
 /// Starts the chaos program.

@@ -1,9 +1,10 @@
-//! Reads a journal while it is written: whole lines only, from where the last look ended. Only reads its file.
+//! Reads a journal, or another file of lines, while it is written: whole lines only, from where the last look ended. Only
+//! reads its file.
 
 use serde::Deserialize;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 /// So much is read at once, bytes.
@@ -43,17 +44,50 @@ impl Tail {
         }
     }
 
+    /// The same not long before this event, so that those behind it cost nobody who has them: sequence numbers grow, and
+    /// the half of a file in which one lies is seen from the line in its middle.
+    pub(super) fn open_before(path: &Path, seq: u64) -> std::io::Result<Option<Self>> {
+        let Some(mut tail) = Self::open(path)? else { return Ok(None) };
+        let (mut low, mut high) = (0, tail.file.metadata()?.len());
+        while high - low > PIECE as u64 {
+            let middle = low + (high - low) / 2;
+            match tail.line_behind(middle)? {
+                Some((start, line)) if start < high && line.seq < seq => low = start,
+                _ => high = middle,
+            }
+        }
+        tail.file.seek(SeekFrom::Start(low))?;
+        Ok(Some(tail))
+    }
+
+    /// The first line that begins behind this place, and where; none where it is longer than a piece, or no event.
+    fn line_behind(&self, place: u64) -> std::io::Result<Option<(u64, Line)>> {
+        let mut piece = vec![0; PIECE];
+        let count = self.file.read_at(&mut piece, place)?;
+        let mut lines = piece[..count].split_inclusive(|byte| *byte == b'\n');
+        let Some(before) = lines.next() else { return Ok(None) };
+        let whole = lines.next().and_then(|line| line.strip_suffix(b"\n"));
+        Ok(whole.and_then(line).map(|line| (place + before.len() as u64, line)))
+    }
+
     /// The next events; none where all there are have been read.
     pub(super) fn next(&mut self) -> std::io::Result<Option<Vec<Line>>> {
-        let mut piece = vec![0; PIECE];
-        let count = self.file.read(&mut piece)?;
-        if count == 0 {
+        let whole = self.next_piece()?;
+        Ok(whole.map(|whole| whole.split(|byte| *byte == b'\n').filter_map(line).collect()))
+    }
+
+    /// The next lines with their ends, whatever they are; none where all there are have been read.
+    pub(super) fn next_piece(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        let before = self.rest.len();
+        self.rest.reserve(PIECE);
+        if (&self.file).take(PIECE as u64).read_to_end(&mut self.rest)? == 0 {
             return Ok(None);
         }
-        self.rest.extend_from_slice(&piece[..count]);
-        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Ok(Some(Vec::new())) };
-        let whole: Vec<u8> = self.rest.drain(..=end).collect();
-        Ok(Some(whole.split(|byte| *byte == b'\n').filter_map(line).collect()))
+        let Some(end) = self.rest[before..].iter().rposition(|byte| *byte == b'\n') else {
+            return Ok(Some(Vec::new()));
+        };
+        let rest = self.rest.split_off(before + end + 1);
+        Ok(Some(std::mem::replace(&mut self.rest, rest)))
     }
 
     /// Which file it is, to tell it from a later one of the same name.
@@ -105,5 +139,29 @@ mod tests {
         let mut tail = Tail::open(&path).unwrap().unwrap();
         let lines: Vec<Line> = std::iter::from_fn(|| tail.next().unwrap()).flatten().collect();
         assert_eq!(lines.iter().map(|line| line.text.len()).collect::<Vec<_>>(), [text.len()]);
+    }
+
+    #[test]
+    fn who_wants_late_events_need_not_read_the_early_ones() {
+        use std::fmt::Write;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let mut text = "{\"format\":1}\n".to_owned();
+        for seq in 1..=20_000_u64 {
+            // Some are long, and some are no events.
+            let long = "x".repeat(if seq % 997 == 0 { 2 * PIECE } else { seq as usize % 90 });
+            writeln!(text, "{{\"seq\":{seq},\"kind\":\"note\",\"text\":\"{long}\"}}").unwrap();
+            text += if seq % 501 == 0 { "torn\n" } else { "" };
+        }
+        std::fs::write(&path, &text).unwrap();
+        for seq in [0, 1, 2, 500, 996, 997, 998, 9_999, 19_999, 20_000, 20_001, u64::MAX] {
+            let mut tail = Tail::open_before(&path, seq).unwrap().unwrap();
+            let begins = tail.file.stream_position().unwrap();
+            let all = std::iter::from_fn(|| tail.next().unwrap()).flatten().map(|line| line.seq);
+            let seen: Vec<u64> = all.filter(|one| *one >= seq).collect();
+            assert_eq!(seen, (seq.max(1)..=20_000).collect::<Vec<_>>(), "from {seq}");
+            let wanted = text.find(&format!("{{\"seq\":{},", seq.min(20_000))).unwrap_or(0) as u64;
+            assert!(wanted - begins < 6 * PIECE as u64, "from {seq}: {wanted} lies far behind {begins}");
+        }
     }
 }

@@ -102,6 +102,8 @@ pub enum Command {
     Status,
     /// The active faults.
     Faults,
+    /// How many packets the user-space shaper holds until they are due.
+    Held,
 }
 
 impl Command {
@@ -319,4 +321,6 @@ pub enum Reply {
     Status(Vec<NodeStatus>),
     /// The nodes that were taken in.
     Added(Vec<String>),
+    /// How many packets are held.
+    Held(usize),
 }

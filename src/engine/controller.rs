@@ -235,6 +235,7 @@ impl Controller {
                 .map(|(a, b)| then(runtime.reachable(a, b, self.patience_ms(&[(a, b)])), Reply::Bool)),
             Command::Verify { fault } => self.verify(*fault).map(|job| then(job, Reply::Verified)),
             Command::Status => Ok(super::ready(Ok(Reply::Status(self.status())))),
+            Command::Held => Ok(then(runtime.held(), Reply::Held)),
             Command::Faults => Ok(super::ready(Ok(Reply::Faults(self.active().collect())))),
             Command::Inject { .. }
             | Command::Replace { .. }

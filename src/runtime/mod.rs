@@ -169,6 +169,11 @@ pub trait Runtime: Send + Sync {
     /// What can impair links here.
     fn means(&self) -> Job<Means>;
 
+    /// How many packets the user-space shaper holds until they are due.
+    fn held(&self) -> Job<usize> {
+        ready(Ok(0))
+    }
+
     /// Starts a node's program. When the job is done, [`Runtime::life`] counts the life that began.
     fn start(&self, node: usize) -> Job<()>;
 

@@ -80,7 +80,7 @@ impl Handle {
     /// Hands a node's sockets over, in the place of those that it had. Its packets pass.
     pub async fn attach(&self, node: &str, sockets: Sockets) -> Result<()> {
         let fds = sockets.into_fds();
-        self.ask(&Request::Attach { node: node.to_owned(), sockets: fds.len() }, fds).await
+        self.ask(&Request::Attach { node: node.to_owned(), sockets: fds.len() }, fds).await.map(drop)
     }
 
     /// Returns when the node's packets meet this. What has come already meets what was asked before, and stays held as
@@ -89,13 +89,18 @@ impl Handle {
     /// Each link's packets are decided by the seed's stream of the link's name. Under the same seed, packets are counted
     /// on, whatever was there before.
     pub async fn shape(&self, node: &str, seed: u64, shaped: &Shaped) -> Result<()> {
-        self.ask(&Request::Shape { node: node.to_owned(), seed, shaped: shaped.clone() }, Vec::new()).await
+        self.ask(&Request::Shape { node: node.to_owned(), seed, shaped: shaped.clone() }, Vec::new()).await.map(drop)
     }
 
     /// Lets go of a node: its packets pass, what is held goes on in its time, then its sockets are closed. Take the
     /// rules away first. One that is not attached is let go of already.
     pub async fn detach(&self, node: &str) -> Result<()> {
-        self.ask(&Request::Detach { node: node.to_owned() }, Vec::new()).await
+        self.ask(&Request::Detach { node: node.to_owned() }, Vec::new()).await.map(drop)
+    }
+
+    /// How many packets it holds until they are due.
+    pub async fn held(&self) -> Result<usize> {
+        self.ask(&Request::Count, Vec::new()).await
     }
 
     /// Returns when the shaper is gone, with the cause. From then on every packet passes.
@@ -113,7 +118,7 @@ impl Handle {
         self.ended.borrow().is_some()
     }
 
-    async fn ask(&self, request: &Request, fds: Vec<OwnedFd>) -> Result<()> {
+    async fn ask(&self, request: &Request, fds: Vec<OwnedFd>) -> Answer {
         let (answer, answered) = oneshot::channel();
         let job = Job { frame: encode(request)?, fds, answer };
         let cause = || self.ended.borrow().clone().unwrap_or_else(gone);

@@ -31,10 +31,12 @@ pub(super) enum Request {
     Shape { node: String, seed: u64, shaped: Shaped },
     /// The node's packets pass. What is held goes on when it is due; then its sockets are closed.
     Detach { node: String },
+    /// Nothing but an answer.
+    Count,
 }
 
-/// What became of it.
-pub(super) type Answer = Result<()>;
+/// What became of it: how many packets are held by then, of all nodes.
+pub(super) type Answer = Result<usize>;
 
 /// The shaper's end of the socket.
 pub(super) struct Control {

@@ -4,11 +4,11 @@
 //! busy queue keeps neither the others waiting nor a packet whose time has come.
 
 use super::node::{Act, Links, Node};
-use super::protocol::{Answer, Control, Request};
+use super::protocol::{Control, Request};
 use super::sockets::Sockets;
 use super::timer::{Timer, now_ns};
 use super::wheel::Wheel;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::kernel::queue::{Buffers, Kind};
 use crate::plan::Shaped;
 use rustix::buffer::spare_capacity;
@@ -110,13 +110,13 @@ impl Shaper {
     fn attend(&mut self) -> Result<bool, Errno> {
         let goes_on = self.control.fill()?;
         while let Some(request) = self.control.next()? {
-            let answer = self.answer(request);
+            let answer = self.carry_out(request).map(|()| self.nodes.values().map(|node| node.held).sum());
             self.control.answer(&answer)?;
         }
         Ok(goes_on)
     }
 
-    fn answer(&mut self, request: Request) -> Answer {
+    fn carry_out(&mut self, request: Request) -> Result<()> {
         match request {
             Request::Attach { node, sockets } => self.attach(node, sockets),
             Request::Shape { node, seed, shaped } => {
@@ -131,6 +131,7 @@ impl Shaper {
                 self.detach(&node);
                 Ok(())
             }
+            Request::Count => Ok(()),
         }
     }
 
@@ -147,7 +148,7 @@ impl Shaper {
         }
     }
 
-    fn attach(&mut self, name: String, sockets: usize) -> Answer {
+    fn attach(&mut self, name: String, sockets: usize) -> Result<()> {
         let node = Node::new(Sockets::from_fds(&mut self.control.fds, sockets)?);
         self.detach(&name);
         let id = self.next;

@@ -196,7 +196,9 @@ impl RemotePort {
         }
     }
 
-    fn is_lost(&self) -> bool {
+    /// Whether the supervisor is gone by now.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
         lock(&self.waiting).lost.is_some()
     }
 }

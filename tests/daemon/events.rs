@@ -80,3 +80,41 @@ fn a_wrong_place_to_begin_is_refused_and_one_beyond_the_end_waits() {
     running.says(&["stop", "n1"]);
     assert_eq!(beyond.next().unwrap().id, Some(3));
 }
+
+#[test]
+fn many_readers_at_once_get_all_of_many_faults() {
+    const READERS: usize = 40;
+    const FAULTS: u64 = 60;
+    let running = Running::with_cluster("sim");
+    let mut readers: Vec<Reader> = (0..READERS).map(|_| Reader::open(&running, PATH, &[])).collect();
+    std::thread::scope(|scope| {
+        for reader in &mut readers {
+            scope.spawn(|| {
+                let (mut seq, mut healed) = (0, 0);
+                while healed < FAULTS {
+                    let event = reader.next().unwrap();
+                    seq += 1;
+                    assert_eq!(event.id, Some(seq));
+                    healed += u64::from(event.kind == "fault.healed");
+                }
+            });
+        }
+        for _ in 0..FAULTS {
+            let fault = json!({ "fault": { "kind": "isolate", "nodes": ["n1"] } });
+            running.post("/v1/clusters/c1/faults", fault).with(201);
+            running.ask("DELETE", "/v1/clusters/c1/faults", "").with(200);
+        }
+    });
+}
+
+#[test]
+fn the_stream_of_a_cluster_whose_supervisor_was_killed_ends() {
+    let running = Running::with_cluster("sim");
+    let mut reader = Reader::open(&running, PATH, &[]);
+    assert_eq!(reader.next().unwrap().kind, "cluster.up");
+    let state: Value = serde_json::from_str(&running.place.read(".blockade/clusters/c1/state.json")).unwrap();
+    let pid = rustix::process::Pid::from_raw(state["pid"].as_i64().unwrap() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let rest: Vec<String> = std::iter::from_fn(|| reader.next()).map(|event| event.kind).collect();
+    assert_eq!(rest.last().map(String::as_str), Some("end"), "{rest:?}");
+}

@@ -52,6 +52,46 @@ fn a_daemon_that_is_killed_and_started_again_finds_the_clusters_with_their_fault
     }
 }
 
+/// The kernel of n1 counts every datagram that passes its firewall, whether or not anybody listens.
+#[test]
+fn no_packet_crosses_a_standing_cut_while_the_daemon_is_killed_and_started_again() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let place = place();
+    let flood = "exec 2>/dev/null; while :; do echo x > /dev/udp/10.9.0.11/9; done";
+    place.write(
+        "blockade.yaml",
+        &format!(
+            "network: {{ subnet: 10.9.0.0/24 }}\nnodes:\n  n1: {{ command: sleep infinity, ip: 10.9.0.11 }}\n  \
+             n2: {{ command: bash flood.sh, files: {{ flood.sh: {flood:?} }} }}\n"
+        ),
+    );
+    place.blockade(&["-n", "c1", "up", "--runtime", "netns"]).with(0);
+    let mut running = Running::among(place, &[]);
+    let counted = |running: &Running| {
+        let count = "awk '/^Udp:/ { n = $3 } END { print n }' /proc/net/snmp";
+        running.says(&["exec", "n1", "--", "sh", "-c", count]).trim().parse::<u64>().unwrap()
+    };
+    let flows = |running: &Running| {
+        let before = counted(running);
+        super::common::until("the flood arrives", || counted(running) > before + 10);
+    };
+    flows(&running);
+    let cut = json!({ "fault": { "kind": "partition", "groups": [["n1"]] } });
+    running.post("/v1/clusters/c1/faults", cut).with(201);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let before = counted(&running);
+    for _ in 0..10 {
+        running.end(Signal::KILL);
+        running.again();
+        assert_eq!(running.get("/v1/clusters/c1/faults")["faults"][0]["id"], "f1");
+    }
+    assert_eq!(counted(&running), before);
+    running.ask("DELETE", "/v1/clusters/c1/faults", "").with(200);
+    flows(&running);
+}
+
 #[test]
 fn a_cluster_that_it_brought_up_outlives_it_and_leaves_no_zombie() {
     let mut running = Running::new();

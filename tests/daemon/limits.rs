@@ -2,6 +2,7 @@
 
 use super::http::{raw, request};
 use super::running::Running;
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -47,4 +48,29 @@ fn slow_clients_are_given_up_and_do_not_hold_the_others() {
     }
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert!(said[2].starts_with("HTTP/1.1 408 "), "{said:?}");
+}
+
+#[test]
+fn a_long_trail_is_sent_whole_and_held_in_no_memory() {
+    const ENTRIES: usize = 100_000;
+    let running = Running::new();
+    let entry = |number: usize| {
+        let message = format!("f{number}: partition {{n1}} | {{n2, n3}}");
+        json!({ "event": "partition", "status": "Success", "targets": [["n1"]], "timestamp": "", "message": message, "by": "command" })
+    };
+    let lines: Vec<String> = (0..ENTRIES).map(|number| format!("{}\n", entry(number))).collect();
+    let torn = "{\"event\":\"kill\",\"sta\n";
+    std::fs::create_dir(running.place.path().join(".blockade/audit")).unwrap();
+    running.place.write(".blockade/audit/c1.jsonl", &[torn, &lines.concat(), torn].concat());
+    running.get("/v1/clusters");
+    let before = running.memory_kib();
+    for (path, key) in [("/v1/clusters/c1/audit", "entries"), ("/blockade/c1/events", "events")] {
+        let answer = running.ask("GET", path, "").with(200).json();
+        let told = answer[key].as_array().unwrap();
+        assert_eq!((told.len(), &told[0], told.last()), (ENTRIES, &entry(0), Some(&entry(ENTRIES - 1))));
+    }
+    let grown = running.memory_kib().saturating_sub(before);
+    assert!(grown < 4 << 10, "by {grown} KiB for a trail of {} KiB", lines.concat().len() >> 10);
+    running.place.write(".blockade/audit/c1.jsonl", torn);
+    running.ask("GET", "/v1/clusters/c1/audit", "").with(404);
 }

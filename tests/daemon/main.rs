@@ -8,6 +8,7 @@ mod common;
 mod chaos;
 mod commands;
 mod events;
+mod exposition;
 mod http;
 mod life;
 mod limits;

@@ -81,12 +81,6 @@ fn spoil(bytes: &mut Vec<u8>, stream: &mut Stream) {
     }
 }
 
-fn memory_kib(running: &Running) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", running.pid().as_raw_nonzero())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
 /// A refusal of the server's own, one of the routes', or a machine's that a local user would have met too.
 fn is_documented(answer: &Answer) -> bool {
     let problem: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
@@ -109,14 +103,14 @@ fn malformed_requests_break_nothing_and_leave_no_memory_behind() {
         *statuses.entry(answer.map_or(0, |answer| answer.status)).or_insert(0) += 1;
         if index % 500 == 0 {
             running.ask("DELETE", "/v1/clusters/c1/faults", "");
-            // The trail grows with all that is done, and an answer with it: that is not what is measured.
+            // The trail grows with all that is done, and the time that it takes to send it.
             std::fs::write(running.place.path().join(".blockade/audit/c1.jsonl"), "").unwrap();
         }
         if index == count / 5 {
-            warm = memory_kib(&running);
+            warm = running.memory_kib();
         }
     }
-    let end = memory_kib(&running);
+    let end = running.memory_kib();
     println!("answers by status (0: none): {statuses:?}; memory {warm} KiB after a fifth, {end} KiB at the end");
     assert!(end < warm + GROWTH_MAX_KIB, "memory grew from {warm} to {end} KiB");
     assert_eq!(running.get("/healthz"), json!({ "ok": true }));

@@ -1,5 +1,7 @@
 //! `/metrics` of clusters that are up.
 
+use super::common::{User, namespaces};
+use super::exposition::{Sample, parse};
 use super::running::Running;
 use serde_json::json;
 
@@ -31,4 +33,68 @@ fn what_is_in_force_and_what_has_happened_is_counted() {
     running.says(&["up", "--runtime", "sim"]);
     assert_eq!(sample("blockade_events_total{cluster=\"c1\",kind=\"cluster.up\"}"), Some(1));
     assert_eq!(sample("blockade_events_total{cluster=\"c1\",kind=\"fault.inject\"}"), None);
+}
+
+fn scraped(running: &Running) -> Vec<Sample> {
+    let text = running.ask("GET", "/metrics", "").with(200).body;
+    parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+#[test]
+fn prometheus_can_read_it_whatever_there_is_to_tell() {
+    let running = Running::new();
+    assert!(scraped(&running).iter().all(|sample| sample.name == "blockade_runs"), "nothing is up");
+    for name in ["c1", "c-2"] {
+        running.place.blockade(&["-n", name, "up", "--runtime", "sim"]).with(0);
+    }
+    running.says(&["partition", "n1"]);
+    running.says(&["slow", "n1"]);
+    running.says(&["kill", "n2"]);
+    running.says(&["restart", "n2"]);
+    let samples = scraped(&running);
+    let of = |name: &str| samples.iter().filter(|sample| sample.name == name).collect::<Vec<_>>();
+    let kinds: Vec<&str> = of("blockade_faults_active").iter().map(|sample| sample.labels["kind"].as_str()).collect();
+    assert_eq!(kinds, ["partition", "slow"]);
+    assert_eq!(of("blockade_fault_apply_seconds_count").len(), 4, "of each cluster, inject and heal");
+    let names = ["blockade_events_total", "blockade_node_restarts_total", "blockade_runs"];
+    assert!(names.iter().all(|name| !of(name).is_empty()), "{samples:?}");
+}
+
+#[test]
+fn runs_are_counted_by_their_verdicts() {
+    let running = Running::new();
+    let ended = |verdict: &str| {
+        let samples = scraped(&running);
+        let of = samples.iter().find(|sample| sample.name == "blockade_runs" && sample.labels["verdict"] == verdict);
+        of.unwrap().value as u64
+    };
+    running.place.write("good.rhai", "assert(true, \"so\");");
+    running.place.write("bad.rhai", "assert(false, \"not so\");");
+    assert_eq!((ended("pass"), ended("fail"), ended("error"), ended("unknown")), (0, 0, 0, 0));
+    let run = |script: &str| running.place.blockade(&["-c", "blockade.yaml", "run", script, "--runtime", "sim"]);
+    run("good.rhai").with(0);
+    assert_eq!((ended("pass"), ended("fail")), (1, 0));
+    run("good.rhai").with(0);
+    run("bad.rhai").with(1);
+    assert_eq!((ended("pass"), ended("fail")), (2, 1));
+}
+
+#[test]
+fn what_the_user_space_shaper_holds_is_told() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let running = Running::new();
+    running.place.blockade(&["-n", "c1", "up", "--runtime", "netns", "--shaper", "userspace"]).with(0);
+    let held = || {
+        let samples = scraped(&running);
+        samples.iter().find(|sample| sample.name == "blockade_shaper_held_packets").unwrap().value as u64
+    };
+    assert_eq!(held(), 0, "there is no shaper yet");
+    running.says(&["slow", "n1", "--to", "n2", "--delay", "3s"]);
+    let address = running.get("/v1/clusters/c1/nodes/n2")["ip_address"].as_str().unwrap().to_owned();
+    let send = format!("for n in 1 2 3 4 5; do echo x > /dev/udp/{address}/9; done");
+    running.says(&["exec", "n1", "--", "bash", "-c", &send]);
+    super::common::until("they are held", || held() == 5);
+    super::common::until("they have gone on", || held() == 0);
 }

@@ -68,6 +68,13 @@ impl Running {
         Pid::from_child(&self.child)
     }
 
+    /// What it holds of the machine's memory.
+    pub fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_nonzero())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Ends it by a signal, and gives its exit code.
     pub fn end(&mut self, signal: Signal) -> Option<i32> {
         kill_process(self.pid(), signal).unwrap();

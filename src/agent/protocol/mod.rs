@@ -50,6 +50,7 @@ requests! {
     Abandon => (),
     ApplyPlans => Applied,
     FindMeans => crate::plan::Means,
+    CountHeld => usize,
     Probe => Probed,
     Reachable => bool,
     Measure => Vec<crate::probe::Arrival>,

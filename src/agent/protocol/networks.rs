@@ -31,6 +31,10 @@ pub struct Applied {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct FindMeans {}
 
+/// How many packets does the user-space shaper hold?
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct CountHeld {}
+
 /// A place packets come from or go to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Party {

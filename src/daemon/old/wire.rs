@@ -6,7 +6,6 @@ use crate::engine::{Command, NodeAction, NodeStatus, RunState, Selection};
 use crate::fault::{Fault, Party};
 use crate::resolve::{self, Shaping};
 use crate::signal::Signal;
-use crate::supervisor::Entry;
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -71,13 +70,7 @@ impl Blockade {
 pub(super) struct Events {
     /// Its entries, the oldest first.
     #[schema(value_type = Vec<Object>)]
-    events: Vec<Value>,
-}
-
-impl Events {
-    pub(super) fn of(entries: &[Entry]) -> Self {
-        Self { events: entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect() }
-    }
+    pub(super) events: Vec<Value>,
 }
 
 /// Containers to take in.

@@ -2,6 +2,7 @@
 
 use super::super::clusters::{Daemon, Wanted, blocking};
 use super::super::problem::{Problem, Problems};
+use super::super::trail;
 use super::views::{self, ClusterLine, Clusters, Destroyed, all};
 use super::{Answer, On};
 use crate::Error;
@@ -11,8 +12,8 @@ use crate::supervisor;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use serde::{Deserialize, Serialize};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -91,8 +92,7 @@ async fn show(State(daemon): On, Path(cluster): Path<String>) -> Answer<Json<vie
 }
 
 async fn shown(daemon: &Daemon, name: String) -> Answer<views::Cluster> {
-    let remote = daemon.connect(&name).await?;
-    let (nodes, faults) = (remote.status().await?, remote.faults().await?);
+    let ((remote, nodes), faults) = (daemon.status(&name).await?, daemon.faults(&name).await?);
     Ok(views::Cluster { name, runtime: remote.runtime().to_owned(), nodes: all(nodes), faults: all(faults) })
 }
 
@@ -104,7 +104,8 @@ async fn destroy(State(daemon): On, Path(cluster): Path<String>) -> Answer<Json<
 }
 
 /// What was done to a cluster.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the derive, for the OpenAPI document")]
 struct Trail {
     /// The entries, the oldest first.
     #[schema(value_type = Vec<Object>)]
@@ -113,11 +114,8 @@ struct Trail {
 
 /// What was done to the cluster and to earlier ones of its name, also after its end.
 #[utoipa::path(get, path = "/v1/clusters/{cluster}/audit", tag = "clusters", responses((status = 200, body = Trail), Problems))]
-async fn audit(State(daemon): On, Path(cluster): Path<String>) -> Answer<Json<Trail>> {
-    let folder = daemon.folder(&cluster)?;
-    let entries = blocking(move || folder.audit().read()).await?.0;
-    if entries.is_empty() {
-        return Err(Problem::unknown(&Error::usage(format!("nothing was ever done to a cluster `{cluster}` here"))));
-    }
-    Ok(Json(Trail { entries: entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect() }))
+async fn audit(State(daemon): On, Path(cluster): Path<String>) -> Answer<Response> {
+    let trail = trail::open(&daemon.folder(&cluster)?.audit())?;
+    let nothing = || Problem::unknown(&Error::usage(format!("nothing was ever done to a cluster `{cluster}` here")));
+    trail.map(|trail| trail.answer("entries")).ok_or_else(nothing)
 }

@@ -2,15 +2,15 @@
 
 use super::super::errands::{Asked, ErrandFolder, Refused, Told};
 use super::super::files;
-use super::super::follow::{Follower, Until, first};
+use super::super::follow::{Follower, Until};
 use super::super::problem::{Problem, Problems};
-use super::events::From;
+use super::events::{First, From};
 use super::{Answer, On};
 use crate::Error;
 use crate::daemon::clusters::{Daemon, blocking};
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -126,8 +126,13 @@ async fn show(State(daemon): On, Path(command): Path<String>) -> Answer<Json<Tol
 /// Interrupts a command, as Ctrl-C does: it heals what it did, and ends with exit code 130.
 #[utoipa::path(post, path = "/v1/commands/{command}/cancel", tag = "commands", responses((status = 202, body = Told), Problems))]
 async fn cancel(State(daemon): On, Path(command): Path<String>) -> Answer<impl IntoResponse> {
-    let folder = found(&daemon, &command)?;
-    daemon.errands.cancel(&command);
+    cancelled(&daemon, &command)
+}
+
+/// Interrupts what was begun here.
+pub(super) fn cancelled(daemon: &Daemon, id: &str) -> Answer<(StatusCode, Json<Told>)> {
+    let folder = found(daemon, id)?;
+    daemon.errands.cancel(id);
     Ok((StatusCode::ACCEPTED, Json(folder.told())))
 }
 
@@ -135,13 +140,8 @@ async fn cancel(State(daemon): On, Path(command): Path<String>) -> Answer<impl I
 /// A stream that ends without it was cut, and can be continued.
 #[utoipa::path(get, path = "/v1/commands/{command}/output", tag = "commands", params(From),
     responses((status = 200, content_type = "text/event-stream", body = String), Problems))]
-async fn output(
-    State(daemon): On,
-    Path(command): Path<String>,
-    Query(query): Query<From>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    listen(&daemon, &command, first(&headers, query.from)?)
+async fn output(State(daemon): On, Path(command): Path<String>, First(first): First) -> Answer<Response> {
+    listen(&daemon, &command, first)
 }
 
 /// What a command says, from this piece on.

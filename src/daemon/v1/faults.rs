@@ -26,7 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
 /// The active faults.
 #[utoipa::path(get, path = "/v1/clusters/{cluster}/faults", tag = "faults", responses((status = 200, body = Faults), Problems))]
 async fn list(State(daemon): On, Path(cluster): Path<String>) -> Answer<Json<Faults>> {
-    Ok(Json(Faults { faults: all(daemon.connect(&cluster).await?.faults().await?) }))
+    Ok(Json(Faults { faults: all(daemon.faults(&cluster).await?) }))
 }
 
 /// Injects a fault; answers when it is in force. It stands until it is healed.
@@ -87,7 +87,7 @@ async fn heal_all(State(daemon): On, Path(cluster): Path<String>, Query(which): 
 async fn heal(State(daemon): On, Path((cluster, fault)): Path<(String, String)>) -> Answer<Json<Healed>> {
     let id = FaultId::try_from(fault).map_err(Error::usage)?;
     let remote = daemon.connect(&cluster).await?;
-    if !remote.faults().await?.iter().any(|info| info.id == id) {
+    if !daemon.faults(&cluster).await?.iter().any(|info| info.id == id) {
         return Err(Problem::unknown(
             &Error::usage(format!("no fault {id} is active")).help("GET …/faults lists them"),
         ));

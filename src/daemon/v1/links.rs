@@ -47,9 +47,10 @@ enum LinkState {
 /// The links that are not whole: what all faults together do to each.
 #[utoipa::path(get, path = "/v1/clusters/{cluster}/links", tag = "faults", responses((status = 200, body = Links), Problems))]
 async fn list(State(daemon): On, Path(cluster): Path<String>) -> Answer<Json<Links>> {
+    // A connection of its own: one that is shared knows the nodes that there were at its beginning.
     let remote = daemon.connect(&cluster).await?;
     let members: Vec<Member> = remote.cluster().nodes.iter().map(Member::from).collect();
-    let faults: Vec<Fault> = remote.faults().await?.into_iter().map(|info| info.fault).collect();
+    let faults: Vec<Fault> = daemon.faults(&cluster).await?.into_iter().map(|info| info.fault).collect();
     Ok(Json(Links { links: of(&Matrix::fold(&members, &faults)) }))
 }
 

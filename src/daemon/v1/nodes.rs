@@ -30,7 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
 /// The cluster's nodes.
 #[utoipa::path(get, path = "/v1/clusters/{cluster}/nodes", tag = "nodes", responses((status = 200, body = Nodes), Problems))]
 async fn list(State(daemon): On, Path(cluster): Path<String>) -> Answer<Json<Nodes>> {
-    Ok(Json(Nodes { nodes: all(daemon.connect(&cluster).await?.status().await?) }))
+    Ok(Json(Nodes { nodes: all(daemon.status(&cluster).await?.1) }))
 }
 
 /// Containers of others.
@@ -48,7 +48,7 @@ async fn take_in(State(daemon): On, Path(cluster): Path<String>, Json(body): Jso
         return Err(Error::usage("`containers` names none").into());
     }
     let added = daemon.take_in(&cluster, body.containers).await?;
-    let mut lines = daemon.connect(&cluster).await?.status().await?;
+    let (_, mut lines) = daemon.status(&cluster).await?;
     lines.retain(|line| added.contains(&line.name));
     Ok(Json(Nodes { nodes: all(lines) }))
 }
@@ -56,8 +56,12 @@ async fn take_in(State(daemon): On, Path(cluster): Path<String>, Json(body): Jso
 /// A node.
 #[utoipa::path(get, path = "/v1/clusters/{cluster}/nodes/{node}", tag = "nodes", responses((status = 200, body = Node), Problems))]
 async fn show(State(daemon): On, Path((cluster, node)): Path<(String, String)>) -> Answer<Json<Node>> {
-    let remote = daemon.connect(&cluster).await?;
-    one(&remote, &node).await.map(Json)
+    let (_, lines) = daemon.status(&cluster).await?;
+    match lines.into_iter().find(|line| line.name == node) {
+        Some(line) => Ok(Json(line.into())),
+        // Only a new connection knows of nodes that were taken in meanwhile, and says which there are.
+        None => one(&daemon.connect(&cluster).await?, &node).await.map(Json),
+    }
 }
 
 async fn one(remote: &Remote, node: &str) -> Answer<Node> {

@@ -2,11 +2,11 @@
 
 use super::super::errands::{Asked, CommandState, Told};
 use super::super::files;
-use super::super::follow::{Follower, Until, first};
+use super::super::follow::{Follower, Until};
 use super::super::problem::{Problem, Problems};
 use super::super::runs::{Found, Run, RunState};
-use super::commands::{Files, begun, fetched, listen};
-use super::events::From;
+use super::commands::{Files, begun, cancelled, fetched, listen};
+use super::events::{First, From};
 use super::{Answer, On};
 use crate::Error;
 use crate::cli::report_file;
@@ -14,7 +14,7 @@ use crate::daemon::clusters::{Daemon, blocking};
 use crate::journal::PastRun;
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -222,21 +222,13 @@ async fn show(State(daemon): On, Path(run): Path<String>) -> Answer<Json<Run>> {
 /// Interrupts a run that was begun here: it heals, and ends with exit code 130.
 #[utoipa::path(post, path = "/v1/runs/{run}/cancel", tag = "runs", responses((status = 202, body = Told), Problems))]
 async fn cancel(State(daemon): On, Path(run): Path<String>) -> Answer<impl IntoResponse> {
-    let folder = super::commands::found(&daemon, &run)?;
-    daemon.errands.cancel(&run);
-    Ok((StatusCode::ACCEPTED, Json(folder.told())))
+    cancelled(&daemon, &run)
 }
 
 /// The run's events, as those of a cluster; `end` comes last.
 #[utoipa::path(get, path = "/v1/runs/{run}/events", tag = "runs", params(From),
     responses((status = 200, content_type = "text/event-stream", body = String), Problems))]
-async fn events(
-    State(daemon): On,
-    Path(run): Path<String>,
-    Query(query): Query<From>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    let first = first(&headers, query.from)?;
+async fn events(State(daemon): On, Path(run): Path<String>, First(first): First) -> Answer<Response> {
     let run = found(&daemon, &run)?;
     let (journal, over) = (run.journal(), daemon.errands.over());
     let is_over = move || run.is_over() && !daemon.errands.is_running(&run.id);
@@ -246,13 +238,8 @@ async fn events(
 /// What the run says, as that of a command.
 #[utoipa::path(get, path = "/v1/runs/{run}/output", tag = "runs", params(From),
     responses((status = 200, content_type = "text/event-stream", body = String), Problems))]
-async fn output(
-    State(daemon): On,
-    Path(run): Path<String>,
-    Query(query): Query<From>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    listen(&daemon, &run, first(&headers, query.from)?)
+async fn output(State(daemon): On, Path(run): Path<String>, First(first): First) -> Answer<Response> {
+    listen(&daemon, &run, first)
 }
 
 /// What lies in the run's folder.

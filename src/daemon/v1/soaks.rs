@@ -2,10 +2,9 @@
 
 use super::super::errands::Told;
 use super::super::files;
-use super::super::follow::first;
 use super::super::problem::{Problem, Problems};
-use super::commands::{Files, begun, fetched, listen};
-use super::events::From;
+use super::commands::{Files, begun, cancelled, fetched, listen};
+use super::events::{First, From};
 use super::runs::{Others, Source, none_of, option};
 use super::{Answer, On};
 use crate::cluster::check_name;
@@ -13,8 +12,8 @@ use crate::daemon::clusters::{Daemon, blocking};
 use crate::soak::{SoakFolder, State as Settings, Summary};
 use crate::{Error, Result};
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -159,19 +158,12 @@ async fn artifact(State(daemon): On, Path((soak, path)): Path<(String, String)>)
 /// Interrupts a soak that was begun here: its runs heal.
 #[utoipa::path(post, path = "/v1/soaks/{soak}/cancel", tag = "soaks", responses((status = 202, body = Told), Problems))]
 async fn cancel(State(daemon): On, Path(soak): Path<String>) -> Answer<impl IntoResponse> {
-    let folder = super::commands::found(&daemon, &soak)?;
-    daemon.errands.cancel(&soak);
-    Ok((StatusCode::ACCEPTED, Json(folder.told())))
+    cancelled(&daemon, &soak)
 }
 
 /// What the soak says, as that of a command.
 #[utoipa::path(get, path = "/v1/soaks/{soak}/output", tag = "soaks", params(From),
     responses((status = 200, content_type = "text/event-stream", body = String), Problems))]
-async fn output(
-    State(daemon): On,
-    Path(soak): Path<String>,
-    Query(query): Query<From>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    listen(&daemon, &soak, first(&headers, query.from)?)
+async fn output(State(daemon): On, Path(soak): Path<String>, First(first): First) -> Answer<Response> {
+    listen(&daemon, &soak, first)
 }

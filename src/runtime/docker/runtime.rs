@@ -11,7 +11,7 @@ use super::life::{Change, State};
 use super::member::{Member, Which};
 use super::spec::{Host, Image, Spec};
 use super::{connection, create, inspect, lock, own_image, remove, watch};
-use crate::agent::protocol::{Attach, Failure, FindMeans, Http, Measure, Party, Probe, Reachable, Tcp};
+use crate::agent::protocol::{Attach, CountHeld, Failure, FindMeans, Http, Measure, Party, Probe, Reachable, Tcp};
 use crate::cluster::{Cluster, Node};
 use crate::engine::{Ended, Exec, ExecOutput, Job, ProbeReply};
 use crate::plan::{Interfaces, Means, Plan};
@@ -326,6 +326,10 @@ impl Runtime for Docker {
 
     fn apply(&self, plans: Vec<(usize, Plan)>) -> Job<Applied> {
         self.job(|inner| async move { inner.apply(plans).await })
+    }
+
+    fn held(&self) -> Job<usize> {
+        self.job(|inner| async move { Ok(inner.keeper.call(CountHeld {}).await?) })
     }
 
     fn means(&self) -> Job<Means> {

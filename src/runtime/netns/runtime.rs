@@ -6,8 +6,9 @@
 use super::log;
 use super::workdir;
 use crate::agent::protocol::{
-    ApplyPlans, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, FindMeans, Http, KillNode, Measure,
-    NodeNet, Notification, Party, Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp, Teardown,
+    ApplyPlans, CountHeld, CreateFabric, Ended as AgentEnded, Exec as AgentExec, Failure, FindMeans, Http, KillNode,
+    Measure, NodeNet, Notification, Party, Pause, Probe, Program, Reachable, Resume, StartNode, StopNode, Tcp,
+    Teardown,
 };
 use crate::agent::{Agent, Notifications};
 use crate::cluster::{Cluster, Node};
@@ -329,6 +330,10 @@ impl Runtime for Netns {
 
     fn apply(&self, plans: Vec<(usize, Plan)>) -> Job<Applied> {
         self.job(|inner| async move { inner.apply(plans).await })
+    }
+
+    fn held(&self) -> Job<usize> {
+        self.job(|inner| async move { Ok(inner.agent.call(CountHeld {}).await?) })
     }
 
     fn means(&self) -> Job<Means> {
