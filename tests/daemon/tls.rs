@@ -163,5 +163,5 @@ fn a_certificate_that_is_given_is_shown_and_its_key_must_be_its_owners_alone() {
     help: name one with --listen; the socket is guarded by its file's mode
     ");
     assert!(refused(&["-p", "0", "--tls-cert", "own.crt"]).contains("--tls-key <FILE>"));
-    assert!(refused(&["-p", "0", "--tls", "--insecure"]).contains("cannot be used with '--insecure'"));
+    assert!(refused(&["-p", "0", "--tls", "--insecure"]).contains("--insecure says plain text"));
 }
