@@ -17,6 +17,7 @@ use crate::journal::{PastRun, RunFolder};
 use crate::{Error, Result, entropy, text};
 use attend::{Attendant, Order};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -94,8 +95,8 @@ impl Errands {
         let known = sent(&asked.args)?;
         self.check(&known, &asked)?;
         let (errands, verb) = (Arc::clone(self), known.verb.clone());
-        let (folder, errand) = blocking(move || errands.prepare(known, &asked)).await?;
-        let order = Order { is_typed: errand.is_typed, is_lasting: LASTING.contains(&verb.as_str()) };
+        let order = Order { is_typed: known.is_typed, is_lasting: LASTING.contains(&verb.as_str()) };
+        let (folder, errand, output) = blocking(move || errands.prepare(known, &asked)).await?;
         let mut running = self.running();
         // Asked for last, so that two that come at once are two.
         if running.len() >= self.limits.commands {
@@ -105,7 +106,7 @@ impl Errands {
                 .help("wait for one to end, cancel one, or start the daemon with a larger --max-commands");
             return Err(Refused::Busy(error));
         }
-        let begun = Attendant::begin(&folder, order).inspect_err(|_| forget(&folder, &errand));
+        let begun = Attendant::begin(&folder, output, order).inspect_err(|_| forget(&folder, &errand));
         let attendant = Arc::new(begun?);
         running.insert(folder.id().to_owned(), Arc::clone(&attendant));
         drop(running);
@@ -137,8 +138,8 @@ impl Errands {
         asked.name.as_deref().map_or(Ok(()), crate::cluster::check_name)
     }
 
-    /// Its folder, with all that the process needs to begin.
-    fn prepare(&self, known: Sent, asked: &Asked) -> Result<(ErrandFolder, Errand)> {
+    /// Its folder, with all that the process needs to begin, and the file of its output.
+    fn prepare(&self, known: Sent, asked: &Asked) -> Result<(ErrandFolder, Errand, File)> {
         let mut args = asked.args.clone();
         let runs = self.data_dir.join("runs");
         let (seed, below) = match known.verb.as_str() {
@@ -158,16 +159,15 @@ impl Errands {
             out,
             env: asked.env.clone(),
             host_commands: self.limits.host_commands,
-            is_typed: known.is_typed,
         };
         let told = Told::new(id, known.verb, args, run.filter(|_| below == Some("runs")));
-        let folder = ErrandFolder::create(&self.data_dir, &told, &errand)?;
+        let (folder, output) = ErrandFolder::create(&self.data_dir, &told, &errand)?;
         // A past run names its script, and the modules beside it, as they were sent then.
         let before = known.run.as_deref().and_then(Path::file_name);
         let before = before.and_then(|id| ErrandFolder::find(&self.data_dir, &id.to_string_lossy()));
         let taken_over = before.map_or(Ok(()), |before| folder.take_over(&before));
         match taken_over.and_then(|()| folder.receive(&asked.files)) {
-            Ok(()) => Ok((folder, errand)),
+            Ok(()) => Ok((folder, errand, output)),
             Err(error) => {
                 forget(&folder, &errand);
                 Err(error)

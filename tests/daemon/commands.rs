@@ -2,7 +2,7 @@
 
 use super::common::{User, namespaces, until};
 use super::http::{raw, request};
-use super::running::Running;
+use super::running::{Running, until_json};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -262,6 +262,19 @@ fn a_script_that_was_sent_reads_no_file_and_starts_no_program_of_the_host() {
     let id = send(&running, &netns, script);
     assert_eq!(listen(&running, &id, 1).code, Some(0));
     assert_eq!(running.get(&format!("/v1/commands/{id}/files"))["files"][0]["path"], "made");
+}
+
+#[test]
+fn a_program_that_reads_what_is_typed_ends_with_the_daemon_though_it_heeds_no_end_of_that() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let mut running = Running::with_cluster("netns");
+    let id = send(&running, &["exec", "--stdin", "n1", "--", "sleep", "600"], json!({}));
+    until("it sleeps", || running.says(&["exec", "n1", "--", "ps", "-e"]).contains("sleep"));
+    running.end(Signal::KILL);
+    running.again();
+    until_json(&running, &format!("/v1/commands/{id}"), |told| told["state"] == "interrupted");
 }
 
 #[test]
