@@ -11,9 +11,10 @@ mod pieces;
 pub(super) use folder::{ErrandFolder, State as CommandState, Told};
 
 use super::clusters::blocking;
+use super::runs::Found;
 use crate::cli::sent::{Sent, sent};
 use crate::errand::Errand;
-use crate::journal::{PastRun, RunFolder};
+use crate::journal::RunFolder;
 use crate::{Error, Result, entropy, text};
 use attend::{Attendant, Order};
 use std::collections::BTreeMap;
@@ -252,12 +253,19 @@ fn seeded(args: &mut Vec<String>, option: &str, seed: Option<u64>) -> Result<u64
     Ok(seed)
 }
 
-/// The seed of the run that is to be repeated: one that was sent along, else one that is here.
-fn past_seed(run: &Path, asked: &Asked, runs: &Path) -> Result<u64> {
-    let sent = asked.files.get(&format!("{}/journal.jsonl", run.display()));
-    let head = sent.and_then(|text| serde_json::from_str::<serde_json::Value>(text.lines().next()?).ok());
-    let seed = head.and_then(|head| head["seed"].as_u64());
-    seed.map_or_else(|| PastRun::open(run, runs).map(|run| run.seed), Ok)
+/// The seed of a past run: of one that was sent along, whose process finds out whether it is whole, or of one here.
+fn past_seed(named: &Path, asked: &Asked, runs: &Path) -> Result<u64> {
+    let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_path_buf();
+    let journal = plain(&named.join("journal.jsonl"));
+    if let Some((_, text)) = asked.files.iter().find(|(path, _)| plain(Path::new(path)) == journal) {
+        let head = text.lines().next().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        return Ok(head.and_then(|head| head["seed"].as_u64()).unwrap_or_default());
+    }
+    let here = Found::named(runs, &named.components().as_path().to_string_lossy());
+    here.and_then(|run| run.look().seed).ok_or_else(|| {
+        Error::usage(format!("there is no run in {}", named.display()))
+            .help("name a run of the daemon's, as `blockade run` prints it, or send a run's folder along")
+    })
 }
 
 /// When it began, and a number that makes it one of its kind.

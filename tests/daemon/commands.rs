@@ -278,6 +278,27 @@ fn a_program_that_reads_what_is_typed_ends_with_the_daemon_though_it_heeds_no_en
 }
 
 #[test]
+fn a_run_that_is_sent_along_is_repeated_and_none_is_looked_for_where_the_daemon_was_started() {
+    let running = Running::new();
+    let files = json!({ "blockade.yaml": NODES, "a.rhai": "fn chaos() { isolate(\"n1\"); sleep(\"1s\"); }" });
+    let id = send(&running, &["run", "a.rhai", "--runtime", "sim", "--seed", "3"], files);
+    assert_eq!(listen(&running, &id, 1).code, Some(0));
+    let of = |name: &str| running.place.read(&format!(".blockade/runs/{id}/{name}"));
+    let sent = json!({
+        "old/journal.jsonl": of("journal.jsonl"), "old/script.rhai": of("script.rhai"), "old/cluster.yaml": of("cluster.yaml"),
+    });
+    let replayed = send(&running, &["replay", "./old/"], sent);
+    assert!(replayed.contains("Z-3"), "{replayed}");
+    let said = listen(&running, &replayed, 1);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    std::fs::create_dir(running.place.path().join("theirs")).unwrap();
+    for name in ["theirs", "nowhere", ".blockade/runs"] {
+        let said = running.post("/v1/commands", json!({ "args": ["replay", name] })).with(400).detail();
+        assert_eq!(said, format!("there is no run in {name}"));
+    }
+}
+
+#[test]
 fn no_more_run_at_once_than_was_said() {
     let mut running = Running::new();
     running.end(Signal::TERM);
