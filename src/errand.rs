@@ -2,10 +2,11 @@
 //!
 //! Its working directory holds what was sent along, and is all that it may read of this machine's files, beside the
 //! folders of past runs; programs it starts in nodes only. That is settled once for the process, as a umask is, so that
-//! no way to a file can forget to ask. It ends with the daemon, however that ends: its standard input is a leash.
+//! no way to a file can forget to ask. It ends with the daemon, however that ends: the daemon's lock on the file of its
+//! output is a leash.
 //!
-//! Touches its own file, standard input, and the process's place in the queue of those that the kernel ends when memory
-//! is short.
+//! Touches its own file, that lock, and the process's place in the queue of those that the kernel ends when memory is
+//! short.
 
 use crate::{Error, Result, platform};
 use serde::{Deserialize, Serialize};
@@ -28,9 +29,10 @@ pub struct Errand {
     pub env: BTreeMap<String, String>,
     /// Whether it may start programs of this machine outside its nodes.
     pub host_commands: bool,
-    /// Whether its standard input is what somebody types. Its end then ends the session, else the process.
-    pub is_typed: bool,
 }
+
+/// What its process says, beside its own file. Whoever attends to it holds a lock on this, and writes it.
+pub const OUTPUT: &str = "output.jsonl";
 
 /// The one that this process is.
 static CURRENT: OnceLock<Errand> = OnceLock::new();
@@ -46,9 +48,8 @@ pub fn begin(path: &Path) -> Result<()> {
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(|error| cannot(&error))?;
     let errand: Errand = serde_json::from_str(&text).map_err(|error| cannot(&error))?;
-    if !errand.is_typed {
-        std::thread::spawn(end_with_the_leash);
-    }
+    let leash = File::open(path.with_file_name(OUTPUT)).map_err(|error| cannot(&error))?;
+    std::thread::spawn(move || end_with_the_leash(&leash));
     // Where memory ends, this process and its nodes go before the daemon.
     platform::go_first();
     let (_first, _only) = (ALIVE.set(file), CURRENT.set(errand));
@@ -65,10 +66,9 @@ pub fn is_alive(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
-/// Nothing is ever said on it: its end is the daemon's.
-fn end_with_the_leash() {
-    let mut nothing = [0; 64];
-    while !matches!(std::io::stdin().read(&mut nothing), Ok(0) | Err(_)) {}
+/// The daemon lets go of it when the daemon ends.
+fn end_with_the_leash(leash: &File) {
+    let _theirs_no_more = leash.lock_shared();
     platform::end();
 }
 

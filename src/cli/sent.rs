@@ -82,7 +82,8 @@ fn plain_paths(command: &Command, matches: &ArgMatches) -> Result<()> {
 }
 
 /// What clap says, without colours.
-fn refused(error: clap::Error) -> Error {
+fn refused(mut error: clap::Error) -> Error {
+    super::hide_what_is_internal(&mut error);
     let text = error.render().to_string();
     let text = text.trim_end();
     Error::usage(text.strip_prefix("error: ").unwrap_or(text))
@@ -146,5 +147,11 @@ mod tests {
         --errand x status => only the daemon says what is an errand
         run => the following required arguments were not provided:
         ");
+    }
+
+    #[test]
+    fn what_is_internal_is_suggested_to_nobody() {
+        let message = of("helper").unwrap_err().message;
+        assert!(message.contains("'heal'") && !message.contains("shaper"), "{message}");
     }
 }

@@ -11,12 +11,14 @@ mod pieces;
 pub(super) use folder::{ErrandFolder, State as CommandState, Told};
 
 use super::clusters::blocking;
+use super::runs::Found;
 use crate::cli::sent::{Sent, sent};
 use crate::errand::Errand;
-use crate::journal::{PastRun, RunFolder};
+use crate::journal::RunFolder;
 use crate::{Error, Result, entropy, text};
 use attend::{Attendant, Order};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -94,8 +96,8 @@ impl Errands {
         let known = sent(&asked.args)?;
         self.check(&known, &asked)?;
         let (errands, verb) = (Arc::clone(self), known.verb.clone());
-        let (folder, errand) = blocking(move || errands.prepare(known, &asked)).await?;
-        let order = Order { is_typed: errand.is_typed, is_lasting: LASTING.contains(&verb.as_str()) };
+        let order = Order { is_typed: known.is_typed, is_lasting: LASTING.contains(&verb.as_str()) };
+        let (folder, errand, output) = blocking(move || errands.prepare(known, &asked)).await?;
         let mut running = self.running();
         // Asked for last, so that two that come at once are two.
         if running.len() >= self.limits.commands {
@@ -105,7 +107,7 @@ impl Errands {
                 .help("wait for one to end, cancel one, or start the daemon with a larger --max-commands");
             return Err(Refused::Busy(error));
         }
-        let begun = Attendant::begin(&folder, order).inspect_err(|_| forget(&folder, &errand));
+        let begun = Attendant::begin(&folder, output, order).inspect_err(|_| forget(&folder, &errand));
         let attendant = Arc::new(begun?);
         running.insert(folder.id().to_owned(), Arc::clone(&attendant));
         drop(running);
@@ -137,8 +139,8 @@ impl Errands {
         asked.name.as_deref().map_or(Ok(()), crate::cluster::check_name)
     }
 
-    /// Its folder, with all that the process needs to begin.
-    fn prepare(&self, known: Sent, asked: &Asked) -> Result<(ErrandFolder, Errand)> {
+    /// Its folder, with all that the process needs to begin, and the file of its output.
+    fn prepare(&self, known: Sent, asked: &Asked) -> Result<(ErrandFolder, Errand, File)> {
         let mut args = asked.args.clone();
         let runs = self.data_dir.join("runs");
         let (seed, below) = match known.verb.as_str() {
@@ -158,16 +160,15 @@ impl Errands {
             out,
             env: asked.env.clone(),
             host_commands: self.limits.host_commands,
-            is_typed: known.is_typed,
         };
         let told = Told::new(id, known.verb, args, run.filter(|_| below == Some("runs")));
-        let folder = ErrandFolder::create(&self.data_dir, &told, &errand)?;
+        let (folder, output) = ErrandFolder::create(&self.data_dir, &told, &errand)?;
         // A past run names its script, and the modules beside it, as they were sent then.
         let before = known.run.as_deref().and_then(Path::file_name);
         let before = before.and_then(|id| ErrandFolder::find(&self.data_dir, &id.to_string_lossy()));
         let taken_over = before.map_or(Ok(()), |before| folder.take_over(&before));
         match taken_over.and_then(|()| folder.receive(&asked.files)) {
-            Ok(()) => Ok((folder, errand)),
+            Ok(()) => Ok((folder, errand, output)),
             Err(error) => {
                 forget(&folder, &errand);
                 Err(error)
@@ -252,12 +253,19 @@ fn seeded(args: &mut Vec<String>, option: &str, seed: Option<u64>) -> Result<u64
     Ok(seed)
 }
 
-/// The seed of the run that is to be repeated: one that was sent along, else one that is here.
-fn past_seed(run: &Path, asked: &Asked, runs: &Path) -> Result<u64> {
-    let sent = asked.files.get(&format!("{}/journal.jsonl", run.display()));
-    let head = sent.and_then(|text| serde_json::from_str::<serde_json::Value>(text.lines().next()?).ok());
-    let seed = head.and_then(|head| head["seed"].as_u64());
-    seed.map_or_else(|| PastRun::open(run, runs).map(|run| run.seed), Ok)
+/// The seed of a past run: of one that was sent along, whose process finds out whether it is whole, or of one here.
+fn past_seed(named: &Path, asked: &Asked, runs: &Path) -> Result<u64> {
+    let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_path_buf();
+    let journal = plain(&named.join("journal.jsonl"));
+    if let Some((_, text)) = asked.files.iter().find(|(path, _)| plain(Path::new(path)) == journal) {
+        let head = text.lines().next().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        return Ok(head.and_then(|head| head["seed"].as_u64()).unwrap_or_default());
+    }
+    let here = Found::named(runs, &named.components().as_path().to_string_lossy());
+    here.and_then(|run| run.look().seed).ok_or_else(|| {
+        Error::usage(format!("there is no run in {}", named.display()))
+            .help("name a run of the daemon's, as `blockade run` prints it, or send a run's folder along")
+    })
 }
 
 /// When it began, and a number that makes it one of its kind.

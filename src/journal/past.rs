@@ -104,8 +104,8 @@ impl PastRun {
 
 /// The folder from which the run names its files, where that is not the current one; else an empty path. Runs do not say
 /// where they were started, but lie below there where nobody said otherwise: it is the one in which the script is.
-fn elsewhere(folder: &RunFolder, script: &Path, text: &str) -> PathBuf {
-    let is_there = |place: &Path| std::fs::read_to_string(place.join(script)).is_ok_and(|found| found == text);
+fn elsewhere(folder: &RunFolder, script: &Path, then: &str) -> PathBuf {
+    let is_there = |place: &Path| text::read("the script", &place.join(script)).is_ok_and(|found| found == then);
     if script.is_absolute() || is_there(Path::new("")) {
         return PathBuf::new();
     }
@@ -127,5 +127,17 @@ fn result(folder: &RunFolder) -> Result<Value> {
             super::FORMAT
         ))
         .help("use the version of blockade that wrote it, or a newer one")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_is_none_is_looked_for_without_reading_all_of_it() {
+        let folder = RunFolder { path: PathBuf::from("/tmp/none/runs/1") };
+        // Below `/`, the last of the places, lies what never ends.
+        assert_eq!(elsewhere(&folder, Path::new("dev/zero"), "fn chaos() {}"), PathBuf::new());
     }
 }

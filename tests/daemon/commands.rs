@@ -2,7 +2,7 @@
 
 use super::common::{User, namespaces, until};
 use super::http::{raw, request};
-use super::running::Running;
+use super::running::{Running, until_json};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -262,6 +262,40 @@ fn a_script_that_was_sent_reads_no_file_and_starts_no_program_of_the_host() {
     let id = send(&running, &netns, script);
     assert_eq!(listen(&running, &id, 1).code, Some(0));
     assert_eq!(running.get(&format!("/v1/commands/{id}/files"))["files"][0]["path"], "made");
+}
+
+#[test]
+fn a_program_that_reads_what_is_typed_ends_with_the_daemon_though_it_heeds_no_end_of_that() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let mut running = Running::with_cluster("netns");
+    let id = send(&running, &["exec", "--stdin", "n1", "--", "sleep", "600"], json!({}));
+    until("it sleeps", || running.says(&["exec", "n1", "--", "ps", "-e"]).contains("sleep"));
+    running.end(Signal::KILL);
+    running.again();
+    until_json(&running, &format!("/v1/commands/{id}"), |told| told["state"] == "interrupted");
+}
+
+#[test]
+fn a_run_that_is_sent_along_is_repeated_and_none_is_looked_for_where_the_daemon_was_started() {
+    let running = Running::new();
+    let files = json!({ "blockade.yaml": NODES, "a.rhai": "fn chaos() { isolate(\"n1\"); sleep(\"1s\"); }" });
+    let id = send(&running, &["run", "a.rhai", "--runtime", "sim", "--seed", "3"], files);
+    assert_eq!(listen(&running, &id, 1).code, Some(0));
+    let of = |name: &str| running.place.read(&format!(".blockade/runs/{id}/{name}"));
+    let sent = json!({
+        "old/journal.jsonl": of("journal.jsonl"), "old/script.rhai": of("script.rhai"), "old/cluster.yaml": of("cluster.yaml"),
+    });
+    let replayed = send(&running, &["replay", "./old/"], sent);
+    assert!(replayed.contains("Z-3"), "{replayed}");
+    let said = listen(&running, &replayed, 1);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    std::fs::create_dir(running.place.path().join("theirs")).unwrap();
+    for name in ["theirs", "nowhere", ".blockade/runs"] {
+        let said = running.post("/v1/commands", json!({ "args": ["replay", name] })).with(400).detail();
+        assert_eq!(said, format!("there is no run in {name}"));
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ const PIECE: usize = 16 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What a process has written is there by then after its end; others that hold its output are not waited for.
 const AFTER_ITS_END: Duration = Duration::from_millis(500);
+/// How long until the end of a process is told again that could not be written down.
+const UNTIL_THERE_IS_ROOM: Duration = Duration::from_secs(1);
 /// How long a process may take to read what somebody typed.
 const INPUT_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -38,7 +40,7 @@ pub(super) struct Order {
 pub(in crate::daemon) struct Attendant {
     folder: ErrandFolder,
     signals: mpsc::Sender<Signal>,
-    /// What somebody types goes there. Of an errand to which nobody does, its end is all that it hears.
+    /// What somebody types goes there.
     input: Mutex<Option<ChildStdin>>,
     is_typed: bool,
     listeners: watch::Sender<usize>,
@@ -55,12 +57,11 @@ impl Drop for Listening {
 }
 
 impl Attendant {
-    /// Starts the process.
-    pub(super) fn begin(folder: &ErrandFolder, order: Order) -> Result<Self> {
+    /// Starts the process, whose output goes to this file of its folder.
+    pub(super) fn begin(folder: &ErrandFolder, output: File, order: Order) -> Result<Self> {
         let cannot =
             |error: std::io::Error| Error::machine(format!("cannot start a command for somebody else: {error}"));
-        let output = File::options().create_new(true).append(true).open(folder.output()).map_err(cannot)?;
-        let mut child = spawn(folder).map_err(cannot)?;
+        let mut child = spawn(folder, order).map_err(cannot)?;
         let (signals, told) = mpsc::channel(8);
         let (listeners, heard) = watch::channel(0);
         let (end, ended) = watch::channel(false);
@@ -121,13 +122,14 @@ impl Attendant {
 }
 
 /// This binary again. What the daemon's own environment says about blockade is not the errand's.
-fn spawn(folder: &ErrandFolder) -> std::io::Result<Child> {
+fn spawn(folder: &ErrandFolder, order: Order) -> std::io::Result<Child> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("blockade").arg("--errand").arg(folder.errand()).args(folder.told().args);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BLOCKADE_")) {
         command.env_remove(name);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(if order.is_typed { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.current_dir(folder.files()).process_group(0).spawn()
 }
 
@@ -153,7 +155,11 @@ async fn attend(
         }
     }
     let Ok(mut record) = record.await else { return };
-    record.write(&Piece::Exit { code: status.map_or(3, code), is_cut: false });
+    let exit = Piece::Exit { code: status.map_or(3, code), is_cut: false };
+    // Untold it would be under way for ever: where the disk is full, this waits for room.
+    while !record.write(&exit) {
+        tokio::time::sleep(UNTIL_THERE_IS_ROOM).await;
+    }
 }
 
 async fn until_its_end(
@@ -222,18 +228,25 @@ async fn hear(mut stream: impl AsyncRead + Unpin, piece: fn(Vec<u8>) -> Piece, s
 /// The file of what was said.
 struct Record {
     output: File,
+    /// Of the last line.
     seq: u64,
+    /// Where the next line begins.
     bytes: u64,
 }
 
 impl Record {
-    fn write(&mut self, piece: &Piece) {
-        self.seq += 1;
-        let line = piece.line(self.seq);
-        self.bytes += line.len() as u64;
+    /// Writes a line, whole or not at all; whether it did.
+    fn write(&mut self, piece: &Piece) -> bool {
+        let line = piece.line(self.seq + 1);
         if let Err(error) = self.output.write_all(line.as_bytes()) {
             tracing::warn!("cannot write down what a command says: {error}");
+            // Half a line would swallow the next one.
+            let _ = self.output.set_len(self.bytes);
+            return false;
         }
+        self.seq += 1;
+        self.bytes += line.len() as u64;
+        true
     }
 }
 
@@ -252,4 +265,21 @@ async fn write_down(mut record: Record, mut said: mpsc::Receiver<Piece>) -> Reco
         }
     }
     record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_for_which_there_is_no_room_takes_no_number() {
+        let full = File::options().append(true).open("/dev/full").unwrap();
+        let place = tempfile::NamedTempFile::new().unwrap();
+        let mut record = Record { output: full, seq: 4, bytes: 9 };
+        let exit = Piece::Exit { code: 0, is_cut: false };
+        assert!(!record.write(&exit));
+        record.output = place.reopen().unwrap();
+        assert!(record.write(&exit));
+        assert_eq!(std::fs::read_to_string(place.path()).unwrap(), exit.line(5));
+    }
 }

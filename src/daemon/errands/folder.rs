@@ -71,14 +71,19 @@ pub(in crate::daemon) struct ErrandFolder {
 }
 
 impl ErrandFolder {
-    /// Creates it. What it will say and hold is for its user only.
-    pub(super) fn create(data_dir: &Path, told: &Told, errand: &Errand) -> Result<Self> {
+    /// Creates it, and the file of its output, locked: whoever holds that attends to it. What it will say and hold is for
+    /// its user only.
+    pub(super) fn create(data_dir: &Path, told: &Told, errand: &Errand) -> Result<(Self, File)> {
         let folder = Self { path: data_dir.join(COMMANDS).join(&told.id), id: told.id.clone() };
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder.path.join("files"));
         made.map_err(|error| cannot("create", &folder.path, &error))?;
-        folder.write("command.json", told)?;
+        let output = File::options().create_new(true).append(true).open(folder.output());
+        let output = output.and_then(|file| file.lock().map(|()| file));
+        let output = output.map_err(|error| cannot("write", &folder.output(), &error))?;
         folder.write("errand.json", errand)?;
-        Ok(folder)
+        // Last: from now on others find it.
+        folder.write("command.json", told)?;
+        Ok((folder, output))
     }
 
     /// That of this id, if there is one.
@@ -126,7 +131,7 @@ impl ErrandFolder {
 
     /// What it says.
     pub(in crate::daemon) fn output(&self) -> PathBuf {
-        self.path.join("output.jsonl")
+        self.path.join(errand::OUTPUT)
     }
 
     /// What there is to tell of it now.
@@ -185,20 +190,33 @@ impl ErrandFolder {
         super::super::files::listed(&self.files())
     }
 
-    /// Of one whose daemon has died: waits for its end, and puts it on record.
+    /// Waits until no daemon attends to it any more: there may be another one on this data folder. Where that one died
+    /// before the process told its end, waits for that, and puts it on record.
     pub(super) fn conclude_for_the_dead(&self) {
+        // One that was refused is gone with its folder.
+        let Ok(output) = File::options().read(true).append(true).open(self.output()) else { return };
+        // Shared: the process waits for the same, and must not wait for us.
+        let attended = output.lock_shared();
         let until = std::time::Instant::now() + AFTERLIFE_MAX;
         while errand::is_alive(&self.errand()) && std::time::Instant::now() < until {
             std::thread::sleep(Duration::from_millis(100));
         }
+        // Several daemons may have waited.
+        if let Err(error) = attended.and_then(|()| output.lock()) {
+            tracing::warn!("cannot lock {}: {error}", self.output().display());
+        }
+        if self.exit_code().is_none() {
+            self.conclude(&output);
+        }
+    }
+
+    fn conclude(&self, mut output: &File) {
         let seq = self.last_seq() + 1;
         let said = "error: interrupted: the daemon ended before this command; what it had done to nodes was healed\n";
         let lines =
             [Piece::Err(said.as_bytes().to_vec()).line(seq), Piece::Exit { code: 130, is_cut: true }.line(seq + 1)];
-        let output = File::options().create(true).append(true).open(self.output());
         // What the old daemon began to write may have no end.
-        let written = output.and_then(|mut file| file.write_all(format!("\n{}", lines.concat()).as_bytes()));
-        if let Err(error) = written {
+        if let Err(error) = output.write_all(format!("\n{}", lines.concat()).as_bytes()) {
             tracing::warn!("cannot write {}: {error}", self.output().display());
         }
     }
@@ -232,4 +250,33 @@ fn unwritable(name: &str, path: &Path, error: &std::io::Error) -> Error {
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
     Error::machine(format!("cannot {what} {}: {error}", path.display()))
         .help("the daemon's data folder must be writable")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_command_is_told_by_the_daemon_that_attends_to_it_or_by_one_after_it() {
+        let place = tempfile::tempdir().unwrap();
+        let create = |id: &str| {
+            let told = Told::new(id.to_owned(), "run".to_owned(), Vec::new(), None);
+            ErrandFolder::create(place.path(), &told, &Errand::default()).unwrap()
+        };
+        let (ours, mut attended) = create("one");
+        let concluding = {
+            let theirs = ErrandFolder::find(place.path(), "one").unwrap();
+            std::thread::spawn(move || theirs.conclude_for_the_dead())
+        };
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(ours.exit_code(), None);
+        attended.write_all(Piece::Exit { code: 0, is_cut: false }.line(1).as_bytes()).unwrap();
+        drop(attended);
+        concluding.join().unwrap();
+        assert_eq!(ours.exit_code(), Some((0, false)));
+        let (left, attended) = create("two");
+        drop(attended);
+        left.conclude_for_the_dead();
+        assert_eq!(left.exit_code(), Some((130, true)));
+    }
 }

@@ -123,7 +123,8 @@ async fn show(State(daemon): On, Path(command): Path<String>) -> Answer<Json<Tol
     Ok(Json(found(&daemon, &command)?.told()))
 }
 
-/// Interrupts a command, as Ctrl-C does: it heals what it did, and ends with exit code 130.
+/// Interrupts a command, as Ctrl-C does: it heals what it did, and ends with exit code 130. Of a `repl` that ends the call
+/// that is under way; `input` with `end` ends the session.
 #[utoipa::path(post, path = "/v1/commands/{command}/cancel", tag = "commands", responses((status = 202, body = Told), Problems))]
 async fn cancel(State(daemon): On, Path(command): Path<String>) -> Answer<impl IntoResponse> {
     cancelled(&daemon, &command)
