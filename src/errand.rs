@@ -1,8 +1,8 @@
 //! An errand: a command line of somebody on another machine, which the daemon runs here as a process of its own.
 //!
 //! Its working directory holds what was sent along, and is all that it may read of this machine's files, beside the
-//! folders of past runs; programs it starts in nodes only. That is settled once for the process, as a umask is, so that
-//! no way to a file can forget to ask. It ends with the daemon, however that ends: the daemon's lock on the file of its
+//! folders of past runs; programs it starts in nodes only. That is settled once for the process, as a umask is; where
+//! texts are read is where it is asked. Files that are written are named by arguments, which were looked at before. It ends with the daemon, however that ends: the daemon's lock on the file of its
 //! output is a leash.
 //!
 //! Touches its own file, that lock, and the process's place in the queue of those that the kernel ends when memory is

@@ -87,10 +87,19 @@ fn a_run_is_given_what_the_command_line_can_give() {
     assert_eq!((&run["state"], &run["exit_code"], &run["verdict"]), (&json!("ended"), &json!(2), &Value::Null));
     let events = running.ask("GET", &format!("/v1/runs/{refused}/events"), "").with(200).body;
     assert_eq!(events, "event: end\ndata: {}\n\n");
+    let other = json!({ "args": ["status"] });
+    let other = running.post("/v1/commands", other).with(201).json()["id"].as_str().unwrap().to_owned();
+    for resource in ["runs", "soaks"] {
+        running.ask("POST", &format!("/v1/{resource}/{other}/cancel"), "").with(404);
+        running.ask("GET", &format!("/v1/{resource}/{other}/output"), "").with(404);
+    }
+    running.ask("POST", &format!("/v1/soaks/{refused}/cancel"), "").with(404);
     let wrong = |body: Value| running.post("/v1/runs", body).with(400).detail();
     let script = || json!({ "name": "a.rhai", "text": "" });
     assert_eq!(wrong(json!({ "script": script(), "sead": 1 })), "unknown field `sead`");
     assert!(wrong(json!({ "script": { "name": "../a.rhai", "text": "" } })).contains("leads out of"));
+    let twice = json!({ "script": { "name": "cluster.yaml", "text": "" }, "config": "" });
+    assert_eq!(wrong(twice), "two different files are called `cluster.yaml`");
     assert!(wrong(json!({ "script": script(), "timeout": "soon" })).contains("soon"));
     assert!(wrong(json!({ "script": script(), "runtime": "moon" })).contains("docker, netns or sim"));
 }
@@ -155,4 +164,26 @@ fn a_run_is_repeated_and_shrunk_from_its_name() {
     assert_eq!(running.get(&format!("/v1/commands/{shrunk}"))["exit_code"], 0);
     let files = running.get(&format!("/v1/runs/{failing}/files")).to_string();
     assert!(files.contains("minimal.rhai"), "{files}");
+}
+
+#[test]
+fn a_soak_is_known_from_its_first_moment_and_also_when_it_was_refused() {
+    let running = Running::new();
+    let begin = |text: &str| {
+        let body =
+            json!({ "script": { "name": "s.rhai", "text": text }, "config": NODES, "runtime": "sim", "runs": 3 });
+        let told = running.post("/v1/soaks", body).with(201).json();
+        let id = told["id"].as_str().unwrap().to_owned();
+        assert_eq!(running.get(&format!("/v1/soaks/{id}"))["script"], "s.rhai");
+        until(&id, || running.get(&format!("/v1/soaks/{id}"))["exit_code"] != Value::Null);
+        running.get(&format!("/v1/soaks/{id}"))
+    };
+    let refused = begin("fn chaos( {");
+    assert_eq!(
+        (&refused["exit_code"], &refused["is_running"], &refused["runtime"]),
+        (&json!(2), &json!(false), &Value::Null)
+    );
+    let passed = begin("fn chaos() { note(\"x\"); }");
+    assert_eq!((&passed["exit_code"], &passed["summary"]["passed"]), (&json!(0), &json!(3)));
+    running.ask("POST", &format!("/v1/runs/{}/cancel", passed["id"].as_str().unwrap()), "").with(404);
 }

@@ -118,7 +118,7 @@ const failures = ({ failures: all }) => all.slice(0, 8).map(({ seed, signature }
 function soakLine(soak, trouble) {
   const end = () => ask("POST", path("soaks", soak.id, "cancel"));
   return h("tr", {}, h("th", { scope: "row" }, soak.id), h("td", {}, h("span", { class: "word" })), h("td", {}, soak.script),
-    h("td", { class: "number" }, String(soak.seed_start)), COUNTS.map(() => h("td", { class: "number" })),
+    h("td", { class: "number" }, String(soak.seed_start ?? "")), COUNTS.map(() => h("td", { class: "number" })),
     h("td", { class: "what" }), h("td", {}, button("Cancel", trouble, end, { "aria-label": `Cancel ${soak.id}` })));
 }
 

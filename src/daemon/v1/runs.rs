@@ -40,7 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
 const LISTED: usize = 100;
 /// What the file of a run's cluster is called, and that of its chaos.
 const CONFIG: &str = "cluster.yaml";
-const CHAOS: &str = "chaos.rhai";
+const CHAOS: &str = "chaos-body.rhai";
 
 /// A script with all that makes a run of it.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -108,19 +108,28 @@ struct Options {
 
 impl Source {
     /// The command line, and what goes with it.
-    pub(super) fn asked(self, verb: &str) -> Asked {
+    pub(super) fn asked(self, verb: &str) -> crate::Result<Asked> {
         let Self { script, mut files, config, cluster, runtime, params, env } = self;
         let mut args = vec![verb.to_owned(), script.name.clone()];
-        files.insert(script.name, script.text);
+        put(&mut files, &script.name, script.text)?;
         if let Some(config) = config {
             args.extend(["--config".to_owned(), CONFIG.to_owned()]);
-            files.insert(CONFIG.to_owned(), config);
+            put(&mut files, CONFIG, config)?;
         }
         option(&mut args, "--runtime", runtime);
         for (name, value) in params {
             args.push(format!("--set={name}={value}"));
         }
-        Asked { args, files, name: cluster, env }
+        Ok(Asked { args, files, name: cluster, env })
+    }
+}
+
+/// One more file. What is sent under a name stays what it is called.
+fn put(files: &mut BTreeMap<String, String>, name: &str, text: String) -> crate::Result<()> {
+    match files.insert(name.to_owned(), text) {
+        None => Ok(()),
+        Some(_) => Err(Error::usage(format!("two different files are called `{name}`"))
+            .help("call the script or the module otherwise")),
     }
 }
 
@@ -130,18 +139,18 @@ pub(super) fn option(args: &mut Vec<String>, name: &str, value: Option<impl std:
 }
 
 impl New {
-    fn asked(self) -> Asked {
+    fn asked(self) -> crate::Result<Asked> {
         let Options { seed, timeout, shaper, verify, keep, attach, chaos } = self.options;
-        let mut asked = self.source.asked("run");
+        let mut asked = self.source.asked("run")?;
         option(&mut asked.args, "--seed", seed);
         option(&mut asked.args, "--timeout", timeout);
         option(&mut asked.args, "--shaper", shaper);
         option(&mut asked.args, "--chaos", chaos.as_ref().map(|_| CHAOS));
-        asked.files.extend(chaos.map(|text| (CHAOS.to_owned(), text)));
+        chaos.map_or(Ok(()), |text| put(&mut asked.files, CHAOS, text))?;
         for (flag, is_given) in [("--verify", verify), ("--keep", keep), ("--attach", attach)] {
             asked.args.extend(is_given.then(|| flag.to_owned()));
         }
-        asked
+        Ok(asked)
     }
 }
 
@@ -184,7 +193,7 @@ async fn list(State(daemon): On, Query(query): Query<Limit>) -> Answer<Json<Runs
 #[utoipa::path(post, path = "/v1/runs", tag = "runs", request_body = New, responses((status = 201, body = Told), Problems))]
 async fn begin(State(daemon): On, Json(new): Json<New>) -> Answer<impl IntoResponse> {
     none_of(&new.others)?;
-    let told = begun(&daemon, new.asked()).await?;
+    let told = begun(&daemon, new.asked()?).await?;
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/runs/{}", told.id))], Json(told)))
 }
 
@@ -222,7 +231,7 @@ async fn show(State(daemon): On, Path(run): Path<String>) -> Answer<Json<Run>> {
 /// Interrupts a run that was begun here: it heals, and ends with exit code 130.
 #[utoipa::path(post, path = "/v1/runs/{run}/cancel", tag = "runs", responses((status = 202, body = Told), Problems))]
 async fn cancel(State(daemon): On, Path(run): Path<String>) -> Answer<impl IntoResponse> {
-    cancelled(&daemon, &run)
+    cancelled(&daemon, &found(&daemon, &run)?.id)
 }
 
 /// The run's events, as those of a cluster; `end` comes last.
@@ -239,7 +248,7 @@ async fn events(State(daemon): On, Path(run): Path<String>, First(first): First)
 #[utoipa::path(get, path = "/v1/runs/{run}/output", tag = "runs", params(From),
     responses((status = 200, content_type = "text/event-stream", body = String), Problems))]
 async fn output(State(daemon): On, Path(run): Path<String>, First(first): First) -> Answer<Response> {
-    listen(&daemon, &run, first)
+    listen(&daemon, &found(&daemon, &run)?.id, first)
 }
 
 /// What lies in the run's folder.

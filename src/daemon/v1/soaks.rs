@@ -79,8 +79,10 @@ struct Soak {
     /// Whether runs are under way, or may be begun.
     is_running: bool,
     script: String,
-    runtime: String,
-    seed_start: u64,
+    /// Not known before it has begun, nor of one that was refused.
+    runtime: Option<String>,
+    /// Likewise.
+    seed_start: Option<u64>,
     /// With which it ended, where the daemon ran it.
     exit_code: Option<u8>,
     /// How many have ended, and how: as `soak --json` ends.
@@ -91,10 +93,23 @@ struct Soak {
 fn look(daemon: &Daemon, id: &str) -> Result<Option<Soak>> {
     check_name(id)?;
     let path = daemon.data_dir().join("soak").join(id);
-    let Some(Settings { script, runtime, seed_start, .. }) = Settings::read(&path)? else { return Ok(None) };
-    let exit_code = daemon.errands.find(id).and_then(|folder| folder.told().exit_code);
-    let (is_running, summary) = SoakFolder::look(&path)?;
-    Ok(Some(Soak { id: id.to_owned(), is_running, script, runtime, seed_start, exit_code, summary }))
+    let told = daemon.errands.find(id).map(|folder| folder.told()).filter(|told| told.verb == "soak");
+    let exit_code = told.as_ref().and_then(|told| told.exit_code);
+    if let Some(Settings { script, runtime, seed_start, .. }) = Settings::read(&path)? {
+        let (is_running, summary) = SoakFolder::look(&path)?;
+        let (runtime, seed_start) = (Some(runtime), Some(seed_start));
+        return Ok(Some(Soak { id: id.to_owned(), is_running, script, runtime, seed_start, exit_code, summary }));
+    }
+    // One that has only just begun, or was refused, has no folder, but is known.
+    Ok(told.map(|told| Soak {
+        id: told.id,
+        is_running: exit_code.is_none(),
+        script: told.args.into_iter().nth(1).unwrap_or_default(),
+        runtime: None,
+        seed_start: None,
+        exit_code,
+        summary: Summary::default(),
+    }))
 }
 
 /// The soaks of this data folder, also those that others have started.
@@ -115,7 +130,7 @@ async fn list(State(daemon): On) -> Answer<Json<Soaks>> {
 async fn begin(State(daemon): On, Json(new): Json<New>) -> Answer<impl IntoResponse> {
     none_of(&new.others)?;
     let Options { runs, lasting, jobs, seed_start, stop_on_failure, shrink } = new.options;
-    let mut asked = new.source.asked("soak");
+    let mut asked = new.source.asked("soak")?;
     option(&mut asked.args, "--runs", runs);
     option(&mut asked.args, "--for", lasting);
     option(&mut asked.args, "--jobs", jobs);
@@ -130,9 +145,14 @@ async fn begin(State(daemon): On, Json(new): Json<New>) -> Answer<impl IntoRespo
 /// A soak with its sums, and the runs that did not pass.
 #[utoipa::path(get, path = "/v1/soaks/{soak}", tag = "soaks", responses((status = 200, body = Soak), Problems))]
 async fn show(State(daemon): On, Path(soak): Path<String>) -> Answer<Json<Soak>> {
+    known(&daemon, soak).await.map(Json)
+}
+
+async fn known(daemon: &Arc<Daemon>, soak: String) -> Answer<Soak> {
     let unknown = Error::usage(format!("there is no soak `{soak}` here")).help("GET /v1/soaks lists them");
+    let daemon = Arc::clone(daemon);
     let found = blocking(move || look(&daemon, &soak)).await?;
-    found.map(Json).ok_or_else(|| Problem::unknown(&unknown))
+    found.ok_or_else(|| Problem::unknown(&unknown))
 }
 
 /// The folder of a soak that is here.
@@ -158,12 +178,12 @@ async fn artifact(State(daemon): On, Path((soak, path)): Path<(String, String)>)
 /// Interrupts a soak that was begun here: its runs heal.
 #[utoipa::path(post, path = "/v1/soaks/{soak}/cancel", tag = "soaks", responses((status = 202, body = Told), Problems))]
 async fn cancel(State(daemon): On, Path(soak): Path<String>) -> Answer<impl IntoResponse> {
-    cancelled(&daemon, &soak)
+    cancelled(&daemon, &known(&daemon, soak).await?.id)
 }
 
 /// What the soak says, as that of a command.
 #[utoipa::path(get, path = "/v1/soaks/{soak}/output", tag = "soaks", params(From),
     responses((status = 200, content_type = "text/event-stream", body = String), Problems))]
 async fn output(State(daemon): On, Path(soak): Path<String>, First(first): First) -> Answer<Response> {
-    listen(&daemon, &soak, first)
+    listen(&daemon, &known(&daemon, soak).await?.id, first)
 }
