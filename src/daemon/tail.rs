@@ -51,8 +51,8 @@ impl Tail {
         let (mut low, mut high) = (0, tail.file.metadata()?.len());
         while high - low > PIECE as u64 {
             let middle = low + (high - low) / 2;
-            match tail.line_behind(middle)? {
-                Some((start, line)) if start < high && line.seq < seq => low = start,
+            match tail.line_behind(middle, high)? {
+                Some((start, line)) if line.seq < seq => low = start,
                 _ => high = middle,
             }
         }
@@ -60,14 +60,20 @@ impl Tail {
         Ok(Some(tail))
     }
 
-    /// The first line that begins behind this place, and where; none where it is longer than a piece, or no event.
-    fn line_behind(&self, place: u64) -> std::io::Result<Option<(u64, Line)>> {
+    /// An event whose line begins behind the one place and before the other, and where; mostly the first one.
+    fn line_behind(&self, place: u64, end: u64) -> std::io::Result<Option<(u64, Line)>> {
         let mut piece = vec![0; PIECE];
-        let count = self.file.read_at(&mut piece, place)?;
-        let mut lines = piece[..count].split_inclusive(|byte| *byte == b'\n');
-        let Some(before) = lines.next() else { return Ok(None) };
-        let whole = lines.next().and_then(|line| line.strip_suffix(b"\n"));
-        Ok(whole.and_then(line).map(|line| (place + before.len() as u64, line)))
+        // A piece may lie within one long line, or hold none but that are cut.
+        for place in (place..end).step_by(PIECE) {
+            let count = self.file.read_at(&mut piece, place)?;
+            let mut lines = piece[..count].split_inclusive(|byte| *byte == b'\n');
+            let start = place + lines.next().map_or(0, |before| before.len() as u64);
+            let whole = lines.next().and_then(|line| line.strip_suffix(b"\n"));
+            if let Some(line) = whole.and_then(line) {
+                return Ok((start < end).then_some((start, line)));
+            }
+        }
+        Ok(None)
     }
 
     /// The next events; none where all there are have been read.
