@@ -126,6 +126,7 @@ mod tests {
         assert_eq!((mode(), std::fs::metadata(&path).unwrap().gid().to_string()), (0o660, own));
         assert!(on_socket(folder.path(), Some("no-such-group")).is_err());
     }
+
     #[test]
     fn an_address_that_is_taken_or_of_another_machine_says_what_to_do() {
         let first = on_address("127.0.0.1:0".parse().unwrap()).unwrap();
