@@ -44,6 +44,9 @@ fn clicks_cut_a_real_link_and_heal_it() {
     page.click(&button("Heal all"));
     page.until(&format!("{}.classList.contains('up') && !document.querySelector('#faults li')", node("n1")));
     assert!(reaches(running, "n1", "n3"));
+    // What the command line takes for granted, jitter too, as the command line tells it.
+    running.says(&["slow", "n1"]);
+    page.until("document.querySelector('.timeline').innerText.includes('delay 75 ms, jitter 100 ms normal')");
     visit.is_clean();
 }
 
