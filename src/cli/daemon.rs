@@ -16,7 +16,7 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Listen on this address in the place of the socket, as in 127.0.0.1:5000; every request needs the token
-    #[arg(long, value_name = "ADDR", conflicts_with = "group")]
+    #[arg(long, value_name = "ADDR", conflicts_with = "group", value_parser = address)]
     listen: Option<SocketAddr>,
     /// Short for --listen 127.0.0.1:PORT
     #[arg(short, long, value_name = "PORT", conflicts_with_all = ["listen", "group"])]
@@ -42,4 +42,9 @@ pub(super) struct Args {
     /// So many runs side by side a soak or a shrink that was sent may have
     #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
     max_jobs: u16,
+}
+
+/// An address with its port.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an IP address and a port, like 127.0.0.1:5000 or [::1]:5000".to_owned())
 }

@@ -53,7 +53,8 @@ pub(super) struct Args {
     /// Use the cluster that is up; only the run's faults go
     #[arg(long, conflicts_with_all = ["keep", "runtime"])]
     attach: bool,
-    /// Go on with a run that goes on elsewhere: its output from its beginning, its folder, its exit code; with --host
+    /// Go on with a run that goes on elsewhere, where its connection was lost: its output from its beginning, its folder, its
+    /// exit code. ID is what its folder there is called, like 20261126T204501Z-7; with --host
     #[arg(long, value_name = "ID", conflicts_with_all = NOT_RESUMED)]
     resume: Option<String>,
 }

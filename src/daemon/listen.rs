@@ -6,6 +6,7 @@
 use crate::{Error, Result};
 use rustix::fs::{FlockOperation, Mode, flock};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -68,7 +69,7 @@ pub(super) fn on_socket(data_dir: &Path, group: Option<&str>) -> Result<Listener
         return Err(Error::usage(message).help("one is enough for all clusters of a data folder; stop it with SIGTERM"));
     }
     match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(cannot(error)),
         _ => {}
     }
     let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
@@ -84,7 +85,15 @@ pub(super) fn on_socket(data_dir: &Path, group: Option<&str>) -> Result<Listener
 
 /// Listens on an address.
 pub(super) fn on_address(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| Error::machine(format!("cannot listen on {address}: {error}")))
+    TcpListener::bind(address).map_err(|error| {
+        let help = match error.kind() {
+            ErrorKind::AddrInUse => "another program listens there, a daemon perhaps: end it, or choose another port",
+            ErrorKind::AddrNotAvailable => "it is none of this machine's addresses, which `ip address` lists",
+            ErrorKind::PermissionDenied => "choose a port from 1024 on, or run as root",
+            _ => "choose another address with --listen",
+        };
+        Error::machine(format!("cannot listen on {address}: {error}")).help(help)
+    })
 }
 
 /// A group's number, by its name in `/etc/group` or as it is.
@@ -116,5 +125,14 @@ mod tests {
         let _second = on_socket(folder.path(), Some(&own)).unwrap();
         assert_eq!((mode(), std::fs::metadata(&path).unwrap().gid().to_string()), (0o660, own));
         assert!(on_socket(folder.path(), Some("no-such-group")).is_err());
+    }
+
+    #[test]
+    fn an_address_that_is_taken_or_of_another_machine_says_what_to_do() {
+        let first = on_address("127.0.0.1:0".parse().unwrap()).unwrap();
+        let help = |address: SocketAddr| on_address(address).unwrap_err().help.unwrap();
+        assert!(help(first.local_addr().unwrap()).contains("another port"));
+        // Kept free for documents: nobody's.
+        assert!(help("192.0.2.1:5000".parse().unwrap()).contains("none of this machine's"));
     }
 }

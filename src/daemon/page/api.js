@@ -64,7 +64,11 @@ async function reach(path, options) {
   }
 }
 
+/** What a terminal would be told of the token is of no use here: the browser asks for it. */
+const STRANGER = "error: the daemon has another token now\nhelp: load this page again, and give it as the password";
+
 async function refused(response) {
+  if (response.status === 401) return new Problem(401, STRANGER);
   const text = await response.text();
   try {
     return new Problem(response.status, JSON.parse(text).text);
@@ -77,8 +81,11 @@ async function refused(response) {
 const exact = (_, value, context) =>
   Number.isInteger(value) && !Number.isSafeInteger(value) && context?.source ? context.source : value;
 
-/** Digits as a number of JSON, all of them. */
-export const integer = digits => JSON.rawJSON?.(digits) ?? Number(digits);
+/** Digits as a number of JSON, all of them; JSON has no leading zeros. */
+export const integer = digits => {
+  const plain = digits.replace(/^0+(?=\d)/, "");
+  return JSON.rawJSON?.(plain) ?? Number(plain);
+};
 
 /** A request for JSON. */
 export async function ask(method, path, body, signal) {
@@ -190,9 +197,9 @@ function attention(signal) {
 
 /**
  * Calls `look` now, soon after each `wake()`, when the daemon is found again, and every so often, never twice at a time.
- * `interval()` says how often, milliseconds; `failed` hears of what went wrong.
+ * `interval()` says how often, milliseconds; `heard` hears of each look what went wrong, or null.
  */
-export function watch(signal, interval, look, failed = () => {}) {
+export function watch(signal, interval, look, heard = () => {}) {
   let timer, isSoon = false, isLooking = false, isWanted = false;
   const go = async () => {
     clearTimeout(timer);
@@ -201,7 +208,7 @@ export function watch(signal, interval, look, failed = () => {}) {
     if (isLooking) { isWanted = true; return; }
     isLooking = true;
     isWanted = false;
-    if (!document.hidden) await look().catch(error => signal.aborted || failed(error));
+    if (!document.hidden) await look().then(() => heard(null), error => signal.aborted || heard(error));
     isLooking = false;
     if (isWanted) soon();
     else if (!signal.aborted) timer = setTimeout(go, interval());

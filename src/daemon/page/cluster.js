@@ -40,10 +40,13 @@ export function cluster(signal, name) {
       const both = [at(), at("links")].map(path => ask("GET", path, undefined, signal));
       const [shown, { links }] = await Promise.all(both);
       Object.assign(state, shown, { links, isGone: false });
+      mention(trouble, null);
       if (state.isOver) listen();
     } catch (error) {
-      if (error.status === 404) Object.assign(state, { nodes: [], faults: [], links: [], isGone: true });
-      else mention(trouble, error);
+      if (signal.aborted) return;
+      const isGone = error.status === 404;
+      if (isGone) Object.assign(state, { nodes: [], faults: [], links: [], isGone });
+      mention(trouble, isGone ? null : error);
     }
     render();
   };
@@ -69,6 +72,7 @@ export function cluster(signal, name) {
   function render() {
     if (signal.aborted) return;
     gone.hidden = !state.isGone;
+    destroy.hidden = Boolean(state.isGone);
     whole.hidden = Boolean(state.isGone);
     tell(runtime, state.runtime ?? "");
     tell(live, state.isLive ? "live" : "looks every 2 s");

@@ -5,7 +5,8 @@ import { h, keyed, section, tell, title } from "./dom.js";
 import { RUNTIMES, choice, field, form, given, paramsOf, seedOf, sheet } from "./forms.js";
 import { errors, mention, said } from "./trouble.js";
 
-const EXAMPLE = `nodes:
+/** A cluster file that works anywhere. */
+export const EXAMPLE = `nodes:
   n1: { command: sleep infinity }
   n2: { command: sleep infinity }
   n3: { command: sleep infinity }

@@ -19,7 +19,7 @@ function address() {
 
 function open(isFirst) {
   const [, part, name] = address();
-  const known = VIEWS[part] ? part : "clusters", view = VIEWS[known][name ? 1 : 0];
+  const known = Object.hasOwn(VIEWS, part) ? part : "clusters", view = VIEWS[known][name ? 1 : 0];
   leave.abort();
   leave = new AbortController();
   main.replaceChildren(...view(leave.signal, name));

@@ -13,7 +13,8 @@ export function touchedLinks() {
   const list = h("ul", { class: "links" }), summary = h("summary");
   const element = h("details", {}, summary, list);
   const update = ({ links }) => {
-    tell(summary, links.length === 1 ? "1 link is not whole" : `${links.length || "No"} links are not whole`);
+    const some = links.length === 1 ? "1 link is not whole" : `${links.length} links are not whole`;
+    tell(summary, links.length === 0 ? "All links are whole" : some);
     keyed(list, links, link => JSON.stringify(link), ({ source, target, state, text }) =>
       h("li", {}, h("span", { class: `word ${state}` }, state), ` ${source} → ${target}`, text === "dropped" ? "" : `: ${text}`));
   };

@@ -35,7 +35,7 @@ export function run(signal, id) {
   const events = timeline(`Timeline of ${id}`), output = h("pre", { tabindex: 0, "aria-label": "Output" });
   const message = h("pre", { class: "message" }), files = h("ul", { class: "files" });
   const why = h("div", { class: "card fail", role: "alert", hidden: true }, message);
-  const report = h("a", { href: at("report"), target: "_blank", rel: "noopener" }, "Report");
+  const report = h("a", { href: at("report"), target: "_blank", rel: "noopener", hidden: true }, "Report");
   const end = async () => {
     await ask("POST", at("cancel"));
     watching.wake();

@@ -1,6 +1,7 @@
 // Runs and soaks: what there is, and how a run is started.
 
 import { Problem, ask, path, watch } from "./api.js";
+import { EXAMPLE } from "./clusters.js";
 import { h, keyed, section, tell, title } from "./dom.js";
 import { RUNTIMES, choice, field, form, given, paramsOf, seedOf, sheet } from "./forms.js";
 import { button, errors, mention } from "./trouble.js";
@@ -62,7 +63,7 @@ function start(signal) {
   const name = h("input", { value: "script.rhai", autocomplete: "off", spellcheck: "false", size: 16 });
   const script = sheet("Script", { rows: 12, placeholder: SCRIPT });
   script.file.addEventListener("change", () => { name.value = script.file.files[0]?.name ?? name.value; });
-  const config = sheet("Cluster file", { rows: 8 });
+  const config = sheet("Cluster file", { rows: 8, placeholder: EXAMPLE });
   const on = h("select"), runtime = choice(RUNTIMES);
   const seed = h("input", { inputmode: "numeric", size: 12, placeholder: "a fresh one", autocomplete: "off" });
   const timeout = h("input", { size: 8, placeholder: "as usual", autocomplete: "off", spellcheck: "false" });

@@ -13,10 +13,11 @@ const lasted = us => us < 1e3 ? `${us} µs` : us < 1e6 ? `${+(us / 1e3).toPrecis
 const percent = share => `${+(share * 100).toPrecision(6)} %`;
 
 /** What is done to packets. */
-function impairment({ delay_us, jitter, loss, rate_bits, duplicate, corrupt, reorder, bursts }) {
+function impairment({ delay_us, jitter = [], loss, rate_bits, duplicate, corrupt, reorder, bursts }) {
   const chance = (name, { p } = { p: 0 }) => p > 0 && `${name} ${percent(p)}`;
   return [
-    delay_us > 0 && `delay ${delay_us / 1e3} ms`, jitter && `jitter ${jitter.us / 1e3} ms`,
+    delay_us > 0 && `delay ${delay_us / 1e3} ms`,
+    ...jitter.map(({ us, distribution }) => ["jitter", us / 1e3, "ms", distribution].filter(Boolean).join(" ")),
     loss > 0 && `loss ${percent(loss)}`, bursts && "loss in bursts",
     chance("duplicate", duplicate), chance("corrupt", corrupt), chance("reorder", reorder),
     rate_bits && `rate ${rate_bits / 1e3} kbit`,

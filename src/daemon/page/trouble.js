@@ -33,13 +33,24 @@ function put(place, error) {
   return text;
 }
 
+/** Errors that nobody asked for, as they are shown. */
+const mentioned = new WeakSet();
+
 /**
- * An error of what nobody asked for just now: told once, and the focus stays where it is. That the daemon does not answer is
- * told for all of the page.
+ * An error of what nobody asked for just now, or null where it is over: told once, and the focus stays where it is. That the
+ * daemon does not answer is told for all of the page.
  */
 export function mention(place, error) {
-  if (!error.text) reportError(error);
-  else if (error.status && place.querySelector("pre")?.textContent !== error.text.trimEnd()) put(place, error);
+  if (error === null) return settle(place);
+  if (!error.text) return reportError(error);
+  if (!error.status || place.querySelector("pre")?.textContent === error.text.trimEnd()) return;
+  put(place, error);
+  mentioned.add(place.firstChild);
+}
+
+/** What was mentioned is over; what somebody has asked for stays until they dismiss it. */
+function settle(place) {
+  if (mentioned.has(place.firstChild)) place.replaceChildren();
 }
 
 /** A button that does something, and tells what went wrong. */

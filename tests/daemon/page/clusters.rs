@@ -44,6 +44,9 @@ fn clicks_cut_a_real_link_and_heal_it() {
     page.click(&button("Heal all"));
     page.until(&format!("{}.classList.contains('up') && !document.querySelector('#faults li')", node("n1")));
     assert!(reaches(running, "n1", "n3"));
+    // What the command line takes for granted, jitter too, as the command line tells it.
+    running.says(&["slow", "n1"]);
+    page.until("document.querySelector('.timeline').innerText.includes('delay 75 ms, jitter 100 ms normal')");
     visit.is_clean();
 }
 
@@ -175,4 +178,52 @@ fn a_daemon_that_is_gone_is_missed_and_found_again() {
     page.until("document.querySelector('.bar').textContent.includes('live')");
     running.says(&["start", "n3"]);
     page.until(&format!("{}.classList.contains('up')", node("n3")));
+}
+
+#[test]
+fn what_is_wrong_while_it_looks_is_told_until_it_is_over() {
+    let Some(mut visit) = Visit::new("sim", (1280, 900)) else { return };
+    visit.cluster();
+    let Visit { page, .. } = &mut visit;
+    let look = "document.dispatchEvent(new Event('visibilitychange'))";
+    page.value(
+        "{
+            const asked = fetch;
+            window.mend = () => { window.fetch = asked };
+            window.fetch = async () => new Response('{\"text\":\"error: busy\"}', { status: 409 });
+        }",
+    );
+    page.value(look);
+    page.until("document.querySelector('[role=alert] pre')?.textContent === 'error: busy'");
+    page.value("mend()");
+    page.value(look);
+    page.until("!document.querySelector('[role=alert]')");
+}
+
+#[test]
+fn a_daemon_with_another_token_is_told_from_one_that_is_gone() {
+    // The same address before and after.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let running = Running::among(place(), &["--listen", &format!("127.0.0.1:{port}")]);
+    let Some(mut visit) = Visit::of(running, "sim", (1280, 900)) else { return };
+    visit.cluster();
+    let Visit { running, page, .. } = &mut visit;
+    running.end(Signal::TERM);
+    running.place.write(".blockade/daemon.token", &"x".repeat(43));
+    running.again();
+    page.until("document.querySelector('[role=alert]')?.textContent.includes('has another token now')");
+}
+
+#[test]
+fn an_address_that_leads_nowhere_offers_nothing_to_be_done_there() {
+    let Some(mut visit) = Visit::new("sim", (1280, 900)) else { return };
+    visit.cluster();
+    let Visit { page, .. } = &mut visit;
+    let destroy = button("Destroy…");
+    assert_eq!(page.value(&format!("Boolean({destroy})")), true);
+    page.value("location.hash = '#/clusters/c2'");
+    page.until(&format!("document.querySelector('main').textContent.includes('No cluster c2 is up') && !{destroy}"));
+    page.value("location.hash = '#/constructor'");
+    page.until("document.querySelector('h1').textContent === 'Clusters'");
+    assert!(!page.complaints().iter().any(|complaint| complaint.contains("TypeError")), "{:?}", page.complaints());
 }
