@@ -99,7 +99,11 @@ pub(super) fn left_behind(client: &Client, command: &Command, failure: Failure) 
     let Failure::Way(error) = failure else { return failure };
     let verb = &command.verb;
     let (what, help) = if outlives(command) {
-        ("goes on over there", format!("{} goes on with it", rejoining(client, command)))
+        // With its daemon it ends, and heals: the next daemon tells how.
+        (
+            "goes on over there, unless its daemon has ended",
+            format!("{} goes on with it, or tells how it ended", rejoining(client, command)),
+        )
     } else {
         ("ends over there, since nobody listens any more", "give the command again".to_owned())
     };
