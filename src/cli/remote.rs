@@ -3,6 +3,7 @@
 use super::repl::afar;
 use super::{Command, Global, definitions, report};
 use crate::remote::{self, Client, Failure, Here};
+use crate::signal::early;
 use crate::{Error, Result};
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ pub(super) fn main(global: &Global, command: &Command) -> Result<Option<ExitCode
 }
 
 fn done(global: &Global, command: &Command, client: &Client) -> Result<ExitCode> {
+    early::end_on_signals();
     let folder = folder()?;
     let here = Here { folder: &folder, data_dir: &global.data_dir, say: report::message };
     let ended = match command {
@@ -50,7 +52,7 @@ fn told(failure: Failure) -> Result<ExitCode> {
 
 /// Whether a run's folder lies here.
 fn is_here(run: &Path, data_dir: &Path) -> bool {
-    run.exists() || data_dir.join("runs").join(run).exists()
+    run.exists() || data_dir.join("runs").join(run).join("journal.jsonl").exists()
 }
 
 /// Fetches a run's folder; what is done with it is done here.

@@ -94,7 +94,8 @@ impl Scope<'_> {
 
 /// The variables of the environment that a file's text may ask for.
 pub fn environment(text: &str) -> BTreeSet<&str> {
-    let references = text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(reference, _)| reference);
+    let asked = text.match_indices("${").filter(|(at, _)| !text[..*at].ends_with('$'));
+    let references = asked.filter_map(|(at, _)| text[at + 2..].split_once('}')).map(|(reference, _)| reference);
     let name = |reference: &'_ str| match reference.split_once(':') {
         Some(("env", name)) => Some(name.len()),
         None if !["node", "ip", "seed"].contains(&reference) => Some(reference.len()),
@@ -135,8 +136,7 @@ mod tests {
 
     #[test]
     fn a_text_names_the_variables_that_it_may_ask_for() {
-        let text =
-            "image: a:${env:TAG} # ${seed} ${ip:n1}\nvolumes: { ${HOME}/x: y }\nz: ${param:P:d} ${env:TAG} ${open";
+        let text = "image: a:${env:TAG} # ${seed} ${ip:n1}\nvolumes: { ${HOME}/x: y }\nz: ${param:P:d} ${env:TAG} $${SELF} $$${env:SELF} ${open";
         assert_eq!(environment(text).into_iter().collect::<Vec<_>>(), ["HOME", "TAG"]);
     }
 }

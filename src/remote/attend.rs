@@ -29,8 +29,10 @@ pub(super) async fn attend(client: &Client, command: &Command, interrupts: &mut 
                     return Ok(End::Left(ErrorKind::Interrupted.exit_code()));
                 }
                 asked_to_end = true;
-                cancel(client, command).await.map_err(|failure| left_behind(client, command, failure))?;
-                continue;
+                if end(client, command, interrupts).await? {
+                    continue;
+                }
+                return Ok(End::Left(ErrorKind::Interrupted.exit_code()));
             }
         };
         if said.kind == Kind::Exit {
@@ -39,13 +41,23 @@ pub(super) async fn attend(client: &Client, command: &Command, interrupts: &mut 
         match print(said) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !outlives(command) => {
-                cancel(client, command).await?;
+                end(client, command, interrupts).await?;
                 return Ok(End::Left(0));
             }
             // A reader that has gone does not end a run, and does not end it here either.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             Err(error) => return Err(Error::machine(format!("cannot write to standard output: {error}")).into()),
         }
+    }
+}
+
+/// Asks for its end; false where an interrupt came before the answer.
+async fn end(client: &Client, command: &Command, interrupts: &mut Interrupts) -> Result<bool, Failure> {
+    tokio::select! {
+        told = cancel(client, command) => {
+            told.map(|()| true).map_err(|failure| left_behind(client, command, failure))
+        }
+        () = interrupts.next() => Ok(false),
     }
 }
 
@@ -71,12 +83,27 @@ fn outlives(command: &Command) -> bool {
     ["run", "replay", "soak", "shrink"].contains(&command.verb.as_str())
 }
 
+/// It has ended, and what it left is not all here.
+pub(super) fn unfetched(client: &Client, command: &Command, error: Error) -> Error {
+    let help = outlives(command).then(|| format!("{} fetches it", rejoining(client, command))).or(error.help);
+    Error { message: format!("{}: not all that `{}` left is here", error.message, command.verb), help, ..error }
+}
+
+/// How a person gets back to it.
+fn rejoining(client: &Client, command: &Command) -> String {
+    format!("`blockade run --host {} --resume {}`", client.host(), command.id)
+}
+
 /// The way is lost, and what is over there goes on.
 pub(super) fn left_behind(client: &Client, command: &Command, failure: Failure) -> Failure {
     let Failure::Way(error) = failure else { return failure };
-    let Command { id, verb, .. } = command;
+    let verb = &command.verb;
     let (what, help) = if outlives(command) {
-        ("goes on over there", format!("`blockade run --host {} --resume {id}` goes on with it", client.host()))
+        // With its daemon it ends, and heals: the next daemon tells how.
+        (
+            "goes on over there, unless its daemon has ended",
+            format!("{} goes on with it, or tells how it ended", rejoining(client, command)),
+        )
     } else {
         ("ends over there, since nobody listens any more", "give the command again".to_owned())
     };

@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 pub(super) struct Back {
     /// The folder of the run that it is, where one was named.
     pub(super) out: Option<PathBuf>,
-    /// The files and folders that it was told to write.
+    /// The files that it was told to write.
     pub(super) targets: Vec<Target>,
     /// A past run over there to whose folder something is added, and where that lies here.
     pub(super) renewed: Option<(String, PathBuf)>,
 }
 
-/// A file, or a folder with all that is in it.
+/// A file that is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    /// Its name over there. A folder's ends with a slash, that of the working directory itself is empty.
+    /// Its name over there.
     pub(super) there: String,
     /// Its path here.
     pub(super) here: PathBuf,
@@ -27,11 +27,7 @@ pub(super) struct Target {
 impl Back {
     /// Where a file belongs that has this name over there; none where nobody has asked for it.
     pub(super) fn place(&self, there: &str) -> Option<PathBuf> {
-        self.targets.iter().find_map(|target| match there.strip_prefix(&target.there)? {
-            "" => Some(target.here.clone()),
-            rest if target.there.is_empty() || target.there.ends_with('/') => below(&target.here, rest),
-            _ => None,
-        })
+        self.targets.iter().find(|target| target.there == there).map(|target| target.here.clone())
     }
 }
 
@@ -57,11 +53,11 @@ mod tests {
     #[test]
     fn only_what_was_asked_for_is_taken() {
         let target = |there: &str, here: &str| Target { there: there.into(), here: here.into() };
-        let targets = vec![target("f.json", "/tmp/f.json"), target("runs/1/", "../runs/1")];
+        let targets = vec![target("f.json", "/tmp/f.json"), target("1/minimal.rhai", "../runs/1/minimal.rhai")];
         let back = Back { targets, ..Back::default() };
         assert_eq!(back.place("f.json"), Some("/tmp/f.json".into()));
-        assert_eq!(back.place("runs/1/minimal.rhai"), Some("../runs/1/minimal.rhai".into()));
-        for other in [".bashrc", "f.json2", "runs/2/x", "runs/1/../x", "runs/1"] {
+        assert_eq!(back.place("1/minimal.rhai"), Some("../runs/1/minimal.rhai".into()));
+        for other in [".bashrc", "f.json2", "1/minimal.rhai.new", "1/journal.jsonl", "1/../f.json", "1", ""] {
             assert_eq!(back.place(other), None, "{other}");
         }
     }

@@ -45,8 +45,7 @@ impl Dialogue<'_> {
         hold: impl AsyncFnOnce(&mut Dialogue<'_>) -> Result<u8, Failure>,
     ) -> Result<u8, Failure> {
         threads()?.block_on(async {
-            let interrupts = Interrupts::listen()?;
-            let (command, _) = begin(client, Argv::new(program, words), here).await?;
+            let (command, _, interrupts) = begin(client, Argv::new(program, words), here).await?;
             let output = Output::new(client, &command);
             hold(&mut Dialogue { client, command: &command, output, interrupts }).await
         })

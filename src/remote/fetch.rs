@@ -8,14 +8,23 @@ use crate::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// Comes last: a folder that has it is a run's, and so has all the rest.
+const JOURNAL: &str = "journal.jsonl";
+/// A file in a run's folder that is still on its way.
+const DRAFT: &str = ".fetched";
+
 /// All files of a run or a soak, into a folder that is made where there is none; false where it has none. `kind` is
 /// `runs` or `soaks`.
 pub(super) async fn folder(client: &Client, kind: &str, id: &str, folder: &Path) -> Result<bool, Failure> {
     let path = format!("/v1/{kind}/{}/files", encoded(id));
-    let Files { files } = client.get(&path).await?;
+    let Files { mut files } = client.get(&path).await?;
+    files.sort_by_key(|file| file.path == JOURNAL);
+    let draft = folder.join(DRAFT);
     for file in &files {
         let here = below(folder, &file.path).ok_or_else(|| astray(client, &file.path))?;
-        save(client, &format!("{path}/{}", encoded(&file.path)), &here).await?;
+        save(client, &format!("{path}/{}", encoded(&file.path)), &draft).await?;
+        here.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(|error| cannot(&here, &error))?;
+        std::fs::rename(&draft, &here).map_err(|error| cannot(&here, &error))?;
     }
     Ok(!files.is_empty())
 }
@@ -48,10 +57,12 @@ fn astray(client: &Client, path: &str) -> Failure {
     client.foreign(&format!("it offers a file that would lie outside of its folder: {path:?}")).into()
 }
 
+fn cannot(here: &Path, error: &std::io::Error) -> Error {
+    Error::machine(format!("cannot write {}: {error}", here.display())).help("what is over there stays there")
+}
+
 async fn save(client: &Client, path: &str, here: &Path) -> Result<(), Failure> {
-    let cannot = |error: std::io::Error| {
-        Error::machine(format!("cannot write {}: {error}", here.display())).help("what is over there stays there")
-    };
+    let cannot = |error: std::io::Error| cannot(here, &error);
     if let Some(folder) = here.parent() {
         std::fs::create_dir_all(folder).map_err(cannot)?;
     }

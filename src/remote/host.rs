@@ -48,10 +48,13 @@ impl Host {
             _ => return Err(wrong(&format!("{url} begins with none of https://, http:// and unix://"))),
         };
         if !["", "/"].contains(&uri.path()) || uri.query().is_some() {
-            return Err(wrong(&format!("{url}: a path or a query follows the port")));
+            return Err(wrong("a path or a query follows the port"));
         }
-        let name = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        match uri.port_u16().unwrap_or(PORT) {
+        let host = uri.host().unwrap_or_default();
+        let port = uri.authority().and_then(|all| all.as_str().strip_prefix(host)?.strip_prefix(':'));
+        let port = port.map_or(Ok(PORT), str::parse).map_err(|_| wrong("what follows the last colon is no port"))?;
+        let name = host.trim_matches(['[', ']']).to_owned();
+        match port {
             0 => Err(wrong(&format!("{url}: there is no port 0"))),
             _ if name.is_empty() => Err(wrong(&format!("{url} names no machine"))),
             port => Ok(Self::Tcp { tls, name, port }),
@@ -122,12 +125,21 @@ mod tests {
         this is no daemon's address: box:5000 begins with none of https://, http:// and unix://
         this is no daemon's address: ftp://box begins with none of https://, http:// and unix://
         this is no daemon's address: https://: empty string
-        this is no daemon's address: https://box/v1: a path or a query follows the port
+        this is no daemon's address: a path or a query follows the port
         this is no daemon's address: http://box:0: there is no port 0
         this is no daemon's address: unix:// without a path
         "##);
-        let secret = Host::parse("https://me:secret@box:5000").unwrap_err().to_string();
-        assert!(!secret.contains("secret"), "{secret}");
+        for url in ["https://me:secret@box:5000", "https://box:5000/?token=secret", "https://me:secret"] {
+            let told = Host::parse(url).unwrap_err().to_string();
+            assert!(!told.contains("secret"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_not_passed_over() {
+        for url in ["http://box:x", "http://box:50000000", "http://[::1]:x", "http://box:"] {
+            assert!(Host::parse(url).unwrap_err().message.ends_with("is no port"), "{url}");
+        }
     }
 
     #[test]

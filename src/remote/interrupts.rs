@@ -1,5 +1,6 @@
 //! Ctrl-C, and what else asks a process to end: heard from here to the end of the process.
 
+use crate::signal::early;
 use crate::{Error, Result, platform};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -15,6 +16,7 @@ impl Interrupts {
     pub(super) fn listen() -> Result<Self> {
         let (tell, told) = unbounded_channel();
         hand_on(tell).map_err(|error| Error::machine(format!("cannot listen for signals: {error}")))?;
+        early::somebody_listens();
         Ok(Self { told, kept: false })
     }
 

@@ -37,7 +37,7 @@ pub use options::Options;
 use crate::journal::RunFolder;
 use crate::{Error, ErrorKind, Result};
 use argv::Argv;
-use attend::{End, attend};
+use attend::{End, attend, cancel, unfetched};
 use back::{Back, below};
 use interrupts::Interrupts;
 use std::collections::BTreeMap;
@@ -73,18 +73,15 @@ impl Here<'_> {
 pub fn carry_out(client: &Client, program: &clap::Command, words: &[String], here: Here<'_>) -> Result<u8, Failure> {
     let argv = Argv::new(program, words);
     threads()?.block_on(async {
-        let mut interrupts = Interrupts::listen()?;
         let takes_input = argv.verb().1;
-        // What was sent may run already: it is not given up at the first sign.
-        let (command, back) = tokio::select! {
-            begun = begin(client, argv, here) => begun?,
-            () = interrupts.second() => return Err(Error::new(ErrorKind::Interrupted, "interrupted").into()),
-        };
-        let mut beside = tokio::task::JoinSet::new();
-        if takes_input {
-            beside.spawn(input::hand_on(client.clone(), command.id.clone()));
+        let (command, back, mut interrupts) = begin(client, argv, here).await?;
+        tokio::select! {
+            code = follow(client, &command, &back, &mut interrupts, here) => code,
+            Err(failure) = input::hand_on(client, &command.id), if takes_input => {
+                let _what_is_wrong_says_more = cancel(client, &command).await;
+                Err(failure)
+            }
         }
-        follow(client, &command, &back, &mut interrupts, here).await
     })
 }
 
@@ -95,8 +92,8 @@ pub fn carry_out(client: &Client, program: &clap::Command, words: &[String], her
 /// As for [`carry_out`]; there is no such command.
 pub fn rejoin(client: &Client, id: &str, out: Option<PathBuf>, here: Here<'_>) -> Result<u8, Failure> {
     threads()?.block_on(async {
-        let mut interrupts = Interrupts::listen()?;
         let command: Command = client.get(&wire::command_path(id, "")).await?;
+        let mut interrupts = Interrupts::listen()?;
         follow(client, &command, &Back { out, ..Back::default() }, &mut interrupts, here).await
     })
 }
@@ -111,15 +108,21 @@ pub fn fetch_run(client: &Client, id: &str, here: Here<'_>) -> Result<(), Failur
     threads()?.block_on(fetch::folder(client, "runs", id, &folder)).map(drop)
 }
 
-/// Sends a command line, with all that belongs to it.
-async fn begin(client: &Client, argv: Argv<'_>, here: Here<'_>) -> Result<(Command, Back), Failure> {
+/// Sends a command line, with all that belongs to it. Until then nothing is over there that could be ended, and an
+/// interrupt ends this process; from then on it is heard.
+async fn begin(client: &Client, argv: Argv<'_>, here: Here<'_>) -> Result<(Command, Back, Interrupts), Failure> {
     let known = known_run(client, upload::past_run(&argv)).await?;
     let upload = upload::gather(argv, here.folder, here.data_dir, known.as_ref())?;
     if let Some(out) = &upload.back.out {
         check_out(out, &upload.verb)?;
     }
-    let command = client.post("/v1/commands", upload.body).await.map_err(|failure| old(client, failure))?;
-    Ok((command, upload.back))
+    let mut interrupts = Interrupts::listen()?;
+    // What was sent may run already: it is not given up at the first sign.
+    let command = tokio::select! {
+        sent = client.post("/v1/commands", upload.body) => sent.map_err(|failure| old(client, failure))?,
+        () = interrupts.second() => return Err(interrupted().into()),
+    };
+    Ok((command, upload.back, interrupts))
 }
 
 /// Refuses a folder here that is to hold something new, and holds something.
@@ -158,7 +161,15 @@ async fn follow(
         End::Exit(code) => code,
         End::Left(code) => return Ok(code),
     };
-    match bring(client, command, back, here).await {
+    let brought = tokio::select! {
+        brought = bring(client, command, back, here) => brought,
+        () = interrupts.next() => return Err(unfetched(client, command, interrupted()).into()),
+    };
+    let brought = brought.map_err(|failure| match failure {
+        Failure::Way(error) => Failure::Way(unfetched(client, command, error)),
+        other => other,
+    });
+    match brought {
         // The command's own end says more.
         Err(failure) if code != 0 => {
             (here.say)(failure.rendered(false).trim_end());
@@ -198,6 +209,10 @@ async fn bring(client: &Client, command: &Command, back: &Back, here: Here<'_>) 
 /// Where there is a daemon, but one that runs no commands.
 fn old(client: &Client, failure: Failure) -> Failure {
     if failure.is_unknown() { client.foreign("it runs no commands").into() } else { failure }
+}
+
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "interrupted")
 }
 
 fn threads() -> Result<tokio::runtime::Runtime> {

@@ -43,12 +43,14 @@ pub(super) const NAMES: [(&str, bool); 5] =
 impl Options {
     /// The daemon that was named.
     pub fn host(&self) -> Result<Option<Host>> {
-        given(self.host.as_ref(), "BLOCKADE_HOST").map(|url| Host::parse(&url)).transpose()
+        self.host.clone().or_else(|| text("BLOCKADE_HOST")).map(|url| Host::parse(&url)).transpose()
     }
 
     /// How it is known.
     pub(super) fn trust(&self) -> Result<Trust> {
-        if let Some(fingerprint) = given(self.fingerprint.as_ref(), "BLOCKADE_FINGERPRINT") {
+        // What is written here counts before what the environment says.
+        let around = if self.ca.is_some() { None } else { text("BLOCKADE_FINGERPRINT") };
+        if let Some(fingerprint) = self.fingerprint.clone().or(around) {
             return fingerprint.parse().map(Trust::Pinned);
         }
         let ca = self.ca.clone().or_else(|| variable("BLOCKADE_CA").map(PathBuf::from));
@@ -64,8 +66,8 @@ impl Options {
     }
 }
 
-fn given(option: Option<&String>, name: &str) -> Option<String> {
-    option.cloned().or_else(|| variable(name).map(|value| value.to_string_lossy().into_owned()))
+fn text(name: &str) -> Option<String> {
+    variable(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// A variable of the environment; an empty one says nothing.

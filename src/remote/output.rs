@@ -55,6 +55,7 @@ impl<'a> Output<'a> {
             if let Some(said) = self.waiting.pop_front() {
                 if said.seq > self.seen && said.kind != Kind::Other {
                     self.seen = said.seq;
+                    self.lost = None;
                     return Ok(said);
                 }
                 continue;
@@ -79,7 +80,6 @@ impl<'a> Output<'a> {
         for data in reader.read(&bytes).map_err(odd)? {
             self.waiting.push_back(serde_json::from_str(&data).map_err(|error| odd(&error.to_string()))?);
         }
-        self.lost = None;
         Ok(())
     }
 

@@ -42,7 +42,7 @@ impl Reader {
         if let Some(value) = line.strip_prefix("data:") {
             let value = value.strip_prefix(' ').unwrap_or(value);
             match &mut self.data {
-                Some(data) => *data = format!("{data}\n{value}"),
+                Some(data) => data.extend(["\n", value]),
                 none => *none = Some(value.to_owned()),
             }
         }

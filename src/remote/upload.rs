@@ -17,6 +17,8 @@ const BODY_MAX: usize = 4 << 20;
 const RUN_FILES: [&str; 5] = ["journal.jsonl", "result.json", "script.rhai", CLUSTER, "chaos.rhai"];
 /// A run's copy of its cluster file.
 const CLUSTER: &str = "cluster.yaml";
+/// What shrinking a run adds to its folder.
+const ADDED: &str = "minimal.rhai";
 /// Commands that read a cluster file, also one that nobody has named.
 const READ_CLUSTER: [&str; 4] = ["run", "soak", "up", "repl"];
 
@@ -132,12 +134,12 @@ impl<'a> Pack<'a> {
     /// Those that the command line names. What is not there, the command itself misses over there.
     fn named(&mut self, named: &[Named]) -> Result<()> {
         for Named { path, id, .. } in named.iter().filter(|named| !named.is_written) {
-            if path.is_dir() {
+            if id == "run" && path.is_dir() {
                 self.folder(path)?;
             } else if id == "run" {
                 self.run(path)?;
                 continue;
-            } else if path.is_file() || !is_plain(path) {
+            } else if path.exists() || !is_plain(path) {
                 let text = self.file(path)?;
                 match id.as_str() {
                     "config" => self.clusters.push(text),
@@ -229,8 +231,8 @@ fn back(argv: &mut Argv<'_>, named: &[Named], pack: &Pack<'_>, root: &Root) -> R
         } else if pack.written.contains(&named.path) {
             back.targets.extend(read(argv, &named.path, pack, root)?);
         } else if !pack.runs.is_empty() {
-            let here = pack.data_dir.join("runs").join(&named.path);
-            back.targets.push(Target { there: format!("{}/", named.path.display()), here });
+            let here = pack.data_dir.join("runs").join(&named.path).join(ADDED);
+            back.targets.push(Target { there: format!("{}/{ADDED}", named.path.display()), here });
         }
     }
     Ok(back)
@@ -251,14 +253,14 @@ fn written(argv: &mut Argv<'_>, named: &Named, back: &mut Back) -> Result<()> {
     Ok(())
 }
 
-/// A path to be read. A folder's new files come back into it.
+/// A path to be read. What is added to a run's folder comes back into it.
 fn read(argv: &mut Argv<'_>, path: &Path, pack: &Pack<'_>, root: &Root) -> Result<Option<Target>> {
     let name = root.name(&absolute(pack.here, path));
     if let Some(name) = name.as_deref().filter(|name| !means(path, name)) {
         argv.replace(path, name)?;
     }
-    let there = name.map(|name| format!("{name}/")).unwrap_or_default();
-    Ok(path.is_dir().then(|| Target { there, here: path.to_owned() }))
+    let there = name.map_or_else(|| ADDED.to_owned(), |name| format!("{name}/{ADDED}"));
+    Ok(path.is_dir().then(|| Target { there, here: path.join(ADDED) }))
 }
 
 /// Whether a path as it is written means this name.

@@ -308,6 +308,11 @@ fn a_certificate_is_pinned_by_the_fingerprint_that_the_daemon_prints() {
     let absent = daemon.place.blockade(&["-n", "x", "faults"]);
     assert_eq!(with(&fingerprint).0, absent.code);
     assert!(with(&fingerprint).2.contains("no cluster"), "{:?}", with(&fingerprint));
+    // What is written counts before what the environment says.
+    let authority = daemon.place.path().join(".blockade/daemon.crt").display().to_string();
+    let mut by_authority = desk.command(&["--host", &daemon.url, "--token-file", &token, "--ca", &authority, "faults"]);
+    let output = by_authority.env("BLOCKADE_FINGERPRINT", "0".repeat(64)).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no cluster"), "{output:?}");
     let other = with(&"ab".repeat(32));
     assert!(other.0 == 3 && other.2.contains(&fingerprint), "{other:?}");
     let roots = at(&desk, &["--host", &daemon.url, "--token-file", &token, "faults"]);

@@ -133,3 +133,14 @@ fn a_daemon_that_offers_files_for_elsewhere_is_refused() {
     let told = said(&place(), &fake.url, &["run", "s.rhai"], 3);
     assert!(told.contains("\"../../elsewhere\" is no name"), "{told}");
 }
+
+#[test]
+fn a_folder_in_the_place_of_a_script_takes_no_files_from_there() {
+    let place = place();
+    let fake = Fake::new(|asked, _| panic!("{}", asked.line));
+    for folder in [".", ".blockade"] {
+        std::fs::create_dir_all(place.path().join(folder)).unwrap();
+        let told = said(&place, &fake.url, &["run", folder], 2);
+        assert_eq!(told, format!("error: cannot read the file {folder}: Is a directory (os error 21)\n"));
+    }
+}

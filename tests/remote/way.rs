@@ -1,10 +1,10 @@
 //! The way between: cut, slow to come back, given up; and Ctrl-C on this end of it.
 
 use super::common::{Place, THREE, until};
-use super::fake::{Answer, Asked, Fake, bytes, command, events, json};
+use super::fake::{Answer, Asked, Fake, bytes, command, events, json, problem};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json as value};
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -55,15 +55,26 @@ fn a_way_that_stays_lost_is_given_up_with_words_and_rejoined_later() {
     let lost = Arc::clone(&is_lost);
     let fake = daemon("run", move |_, time| match time {
         0 => events(&[said(1)]),
-        _ if lost.load(Ordering::SeqCst) => Vec::new(),
+        // A stream that begins and brings nothing is no better than none.
+        _ if lost.load(Ordering::SeqCst) => {
+            if time % 2 == 0 {
+                Vec::new()
+            } else {
+                events(&[])
+            }
+        }
         _ => events(&[said(1), said(2), exit(3, 1)]),
     });
     let place = place();
     let began = Instant::now();
     let ended = place.blockade(&["run", "s.rhai", "--host", &fake.url]).with(3);
     assert!((5..30).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
-    let rejoin = format!("`blockade run --host {} --resume r-1` goes on with it", fake.url);
-    assert!(ended.stderr.contains("`run` goes on over there") && ended.stderr.contains(&rejoin), "{ended:?}");
+    let rejoin = format!("`blockade run --host {} --resume r-1` goes on with it, or tells how it ended", fake.url);
+    assert!(
+        ended.stderr.contains("`run` goes on over there, unless its daemon has ended")
+            && ended.stderr.contains(&rejoin),
+        "{ended:?}"
+    );
     assert!(fake.of("GET /v1/commands/r-1/output").len() < 20, "no flood");
     is_lost.store(false, Ordering::SeqCst);
     let ended = place.blockade(&["run", "--host", &fake.url, "--resume", "r-1", "--out", "out"]).with(1);
@@ -117,4 +128,80 @@ fn ctrl_c_once_more_leaves_at_once() {
     signal(&child);
     until("it has left", || child.try_wait().unwrap().is_some());
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+/// What never comes.
+fn silence() -> Answer {
+    std::thread::sleep(Duration::from_secs(60));
+    Vec::new()
+}
+
+#[test]
+fn ctrl_c_is_heard_where_a_daemon_has_fallen_silent() {
+    let fake = Fake::new(|asked, _| match asked.line.as_str() {
+        "POST /v1/commands" => json("201 Created", &command("run", "running")),
+        _ => silence(),
+    });
+    let place = place();
+    let mut child = place.start(&["run", "s.rhai", "--host", &fake.url]);
+    until("it listens", || !fake.of("GET /v1/commands/r-1/output").is_empty());
+    signal(&child);
+    until("it is told to end", || !fake.of("POST /v1/commands/r-1/cancel").is_empty());
+    signal(&child);
+    until("it has left", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    // What was not sent yet can be ended at once.
+    let mut child = place.start(&["shrink", "r-1", "--host", &fake.url]);
+    until("it asks", || !fake.of("GET /v1/runs/r-1/files/cluster.yaml").is_empty());
+    signal(&child);
+    until("it has left", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn what_was_fetched_in_part_is_no_run_and_is_fetched_again() {
+    let is_whole = Arc::new(AtomicBool::new(false));
+    let whole = Arc::clone(&is_whole);
+    let fake = Fake::new(move |asked, _| match asked.line.as_str() {
+        "POST /v1/commands" => json("201 Created", &command("run", "running")),
+        "GET /v1/commands/r-1/output" => events(&[exit(1, 0)]),
+        "GET /v1/runs/r-1/files" => {
+            json("200 OK", &value!({ "files": [{ "path": "journal.jsonl" }, { "path": "logs/n1.log" }] }))
+        }
+        "GET /v1/runs/r-1/files/logs/n1.log" if !whole.load(Ordering::SeqCst) => silence(),
+        "GET /v1/runs/r-1/files/logs/n1.log" => bytes(b"log"),
+        "GET /v1/runs/r-1/files/journal.jsonl" => bytes(b"no journal\n"),
+        _ => problem("404 Not Found", "error: unknown\n", 2),
+    });
+    let place = place();
+    let child = place.start(&["run", "s.rhai", "--host", &fake.url]);
+    until("it fetches", || !fake.of("GET /v1/runs/r-1/files/logs/n1.log").is_empty());
+    signal(&child);
+    let ended = child.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    let again = format!("help: `blockade run --host {} --resume r-1` fetches it\n", fake.url);
+    assert_eq!(
+        (ended.status.code(), told),
+        (Some(130), format!("error: interrupted: not all that `run` left is here\n{again}"))
+    );
+    is_whole.store(true, Ordering::SeqCst);
+    place.blockade(&["report", "r-1", "--host", &fake.url]);
+    assert_eq!(place.read(".blockade/runs/r-1/logs/n1.log"), "log");
+    assert!(!place.path().join(".blockade/runs/r-1/.fetched").exists());
+}
+
+#[test]
+fn standard_input_that_is_no_text_is_refused_as_here() {
+    let fake = daemon("exec", |_, _| silence());
+    let place = place();
+    std::fs::write(place.path().join("bytes"), b"a\xff\xfeb").unwrap();
+    let input = |name: &str| Stdio::from(std::fs::File::open(place.path().join(name)).unwrap());
+    let mut exec = place.command(&["exec", "--stdin", "n1", "--host", &fake.url, "--", "cat"]);
+    let ended = exec.stdin(input("bytes")).output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(
+        (ended.status.code(), told.as_str()),
+        (Some(2), "error: cannot read standard input: stream did not contain valid UTF-8\n")
+    );
+    assert_eq!(fake.of("POST /v1/commands/r-1/cancel").len(), 1, "it does not wait for more over there");
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 const SEPARATOR: char = '\u{1e}';
+/// So much of a line that has no end yet is kept, bytes.
+const LINE_MAX: usize = 32 << 20;
 
 /// From the session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +58,12 @@ pub(super) struct Reader {
 impl Reader {
     /// The frames that are whole by what came. Plain text is lines, too.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Vec<Frame> {
+        let before = self.rest.len();
         self.rest.extend_from_slice(bytes);
-        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map(|at| before + at);
+        // One without an end is shown in pieces.
+        let end = end.or_else(|| (self.rest.len() > LINE_MAX).then(|| self.rest.len() - 1));
+        let Some(end) = end else { return Vec::new() };
         let whole: Vec<u8> = self.rest.drain(..=end).collect();
         String::from_utf8_lossy(&whole).lines().map(frame).collect()
     }
@@ -84,5 +90,14 @@ mod tests {
             let found: Vec<Frame> = text.as_bytes().chunks(size).flat_map(|piece| reader.read(piece)).collect();
             assert_eq!(found, frames);
         }
+    }
+
+    #[test]
+    fn a_line_that_never_ends_is_not_kept_for_ever() {
+        let mut reader = Reader::default();
+        let piece = vec![b'x'; 1 << 20];
+        let shown: Vec<Frame> = (0..40).flat_map(|_| reader.read(&piece)).collect();
+        assert!(matches!(&shown[..], [Frame::Line(text)] if text.len() > LINE_MAX), "{}", shown.len());
+        assert!(reader.rest.len() < LINE_MAX);
     }
 }
