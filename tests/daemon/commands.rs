@@ -64,8 +64,12 @@ fn a_command_says_and_ends_as_a_local_one_does() {
     let status = run(&running, &["status"], json!({}));
     assert_eq!(status.code, Some(2));
     assert!(status.err.contains("`c1`"), "{}", status.err);
-    // What never began left no run.
-    assert_eq!(running.get("/v1/runs"), json!({ "runs": [] }));
+    // What never began is told of, and left nothing.
+    let runs = running.get("/v1/runs")["runs"].clone();
+    assert_eq!(
+        (runs.as_array().unwrap().len(), &runs[0]["state"], &runs[0]["exit_code"]),
+        (1, &json!("ended"), &json!(2))
+    );
     assert_eq!(std::fs::read_dir(running.place.path().join(".blockade/runs")).unwrap().count(), 0);
 }
 
@@ -87,7 +91,7 @@ fn one_shot_commands_keep_house_on_a_cluster_of_the_daemons() {
     assert_eq!(listed["files"][0]["path"], "trail.txt");
     let trail = running.ask("GET", &format!("/v1/commands/{written}/files/trail.txt"), "").with(200);
     assert!(trail.body.contains("partition"), "{}", trail.body);
-    assert!(trail.head.contains("content-type: application/octet-stream"), "{}", trail.head);
+    assert!(trail.head.contains("content-type: text/plain; charset=utf-8"), "{}", trail.head);
     assert_eq!(run(&running, &["destroy"], json!({})).code, Some(0));
     assert_eq!(running.get("/v1/clusters"), json!({ "clusters": [] }));
 }

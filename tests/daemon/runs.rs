@@ -55,6 +55,7 @@ fn a_run_is_begun_watched_and_read_to_its_last_file() {
         assert!([400, 404].contains(&answer.status), "{outside}: {answer:?}");
     }
     let report = running.ask("GET", &format!("/v1/runs/{id}/report"), "").with(200);
+    assert!(report.head.contains("content-security-policy: frame-ancestors 'none'"), "{}", report.head);
     assert!(report.head.contains("text/html") && report.body.contains("as it was told"), "{}", report.head);
     // One of a local user is a run like any other.
     running.place.write("b.rhai", "fn chaos() {}");

@@ -53,6 +53,8 @@ async function knock() {
 }
 
 async function reach(path, options) {
+  // Each further request could make the browser ask for the password once more.
+  if (isStranger) throw new Problem(401, STRANGER);
   try {
     const response = await send(path, options);
     found();
@@ -67,8 +69,14 @@ async function reach(path, options) {
 /** What a terminal would be told of the token is of no use here: the browser asks for it. */
 const STRANGER = "error: the daemon has another token now\nhelp: load this page again, and give it as the password";
 
+/** Whether the daemon does not know this page's token. */
+let isStranger = false;
+
 async function refused(response) {
-  if (response.status === 401) return new Problem(401, STRANGER);
+  if (response.status === 401) {
+    isStranger = true;
+    return new Problem(401, STRANGER);
+  }
   const text = await response.text();
   try {
     return new Problem(response.status, JSON.parse(text).text);

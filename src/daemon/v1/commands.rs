@@ -188,7 +188,16 @@ pub(super) fn fetched(folder: &std::path::Path, path: &str) -> Answer<Response> 
     let unknown =
         || Problem::unknown(&Error::usage(format!("there is no file {path:?}")).help("GET …/files lists them"));
     let file = files::open(folder, path)?.ok_or_else(unknown)?;
-    // A node's log is no page of ours, whatever it holds.
-    let head = [(header::CONTENT_TYPE, "application/octet-stream")];
-    Ok((head, files::body(file)).into_response())
+    Ok(([(header::CONTENT_TYPE, media_type(path))], files::body(file)).into_response())
+}
+
+/// Texts are shown by browsers; a node's log is no page of ours, whatever it holds.
+fn media_type(path: &str) -> &'static str {
+    let texts = ["log", "json", "jsonl", "rhai", "yaml", "yml", "txt"];
+    let ending = path.rsplit_once('.').map(|(_, ending)| ending);
+    if ending.is_some_and(|ending| texts.contains(&ending)) {
+        "text/plain; charset=utf-8"
+    } else {
+        "application/octet-stream"
+    }
 }

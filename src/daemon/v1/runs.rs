@@ -183,10 +183,21 @@ struct Limit {
 async fn list(State(daemon): On, Query(query): Query<Limit>) -> Answer<Json<Runs>> {
     let limit = query.limit.unwrap_or(LISTED);
     let listed = move || {
-        let found = Found::all(&daemon.data_dir().join("runs")).into_iter().take(limit);
+        let found = all(&daemon).into_iter().take(limit);
         Ok(found.map(|run| Run { result: serde_json::Value::Null, ..seen(&daemon, &run) }).collect())
     };
     Ok(Json(Runs { runs: blocking(listed).await? }))
+}
+
+/// Those that have a journal, and those that have none yet or were refused, the latest first.
+fn all(daemon: &Daemon) -> Vec<Found> {
+    let runs = daemon.data_dir().join("runs");
+    let mut found = Found::all(&runs);
+    let told = daemon.errands.all().into_iter().filter_map(|folder| folder.told().run);
+    found.extend(told.map(|id| Found { path: runs.join(&id), id }));
+    found.sort_by(|one, other| other.id.cmp(&one.id));
+    found.dedup();
+    found
 }
 
 /// Begins a run; answers as soon as it has begun. Its id is that of a command, too.
@@ -274,5 +285,10 @@ async fn report(State(daemon): On, Path(run): Path<String>) -> Answer<Response> 
         let past = PastRun::open(&run.path, &daemon.data_dir().join("runs"))?;
         report_file::html(daemon.place(), &past)
     };
-    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], blocking(page).await?).into_response())
+    let head = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        // Beside the page's own policy, in which this would not count.
+        (header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'"),
+    ];
+    Ok((head, blocking(page).await?).into_response())
 }
