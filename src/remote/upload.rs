@@ -9,6 +9,7 @@ use super::wire::NewCommand;
 use crate::text::is_plain;
 use crate::{Error, Result, cluster, script, text};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 /// The largest request that a daemon takes, bytes.
@@ -241,7 +242,8 @@ fn back(argv: &mut Argv<'_>, named: &[Named], pack: &Pack<'_>, root: &Root) -> R
 /// A path to be written: over there, a name in the working directory.
 fn written(argv: &mut Argv<'_>, named: &Named, back: &mut Back) -> Result<()> {
     let path = &named.path;
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| no_text(path))?;
+    // `.` and `..` have no name of their own.
+    let name = path.file_name().map_or(Some("out"), OsStr::to_str).ok_or_else(|| no_text(path))?;
     if Path::new(name) != path {
         argv.replace(path, name)?;
     }

@@ -90,6 +90,11 @@ fn paths_that_mean_something_else_over_there_are_called_from_their_common_folder
     let mut again = place.command(&["run", "../s.rhai", "--out", "../new/out", "--host", &fake.url]);
     let ended = again.current_dir(place.path().join("work")).output().unwrap();
     assert!(ended.status.code() == Some(2) && String::from_utf8_lossy(&ended.stderr).contains("holds a run already"));
+    std::fs::create_dir_all(place.path().join("empty")).unwrap();
+    let mut run = place.command(&["run", "../s.rhai", "--out", ".", "--host", &fake.url]);
+    let ended = run.current_dir(place.path().join("empty")).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(place.read("empty/journal.jsonl"), "{}\n");
     let whole = place.path().join("s.rhai").display().to_string();
     place.blockade(&["run", &whole, "--host", &fake.url]).with(0);
     let sent = fake.of("POST /v1/commands").pop().unwrap().json();
