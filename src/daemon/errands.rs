@@ -154,18 +154,20 @@ impl Errands {
         let out = out.transpose()?.map(|folder| folder.path);
         let run = out.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let id = run.clone().map_or_else(fresh_id, Ok)?;
+        // A past run names its script, and the modules beside it, as they were sent then; and so the variables.
+        let before = known.run.as_deref().and_then(Path::file_name);
+        let before = before.and_then(|id| ErrandFolder::find(&self.data_dir, &id.to_string_lossy()));
+        let mut env = before.as_ref().map(ErrandFolder::env).unwrap_or_default();
+        env.extend(asked.env.clone());
         let errand = Errand {
             data_dir: self.data_dir.clone(),
             name: asked.name.clone(),
             out,
-            env: asked.env.clone(),
+            env,
             host_commands: self.limits.host_commands,
         };
         let told = Told::new(id, known.verb, args, run.filter(|_| below == Some("runs")));
         let (folder, output) = ErrandFolder::create(&self.data_dir, &told, &errand)?;
-        // A past run names its script, and the modules beside it, as they were sent then.
-        let before = known.run.as_deref().and_then(Path::file_name);
-        let before = before.and_then(|id| ErrandFolder::find(&self.data_dir, &id.to_string_lossy()));
         let taken_over = before.map_or(Ok(()), |before| folder.take_over(&before));
         match taken_over.and_then(|()| folder.receive(&asked.files)) {
             Ok(()) => Ok((folder, errand, output)),

@@ -42,7 +42,6 @@ use back::{Back, below};
 use interrupts::Interrupts;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use upload::KnownRun;
 use wire::Command;
 
 /// Where things lie here.
@@ -112,7 +111,7 @@ pub fn fetch_run(client: &Client, id: &str, here: Here<'_>) -> Result<(), Failur
 /// interrupt ends this process; from then on it is heard.
 async fn begin(client: &Client, argv: Argv<'_>, here: Here<'_>) -> Result<(Command, Back, Interrupts), Failure> {
     let known = known_run(client, upload::past_run(&argv)).await?;
-    let upload = upload::gather(argv, here.folder, here.data_dir, known.as_ref())?;
+    let upload = upload::gather(argv, here.folder, here.data_dir, known.as_deref())?;
     if let Some(out) = &upload.back.out {
         check_out(out, &upload.verb)?;
     }
@@ -138,11 +137,11 @@ fn check_out(out: &Path, verb: &str) -> Result<()> {
 }
 
 /// The past run of this name, if it is over there.
-async fn known_run(client: &Client, name: Option<String>) -> Result<Option<KnownRun>, Failure> {
+async fn known_run(client: &Client, name: Option<String>) -> Result<Option<String>, Failure> {
     let Some(id) = name else { return Ok(None) };
-    let cluster = format!("/v1/runs/{}/files/cluster.yaml", http::encoded(&id));
-    match client.text(&cluster).await {
-        Ok(cluster) => Ok(Some(KnownRun { id, cluster })),
+    let run = format!("/v1/runs/{}", http::encoded(&id));
+    match client.text(&run).await {
+        Ok(_) => Ok(Some(id)),
         // What is no run's name at all is refused in another way.
         Err(Failure::There(answer)) if answer.status.is_client_error() => Ok(None),
         Err(failure) => Err(failure),

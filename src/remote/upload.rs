@@ -23,15 +23,6 @@ const ADDED: &str = "minimal.rhai";
 /// Commands that read a cluster file, also one that nobody has named.
 const READ_CLUSTER: [&str; 4] = ["run", "soak", "up", "repl"];
 
-/// A past run that is over there.
-#[derive(Clone, Debug)]
-pub(super) struct KnownRun {
-    /// Its name.
-    pub(super) id: String,
-    /// Its cluster file's text.
-    pub(super) cluster: String,
-}
-
 /// A command line with all that belongs to it.
 #[derive(Debug)]
 pub(super) struct Upload {
@@ -47,11 +38,11 @@ pub(super) fn past_run(argv: &Argv<'_>) -> Option<String> {
     Some(named.path.file_name()?.to_str()?.to_owned())
 }
 
-/// Gathers it. `data_dir` is where runs lie here; `known` the past run that is there already.
-pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Option<&KnownRun>) -> Result<Upload> {
+/// Gathers it. `data_dir` is where runs lie here; `known` the name of the past run that is there already.
+pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Option<&str>) -> Result<Upload> {
     let (verb, _) = argv.verb();
     let mut named = argv.named();
-    let renewed = known.map(|run| name_past_run(&mut argv, &mut named, data_dir, &run.id)).transpose()?;
+    let renewed = known.map(|run| name_past_run(&mut argv, &mut named, data_dir, run)).transpose()?;
     let mut pack = Pack::new(here, data_dir);
     pack.named(&named)?;
     let config = pack.cluster_file(&verb, &named);
@@ -65,7 +56,6 @@ pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Op
         argv.words.splice(0..0, ["--config".to_owned(), config]);
     }
     files.append(&mut pack.runs);
-    pack.clusters.extend(known.map(|run| run.cluster.clone()));
     let env = environment(&pack.clusters);
     let new = NewCommand { args: argv.words, files, name: cluster::default_name(here), env };
     let body = http::json(&new)?;
@@ -114,7 +104,8 @@ struct Pack<'a> {
     runs: BTreeMap<String, String>,
     /// Folders of runs, as they are called on the command line.
     folders: Vec<PathBuf>,
-    /// The texts of cluster files.
+    /// The texts of cluster files that a person has written. Those of past runs may come from a daemon, which is not to
+    /// choose what it is told.
     clusters: Vec<String>,
 }
 
@@ -161,8 +152,7 @@ impl<'a> Pack<'a> {
     /// A run's folder.
     fn folder(&mut self, path: &Path) -> Result<()> {
         for name in RUN_FILES.iter().filter(|name| path.join(name).is_file()) {
-            let text = self.file(&path.join(name))?;
-            self.clusters.extend((*name == CLUSTER).then_some(text));
+            self.file(&path.join(name))?;
         }
         self.folders.push(path.to_owned());
         Ok(())
@@ -178,7 +168,6 @@ impl<'a> Pack<'a> {
         for file in RUN_FILES.iter().filter(|file| folder.join(file).is_file()) {
             let called = format!("{}/{file}", name.to_str().ok_or_else(|| no_text(name))?);
             let text = text::read("the file", &folder.join(file))?;
-            self.clusters.extend((*file == CLUSTER).then(|| text.clone()));
             self.runs.insert(called, text);
         }
         Ok(())

@@ -152,7 +152,10 @@ fn a_run_is_repeated_and_shrunk_from_its_name() {
     let id = begin(&running, json!({ "script": script, "files": { "b.rhai": "fn say() { note(\"from b\"); }" } }));
     ended(&running, &id);
     let check = "fn check() { fail(\"always\"); }\nfn chaos() { isolate(\"n1\"); sleep(\"1s\"); }";
-    let failing = begin(&running, json!({ "script": { "name": "f.rhai", "text": check } }));
+    let failing = begin(
+        &running,
+        json!({ "script": { "name": "f.rhai", "text": check }, "config": NODES.replace("infinity", "${env:T}"), "env": { "T": "9" } }),
+    );
     ended(&running, &failing);
     let command = |args: Value| {
         running.post("/v1/commands", json!({ "args": args })).with(201).json()["id"].as_str().unwrap().to_owned()

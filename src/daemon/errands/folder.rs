@@ -174,6 +174,13 @@ impl ErrandFolder {
         Ok(())
     }
 
+    /// The variables that were sent.
+    pub(super) fn env(&self) -> BTreeMap<String, String> {
+        let read = std::fs::read(self.errand()).ok();
+        let errand = read.and_then(|bytes| serde_json::from_slice::<Errand>(&bytes).ok());
+        errand.map(|errand| errand.env).unwrap_or_default()
+    }
+
     /// What was sent, which is no result.
     fn received(&self) -> BTreeSet<PathBuf> {
         let read = std::fs::read(self.path.join(RECEIVED)).ok();
