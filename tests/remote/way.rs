@@ -152,7 +152,7 @@ fn ctrl_c_is_heard_where_a_daemon_has_fallen_silent() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     // What was not sent yet can be ended at once.
     let mut child = place.start(&["shrink", "r-1", "--host", &fake.url]);
-    until("it asks", || !fake.of("GET /v1/runs/r-1/files/cluster.yaml").is_empty());
+    until("it asks", || !fake.of("GET /v1/runs/r-1").is_empty());
     signal(&child);
     until("it has left", || child.try_wait().unwrap().is_some());
     assert_eq!(child.wait().unwrap().code(), Some(130));
