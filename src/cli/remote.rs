@@ -31,7 +31,8 @@ fn done(global: &Global, command: &Command, client: &Client) -> Result<ExitCode>
     let here = Here { folder: &folder, data_dir: &global.data_dir, say: report::message };
     let ended = match command {
         Command::Run(args) if args.resume().is_some() => {
-            remote::rejoin(client, args.resume().unwrap_or_default(), args.out().map(Path::to_path_buf), here)
+            let out = args.out().map(Path::to_path_buf);
+            remote::rejoin(client, &definitions(), args.resume().unwrap_or_default(), out, here)
         }
         Command::Repl(_) => afar::main(client, &definitions(), words()?, here),
         _ => remote::carry_out(client, &definitions(), &words()?, here),

@@ -20,6 +20,8 @@ pub enum Heard {
     Err(Vec<u8>),
     /// Ctrl-C on this side.
     Interrupt,
+    /// This process was asked to end.
+    End,
     /// Its end.
     Exit(u8),
 }
@@ -57,7 +59,9 @@ impl Dialogue<'_> {
             said = self.output.next() => {
                 said.map_err(|failure| left_behind(self.client, self.command, failure))?
             }
-            () = self.interrupts.next() => return Ok(Heard::Interrupt),
+            () = self.interrupts.next() => {
+                return Ok(if self.interrupts.is_end() { Heard::End } else { Heard::Interrupt });
+            }
         };
         Ok(match said.kind {
             Kind::Exit => Heard::Exit(said.code.unwrap_or(ErrorKind::Machine.exit_code())),

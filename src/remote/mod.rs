@@ -84,16 +84,25 @@ pub fn carry_out(client: &Client, program: &clap::Command, words: &[String], her
     })
 }
 
-/// Rejoins a command that goes on over there, from its beginning: its exit code. `out` is where a run's folder is to
-/// lie here.
+/// Rejoins a command that goes on over there, from its beginning: its exit code. `program` are the definitions of its
+/// command line, `out` is where a run's folder is to lie here.
 ///
 /// # Errors
 /// As for [`carry_out`]; there is no such command.
-pub fn rejoin(client: &Client, id: &str, out: Option<PathBuf>, here: Here<'_>) -> Result<u8, Failure> {
+pub fn rejoin(
+    client: &Client,
+    program: &clap::Command,
+    id: &str,
+    out: Option<PathBuf>,
+    here: Here<'_>,
+) -> Result<u8, Failure> {
     threads()?.block_on(async {
         let command: Command = client.get(&wire::command_path(id, "")).await?;
+        // What it was told to write may mean anything by now; the folder of a run is known by its name.
+        let past = upload::past_run(&Argv::new(program, &command.args));
+        let renewed = past.and_then(|run| Some((run.clone(), below(&here.data_dir.join("runs"), &run)?)));
         let mut interrupts = Interrupts::listen()?;
-        follow(client, &command, &Back { out, ..Back::default() }, &mut interrupts, here).await
+        follow(client, &command, &Back { out, renewed, ..Back::default() }, &mut interrupts, here).await
     })
 }
 

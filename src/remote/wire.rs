@@ -24,6 +24,9 @@ pub(super) struct Command {
     pub(super) id: String,
     /// As `run`.
     pub(super) verb: String,
+    /// Without the program's name.
+    #[serde(default)]
+    pub(super) args: Vec<String>,
     /// The run that it is.
     pub(super) run: Option<String>,
 }

@@ -3,6 +3,7 @@
 use super::common::{Place, User, namespaces, until};
 use super::pty::Terminal;
 use super::real::{Daemon, desk};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -97,4 +98,25 @@ fn a_session_whose_person_is_gone_ends_and_takes_its_cluster_along() {
     assert!(cluster.exists());
     terminal.child.kill().unwrap();
     until("its cluster is gone", || !cluster.exists());
+}
+
+#[test]
+fn a_session_whose_editor_is_told_to_end_heals_first() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let (daemon, desk) = (Daemon::new(), desk());
+    desk.write("blockade.yaml", super::common::THREE);
+    let cluster = daemon.place.path().join(".blockade/clusters/c1");
+    for busy in ["", "sleep(\"1h\")"] {
+        let mut terminal = sits(&desk, &daemon, &["--runtime", "netns"]);
+        terminal.enters("1 + 1");
+        terminal.sees("2");
+        terminal.sees("> ");
+        assert!(cluster.exists());
+        terminal.enters(busy);
+        kill_process(Pid::from_child(&terminal.child), Signal::TERM).unwrap();
+        assert_eq!(terminal.ends(), 130, "{}", terminal.rest());
+        until("its cluster is gone", || !cluster.exists());
+    }
 }

@@ -84,6 +84,23 @@ fn a_way_that_stays_lost_is_given_up_with_words_and_rejoined_later() {
     place.blockade(&["run", "s.rhai", "--resume", "r-1", "--host", &fake.url]).with(2);
 }
 
+#[test]
+fn a_shrink_that_is_rejoined_brings_what_it_has_found() {
+    let fake = Fake::new(|asked, _| match asked.line.as_str() {
+        "GET /v1/commands/c-1" => json(
+            "200 OK",
+            &value!({ "id": "c-1", "verb": "shrink", "args": ["shrink", "r-1", "--trials", "9"], "state": "ended", "run": null }),
+        ),
+        "GET /v1/commands/c-1/output" => events(&[said(1), exit(2, 0)]),
+        "GET /v1/runs/r-1/files" => json("200 OK", &value!({ "files": [{ "path": "minimal.rhai", "bytes": 1 }] })),
+        "GET /v1/runs/r-1/files/minimal.rhai" => bytes(b"// less"),
+        line => panic!("{line}"),
+    });
+    let place = place();
+    place.blockade(&["run", "--host", &fake.url, "--resume", "c-1"]).with(0);
+    assert_eq!(place.read(".blockade/runs/r-1/minimal.rhai"), "// less");
+}
+
 fn signal(child: &Child) {
     kill_process(Pid::from_child(child), Signal::INT).unwrap();
 }

@@ -8,7 +8,7 @@ use super::input::{self, Input, Lines, Question};
 use super::screen::Screen;
 use super::words::Words;
 use crate::remote::{Client, Dialogue, Failure, Heard, Here};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 
 /// How the session over there is told who asks.
@@ -25,7 +25,15 @@ pub(in crate::cli) fn main(
     let who = if screen.is_terminal() { "person" } else { "program" };
     words.extend([FLAG.to_owned(), who.to_owned()]);
     let held = Dialogue::hold(client, program, &words, here, async |dialogue| {
-        let talk = Talk { screen: screen.clone(), lines: wire.lines(), here, asked: None, saved: None, failed: None };
+        let talk = Talk {
+            screen: screen.clone(),
+            lines: wire.lines(),
+            here,
+            asked: None,
+            saved: None,
+            failed: None,
+            is_ended: false,
+        };
         talk.hold(dialogue).await
     });
     screen.close();
@@ -43,6 +51,8 @@ struct Talk<'a> {
     saved: Option<(String, PathBuf)>,
     /// The exit code of the first error on this side, of which the session does not know.
     failed: Option<u8>,
+    /// Whether this process was asked to end.
+    is_ended: bool,
 }
 
 struct Asked {
@@ -63,6 +73,13 @@ impl Talk<'_> {
                     },
                     Heard::Err(bytes) => self.screen.told(&String::from_utf8_lossy(&bytes)),
                     Heard::Interrupt => dialogue.cancel().await?,
+                    Heard::End => {
+                        self.is_ended = true;
+                        self.close();
+                        dialogue.cancel().await?;
+                        dialogue.end().await?;
+                    }
+                    Heard::Exit(_) if self.is_ended => return Ok(ErrorKind::Interrupted.exit_code()),
                     Heard::Exit(0) => return Ok(self.failed.filter(|_| !self.screen.is_terminal()).unwrap_or(0)),
                     Heard::Exit(code) => return Ok(code),
                 },
