@@ -154,7 +154,7 @@ fn a_run_is_repeated_and_shrunk_from_its_name() {
     let check = "fn check() { fail(\"always\"); }\nfn chaos() { isolate(\"n1\"); sleep(\"1s\"); }";
     let failing = begin(
         &running,
-        json!({ "script": { "name": "f.rhai", "text": check }, "config": NODES.replace("infinity", "${env:T}"), "env": { "T": "9" } }),
+        json!({ "script": { "name": "f.rhai", "text": check }, "config": NODES.replace("sleep infinity", "'sleep ${env:T}'"), "env": { "T": "9" } }),
     );
     ended(&running, &failing);
     let command = |args: Value| {
