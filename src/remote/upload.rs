@@ -22,6 +22,8 @@ const CLUSTER: &str = "cluster.yaml";
 const ADDED: &str = "minimal.rhai";
 /// Commands that read a cluster file, also one that nobody has named.
 const READ_CLUSTER: [&str; 4] = ["run", "soak", "up", "repl"];
+/// Commands that read that of a past run.
+const READ_PAST: [&str; 2] = ["replay", "shrink"];
 
 /// A command line with all that belongs to it.
 #[derive(Debug)]
@@ -176,7 +178,16 @@ impl<'a> Pack<'a> {
     /// The cluster file that the command finds; what is wrong with it is told over there.
     fn cluster_file(&mut self, verb: &str, named: &[Named]) -> Option<PathBuf> {
         let of = |id: &str| named.iter().find(|named| named.id == id).map(|named| named.path.as_path());
-        if !READ_CLUSTER.contains(&verb) || of("config").is_some() {
+        if of("config").is_some() {
+            return None;
+        }
+        if READ_PAST.contains(&verb) {
+            // The past run has its own; but whose variables it may know is said by a file that lies here.
+            let text = text::read("the file", &cluster::find(None, None).ok()?).ok()?;
+            self.clusters.push(text);
+            return None;
+        }
+        if !READ_CLUSTER.contains(&verb) {
             return None;
         }
         let found = cluster::find(of("script"), None).ok()?;
