@@ -413,6 +413,21 @@ fn the_help_of_slow() {
       -n, --name <NAME>     The cluster's name [default: from the current folder's]
       -v, --verbose         Tell on stderr what is asked and done, with times
       -D, --debug           Tell everything, and let a supervisor write it into its log
+
+    On another machine:
+          --host <URL>            Let the daemon there do it: https://box:5000, http://127.0.0.1:5000 or
+                                  unix:///path/daemon.sock [default: what BLOCKADE_HOST says]. plan,
+                                  check, history, doc, report, completions and version touch no cluster:
+                                  they run here all the same
+          --token-file <FILE>     The file that holds the daemon's token [default: what
+                                  BLOCKADE_TOKEN_FILE names, or BLOCKADE_TOKEN itself; for `daemon`:
+                                  daemon.token in the data folder, made with a fresh one]
+          --fingerprint <SHA256>  Trust the one certificate with this fingerprint, which the daemon
+                                  prints when it starts [default: what BLOCKADE_FINGERPRINT says]
+          --ca <FILE>             Trust certificates of the authorities in this file [default: what
+                                  BLOCKADE_CA names, else those that this machine trusts]
+          --insecure              Speak plain text beyond this machine: whoever sees the traffic has the
+                                  token
     ");
 }
 

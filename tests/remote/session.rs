@@ -112,7 +112,6 @@ fn a_session_whose_editor_is_told_to_end_heals_first() {
         let mut terminal = sits(&desk, &daemon, &["--runtime", "netns"]);
         terminal.enters("1 + 1");
         terminal.sees("2");
-        terminal.sees("> ");
         assert!(cluster.exists());
         terminal.enters(busy);
         kill_process(Pid::from_child(&terminal.child), Signal::TERM).unwrap();
