@@ -50,7 +50,7 @@
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`daemon`] | the clusters that are up here, over HTTP: tokens, limits, old and new REST, metrics | its socket, its token's file; clusters through their supervisors |
 //! | [`remote`] | commands on another machine: sent as they stand, output and files brought back | the network, files that a command names, folders of runs |
-//! | [`errand`] | what a process may do that works for somebody on another machine | its own file |
+//! | [`errand`] | what a process may do that works for somebody on another machine | its own file, the daemon's lock |
 //! | [`certificate`] | a daemon's certificate as a file has it, and its SHA-256 as people tell each other | those files |
 //! | [`doctor`] | what this machine can do, and the mends | namespaces made to try things in |
 //! | [`demo`] | `blockade demo-store`, the patient of the quickstart | sockets and files of its own |

@@ -3,7 +3,8 @@
 //! A client of the supervisors, as the one-shot commands are: it owns no node and no fault, so that its own end, however
 //! it comes, changes nothing of them, and the next one finds all again. Requests become the same
 //! [`Command`](crate::engine::Command)s as the command line's. What it owns are `chaos` programs, whose sessions heal
-//! their faults when they end.
+//! their faults when they end, and [`errands`]: command lines of others, runs and soaks among them, each a process of its
+//! own, which heals, too.
 //!
 //! A request passes the [`gate`] (token, origin, size, time), then a route: of the [`old`] Blockade's REST, of
 //! [`v1`] or of the [`page`]; every refusal is a [`problem`].
