@@ -2,13 +2,16 @@
 //!
 //! `BLOCKADE_MALFORMED` says how many; `benches/malformed` sends 100,000.
 
-use super::http::{Answer, raw_half_closed, request};
+use super::http::{Address, Answer, raw_half_closed, request};
 use super::running::Running;
 use blockade::random::Stream;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Enough to meet every base and every way to spoil it a few times.
 const COUNT: u64 = 3_000;
+/// So many clients side by side.
+const CLIENTS: usize = 8;
 /// What an allocator may keep of a load that is over, KiB.
 const GROWTH_MAX_KIB: u64 = 8 << 10;
 
@@ -33,6 +36,18 @@ fn bases() -> Vec<Vec<u8>> {
         ("POST", "/v1/clusters/c1/nodes/n1/actions", r#"{"action": "kill", "signal": "TERM", "for": "1ms"}"#),
         ("GET", "/v1/clusters/c1/nodes/n1/logs?last=3", ""),
         ("POST", "/v1/clusters/c1/probes", r#"{"kind": "reachable", "source": "n1", "target": "world"}"#),
+        ("GET", "/v1/clusters/c1/links", ""),
+        ("POST", "/v1/commands", r#"{"args": ["check", "../x.rhai"], "files": {"a": ""}, "name": "c1", "env": {}}"#),
+        ("GET", "/v1/commands/20261126T204501Z-c1/output?from=2", ""),
+        ("POST", "/v1/commands/20261126T204501Z-c1/input", r#"{"text": "x", "end": true}"#),
+        (
+            "POST",
+            "/v1/runs",
+            r#"{"script": {"name": "../x", "text": ""}, "seed": 7, "timeout": "90s", "params": {"a": "b"}}"#,
+        ),
+        ("GET", "/v1/runs?limit=3", ""),
+        ("GET", "/v1/runs/20261126T204501Z-7/files/logs/n1.log", ""),
+        ("POST", "/v1/soaks", r#"{"script": {"name": "/x", "text": ""}, "jobs": 17, "for": "1h"}"#),
         ("GET", "/v1/openapi.json", ""),
         ("GET", "/metrics", ""),
     ];
@@ -87,29 +102,45 @@ fn is_documented(answer: &Answer) -> bool {
     answer.status < 500 || [3, 4].map(|code| json!(code)).contains(&problem["exit_code"])
 }
 
+/// Sends the requests of these numbers: the statuses of the answers, 0 where there was none.
+fn sent(address: &Address, bases: &[Vec<u8>], numbers: &[u64]) -> Vec<u16> {
+    let one = |number: &u64| {
+        let mut stream = Stream::root(*number);
+        let mut bytes = bases[stream.index(bases.len())].clone();
+        spoil(&mut bytes, &mut stream);
+        let answer = raw_half_closed(address, &bytes);
+        if let Some(answer) = &answer {
+            assert!(is_documented(answer), "{number}: {}\n{answer:?}", String::from_utf8_lossy(&bytes));
+        }
+        answer.map_or(0, |answer| answer.status)
+    };
+    numbers.iter().map(one).collect()
+}
+
 #[test]
 fn malformed_requests_break_nothing_and_leave_no_memory_behind() {
     let count: u64 = std::env::var("BLOCKADE_MALFORMED").map_or(COUNT, |count| count.parse().unwrap());
     let running = Running::with_cluster("sim");
-    let (bases, mut warm, mut statuses) = (bases(), 0, std::collections::BTreeMap::new());
-    for index in 0..count {
-        let mut stream = Stream::root(index);
-        let mut bytes = bases[stream.index(bases.len())].clone();
-        spoil(&mut bytes, &mut stream);
-        let answer = raw_half_closed(&running.address, &bytes);
-        if let Some(answer) = &answer {
-            assert!(is_documented(answer), "{index}: {}\n{answer:?}", String::from_utf8_lossy(&bytes));
+    let (bases, mut warm, mut statuses) = (bases(), None, BTreeMap::new());
+    let numbers: Vec<u64> = (0..count).collect();
+    for batch in numbers.chunks(500) {
+        let answered: Vec<u16> = std::thread::scope(|scope| {
+            let (bases, address) = (&bases, &running.address);
+            let side_by_side = batch.chunks(batch.len().div_ceil(CLIENTS));
+            let clients: Vec<_> = side_by_side.map(|part| scope.spawn(move || sent(address, bases, part))).collect();
+            clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+        });
+        for status in answered {
+            *statuses.entry(status).or_insert(0) += 1;
         }
-        *statuses.entry(answer.map_or(0, |answer| answer.status)).or_insert(0) += 1;
-        if index % 500 == 0 {
-            running.ask("DELETE", "/v1/clusters/c1/faults", "");
-            // The trail grows with all that is done, and the time that it takes to send it.
-            std::fs::write(running.place.path().join(".blockade/audit/c1.jsonl"), "").unwrap();
-        }
-        if index == count / 5 {
-            warm = running.memory_kib();
+        running.ask("DELETE", "/v1/clusters/c1/faults", "");
+        // The trail grows with all that is done, and the time that it takes to send it.
+        std::fs::write(running.place.path().join(".blockade/audit/c1.jsonl"), "").unwrap();
+        if batch[0] >= count / 5 {
+            warm.get_or_insert_with(|| running.memory_kib());
         }
     }
+    let warm = warm.unwrap();
     let end = running.memory_kib();
     println!("answers by status (0: none): {statuses:?}; memory {warm} KiB after a fifth, {end} KiB at the end");
     assert!(end < warm + GROWTH_MAX_KIB, "memory grew from {warm} to {end} KiB");
