@@ -6,6 +6,15 @@
 use crate::diagnostic::Diagnostic;
 use std::fmt;
 
+/// What is at the root of a library's error, in its own words: a chain of them tells little more than names.
+pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    current.to_string()
+}
+
 /// A result with the crate's own error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

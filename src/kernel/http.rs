@@ -4,7 +4,7 @@
 //! connection kept, nothing tried twice, so that a script sees exactly what one client would have seen.
 
 use super::probe::Connecting;
-use crate::error::Result;
+use crate::error::{Result, root_cause};
 use crate::probe::http::{Answer, Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -51,7 +51,9 @@ async fn text(body: Incoming) -> Result<String, String> {
     let bytes = match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
-        Err(error) => return Err(format!("the connection was lost in the middle of the answer: {}", root(&*error))),
+        Err(error) => {
+            return Err(format!("the connection was lost in the middle of the answer: {}", root_cause(&*error)));
+        }
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     // What replaces a broken byte is longer than that.
@@ -69,18 +71,9 @@ fn refusal(error: &io::Error) -> String {
 /// Why there is no answer over a connection that was made.
 fn broken(error: &hyper::Error) -> String {
     if error.is_parse() {
-        return format!("the answer is no HTTP: {}", root(error));
+        return format!("the answer is no HTTP: {}", root_cause(error));
     }
-    format!("the connection was lost before an answer came: {}", root(error))
-}
-
-/// What is behind an error, in its own words.
-fn root(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut current = error;
-    while let Some(source) = current.source() {
-        current = source;
-    }
-    current.to_string()
+    format!("the connection was lost before an answer came: {}", root_cause(error))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::failure::{Answer, Failure};
 use super::host::Host;
 use super::options::Options;
 use super::token::Token;
+use crate::error::root_cause;
 use crate::{Error, ErrorKind, Result};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -149,7 +150,7 @@ impl Client {
             Host::Tcp { tls: false, .. } => "if the daemon speaks TLS, write https://",
             _ => "look whether the daemon still runs there",
         };
-        Error::machine(format!("the connection to {} was lost: {}", self.host, root(error))).help(help)
+        Error::machine(format!("the connection to {} was lost: {}", self.host, root_cause(error))).help(help)
     }
 
     fn silent(&self) -> Failure {
@@ -191,7 +192,7 @@ impl Coming {
                         return Ok(Some(bytes));
                     }
                 }
-                Some(Err(error)) => return Err(Failure::Way(self.broken(&root(&error)))),
+                Some(Err(error)) => return Err(Failure::Way(self.broken(&root_cause(&error)))),
             }
         }
     }
@@ -224,15 +225,6 @@ pub(super) fn encoded(path: &str) -> String {
         _ => format!("%{byte:02X}"),
     };
     path.bytes().map(byte).collect()
-}
-
-/// What is behind an error, in its own words.
-fn root(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut current = error;
-    while let Some(source) = current.source() {
-        current = source;
-    }
-    current.to_string()
 }
 
 #[cfg(test)]
