@@ -2,18 +2,19 @@
 //!
 //! Its working directory holds what was sent along, and is all that it may read of this machine's files, beside the
 //! folders of past runs; programs it starts in nodes only. That is settled once for the process, as a umask is; where
-//! texts are read is where it is asked. Files that are written are named by arguments, which were looked at before. It ends with the daemon, however that ends: the daemon's lock on the file of its
-//! output is a leash.
+//! texts are read is where it is asked. Files that are written are named by arguments, which were looked at before. It
+//! ends with the daemon, however that ends: the daemon's lock on the file of its output is a leash.
 //!
 //! Touches its own file, that lock, and the process's place in the queue of those that the kernel ends when memory is
 //! short.
 
+use crate::text::without_dots;
 use crate::{Error, Result, platform};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// What the daemon decides for the process.
@@ -61,11 +62,6 @@ pub fn current() -> Option<&'static Errand> {
     CURRENT.get()
 }
 
-/// Whether the process of the errand in this file lives.
-pub fn is_alive(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
-}
-
 /// The daemon lets go of it when the daemon ends.
 fn end_with_the_leash(leash: &File) {
     let _theirs_no_more = leash.lock_shared();
@@ -93,18 +89,6 @@ fn is_within(path: &Path, rooms: &[PathBuf]) -> bool {
     let real = absolute.canonicalize().ok();
     let real_rooms = || rooms.iter().filter_map(|room| room.canonicalize().ok());
     as_written && real.is_none_or(|real| real_rooms().any(|room| real.starts_with(room)))
-}
-
-fn without_dots(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(plain.pop()),
-            Component::CurDir => {}
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 /// Whether this process may start a program on this machine itself.

@@ -6,7 +6,7 @@
 use crate::{Error, Result, errand};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// So many bytes a text may have.
 const MAX: u64 = 16 << 20;
@@ -54,6 +54,19 @@ pub fn is_plain(path: &Path) -> bool {
     path.as_os_str().len() <= 1024
         && !path.as_os_str().is_empty()
         && parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}
+
+/// The same path without `.` and `..`, as it is written: no link is followed.
+pub fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]

@@ -33,6 +33,14 @@ pub(super) fn listed(folder: &Path) -> Vec<(PathBuf, u64)> {
     found
 }
 
+/// The names of what lies in a folder, the latest first where they begin with a time.
+pub(super) fn latest_first(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort_unstable_by(|one, other| other.cmp(one));
+    names
+}
+
 /// Opens one of them; none where there is no such file there.
 pub(super) fn open(folder: &Path, path: &str) -> Result<Option<File>> {
     let named = Path::new(path);

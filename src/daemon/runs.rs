@@ -1,7 +1,8 @@
 //! The runs of the data folder, whoever started them, as their folders tell. Only reads.
 
+use super::files::latest_first;
 use crate::cluster::check_name;
-use crate::journal::is_written;
+use crate::journal::is_locked;
 use serde::Serialize;
 use serde_json::Value;
 use std::fs::File;
@@ -65,10 +66,7 @@ impl Found {
 
     /// All of them, the latest first.
     pub(super) fn all(runs: &Path) -> Vec<Self> {
-        let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        names.sort_unstable_by(|one, other| other.cmp(one));
-        names.iter().filter_map(|id| Self::named(runs, id)).collect()
+        latest_first(runs).iter().filter_map(|id| Self::named(runs, id)).collect()
     }
 
     pub(super) fn journal(&self) -> PathBuf {
@@ -82,7 +80,7 @@ impl Found {
 
     /// A run's journal is locked while it is written, which it is until the result is there.
     fn state(&self) -> RunState {
-        let is_written = is_written(&self.journal());
+        let is_written = is_locked(&self.journal());
         match (self.path.join("result.json").is_file(), is_written) {
             (true, _) => RunState::Ended,
             (false, true) => RunState::Running,

@@ -20,7 +20,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Creates the file, locked as long as it is written: see [`is_written`].
+    /// Creates the file, locked as long as it is written: see [`is_locked`].
     pub(super) fn create(what: &'static str, path: &Path) -> Result<Self> {
         let file =
             File::options().create_new(true).append(true).open(path).map_err(|error| broken(what, path, &error))?;
@@ -45,8 +45,9 @@ impl Lines {
     }
 }
 
-/// Whether somebody writes the file of lines at this path.
-pub fn is_written(path: &Path) -> bool {
+/// Whether somebody holds the lock on the file at this path: writes a journal, runs a soak, is an errand. Takes it for a
+/// moment itself.
+pub fn is_locked(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 

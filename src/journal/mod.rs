@@ -12,7 +12,7 @@ mod writer;
 
 pub use folder::{RunFolder, remove_folder};
 pub use history::HistoryWriter;
-pub use lines::is_written;
+pub use lines::is_locked;
 pub use past::PastRun;
 pub use reader::{Journal, read};
 pub use result::{CheckResult, Cleanup, Failure, Operations, RunResult, Verdict, signature};

@@ -1,7 +1,7 @@
 //! Which folder here is the working directory over there, and what files are called below it. Pure.
 
-use crate::text::is_plain;
-use std::path::{Component, Path, PathBuf};
+use crate::text::{is_plain, without_dots};
+use std::path::{Path, PathBuf};
 
 /// The folder that all files to be sent lie in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,15 +29,7 @@ impl Root {
 
 /// The same path from the root of all, without `.` and `..`.
 pub(super) fn absolute(here: &Path, path: &Path) -> PathBuf {
-    let mut all = PathBuf::new();
-    for part in here.join(path).components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(all.pop()),
-            part => all.push(part),
-        }
-    }
-    all
+    without_dots(&here.join(path))
 }
 
 fn common(one: &Path, other: &Path) -> PathBuf {
@@ -50,7 +42,7 @@ mod tests {
     use super::*;
 
     fn root(named: &[&str], others: &[&str]) -> Root {
-        let here = Path::new("/home/me/work");
+        let here = Path::new("/home/me/desk");
         let named: Vec<PathBuf> = named.iter().map(PathBuf::from).collect();
         let files: Vec<PathBuf> = named.iter().cloned().chain(others.iter().map(PathBuf::from)).collect();
         let files: Vec<PathBuf> = files.iter().map(|path| absolute(here, path)).collect();
@@ -60,8 +52,8 @@ mod tests {
     #[test]
     fn names_that_lead_down_stay_as_they_are() {
         let here = root(&["scripts/x.rhai", "./c.yaml"], &["blockade.yaml"]);
-        assert_eq!(here, Root("/home/me/work".into()));
-        assert_eq!(here.name(Path::new("/home/me/work/scripts/x.rhai")).as_deref(), Some("scripts/x.rhai"));
+        assert_eq!(here, Root("/home/me/desk".into()));
+        assert_eq!(here.name(Path::new("/home/me/desk/scripts/x.rhai")).as_deref(), Some("scripts/x.rhai"));
         assert_eq!(here.name(Path::new("/home/me/x.rhai")), None);
         assert_eq!(root(&[], &[]), here);
     }
@@ -72,7 +64,7 @@ mod tests {
         assert_eq!(root(&["../x.rhai"], &["blockade.yaml"]), Root("/home/me".into()));
         assert_eq!(root(&["s/x.rhai"], &["../lib/y.rhai"]), Root("/home/me".into()));
         assert_eq!(root(&["/etc/x", "x"], &[]), Root("/".into()));
-        assert_eq!(root(&["/home/me/work/x"], &[]).name(Path::new("/home/me/work/x")).as_deref(), Some("x"));
+        assert_eq!(root(&["/home/me/desk/x"], &[]).name(Path::new("/home/me/desk/x")).as_deref(), Some("x"));
     }
 
     #[test]

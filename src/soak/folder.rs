@@ -7,7 +7,7 @@
 use super::record::Record;
 use super::seeds::Seeds;
 use super::summary::Summary;
-use crate::journal::{RunFolder, remove_folder};
+use crate::journal::{RunFolder, is_locked, remove_folder};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -117,9 +117,7 @@ impl SoakFolder {
     }
 
     /// Whether the soak in a folder is under way, and what came of its runs so far. Only reads.
-    pub fn look(path: &Path) -> Result<(bool, Summary)> {
-        let state = File::open(path.join(STATE)).map_err(|error| cannot("read", path, &error))?;
-        let is_running = matches!(state.try_lock_shared(), Err(TryLockError::WouldBlock));
+    pub fn look(path: &Path) -> (bool, Summary) {
         let runs = std::fs::read(path.join(RUNS)).unwrap_or_default();
         let mut summary = Summary::default();
         for line in runs.split(|byte| *byte == b'\n') {
@@ -127,7 +125,7 @@ impl SoakFolder {
             let Ok(record) = serde_json::from_slice::<Record>(line) else { continue };
             summary.add(&record);
         }
-        Ok((is_running, summary))
+        (is_locked(&path.join(STATE)), summary)
     }
 
     fn run_path(&self, seed: u64) -> PathBuf {

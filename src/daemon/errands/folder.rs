@@ -4,9 +4,10 @@
 //! directory.
 
 use super::pieces::{self, Piece};
+use crate::daemon::files::{latest_first, listed};
 use crate::daemon::tail::Tail;
 use crate::errand::{self, Errand};
-use crate::journal::remove_folder;
+use crate::journal::{is_locked, remove_folder};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,9 +98,7 @@ impl ErrandFolder {
 
     /// All of them, the latest first.
     pub(super) fn all(data_dir: &Path) -> Vec<Self> {
-        let entries = std::fs::read_dir(data_dir.join(COMMANDS)).into_iter().flatten().flatten();
-        let names: BTreeSet<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        names.iter().rev().filter_map(|id| Self::find(data_dir, id)).collect()
+        latest_first(&data_dir.join(COMMANDS)).iter().filter_map(|id| Self::find(data_dir, id)).collect()
     }
 
     /// Removes the oldest of those that have ended.
@@ -194,7 +193,7 @@ impl ErrandFolder {
     }
 
     fn listed(&self) -> Vec<(PathBuf, u64)> {
-        super::super::files::listed(&self.files())
+        listed(&self.files())
     }
 
     /// Waits until no daemon attends to it any more: there may be another one on this data folder. Where that one died
@@ -205,7 +204,7 @@ impl ErrandFolder {
         // Shared: the process waits for the same, and must not wait for us.
         let attended = output.lock_shared();
         let until = std::time::Instant::now() + AFTERLIFE_MAX;
-        while errand::is_alive(&self.errand()) && std::time::Instant::now() < until {
+        while is_locked(&self.errand()) && std::time::Instant::now() < until {
             std::thread::sleep(Duration::from_millis(100));
         }
         // Several daemons may have waited.

@@ -96,7 +96,7 @@ fn look(daemon: &Daemon, id: &str) -> Result<Option<Soak>> {
     let told = daemon.errands.find(id).map(|folder| folder.told()).filter(|told| told.verb == "soak");
     let exit_code = told.as_ref().and_then(|told| told.exit_code);
     if let Some(Settings { script, runtime, seed_start, .. }) = Settings::read(&path)? {
-        let (is_running, summary) = SoakFolder::look(&path)?;
+        let (is_running, summary) = SoakFolder::look(&path);
         let (runtime, seed_start) = (Some(runtime), Some(seed_start));
         return Ok(Some(Soak { id: id.to_owned(), is_running, script, runtime, seed_start, exit_code, summary }));
     }
@@ -116,9 +116,7 @@ fn look(daemon: &Daemon, id: &str) -> Result<Option<Soak>> {
 #[utoipa::path(get, path = "/v1/soaks", tag = "soaks", responses((status = 200, body = Soaks), Problems))]
 async fn list(State(daemon): On) -> Answer<Json<Soaks>> {
     let listed = move || {
-        let entries = std::fs::read_dir(daemon.data_dir().join("soak")).into_iter().flatten().flatten();
-        let mut ids: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        ids.sort_unstable_by(|one, other| other.cmp(one));
+        let ids = files::latest_first(&daemon.data_dir().join("soak"));
         // One that cannot be read is not to hide the others.
         Ok(ids.iter().filter_map(|id| look(&daemon, id).ok().flatten()).collect())
     };
@@ -158,7 +156,7 @@ async fn known(daemon: &Arc<Daemon>, soak: String) -> Answer<Soak> {
 /// The folder of a soak that is here.
 async fn folder(daemon: Arc<Daemon>, soak: String) -> Answer<std::path::PathBuf> {
     let path = daemon.data_dir().join("soak").join(&soak);
-    show(State(daemon), Path(soak)).await.map(|_| path)
+    known(&daemon, soak).await.map(|_| path)
 }
 
 /// What lies in the soak's folder: the runs that did not pass, and the results of all.
