@@ -152,6 +152,14 @@ impl Sent {
     }
 }
 
+/// Whatever this thread sends passes through one CPU. A veth hands packets to the CPU that dequeued them, and a qdisc's
+/// timer stays where it was started: with senders that move, packets change places in the veth, on any kernel.
+fn stay_on_one_cpu() {
+    let mut cpus = rustix::thread::CpuSet::new();
+    cpus.set(0);
+    rustix::thread::sched_setaffinity(None, &cpus).unwrap();
+}
+
 /// Sends them, `pause` apart, through a class that does this.
 fn send(impairment: &Impairment, count: usize, pause: Duration) -> Option<Sent> {
     use crate::fault::Filter;
@@ -169,6 +177,7 @@ fn send(impairment: &Impairment, count: usize, pause: Duration) -> Option<Sent> 
     to.set_read_timeout(Some(wait)).unwrap();
     let began = Instant::now();
     let sending = std::thread::spawn(move || {
+        stay_on_one_cpu();
         for number in 0..count {
             let text = format!("{number} {} {:1000}", began.elapsed().as_nanos(), "");
             from.send_to(&text.as_bytes()[..1_000], at).unwrap();
