@@ -11,6 +11,7 @@ mod runs;
 mod soaks;
 mod views;
 mod wanted;
+mod word;
 
 use super::clusters::Daemon;
 use super::problem::Problem;

@@ -4,6 +4,7 @@ use super::super::clusters::{Daemon, Remote, odd};
 use super::super::problem::{Problem, Problems};
 use super::views::{Acted, Log, Node, Nodes, all};
 use super::wanted::duration;
+use super::word::{Quantity, Word};
 use super::{Answer, On};
 use crate::engine::{self, Command, ExecOutput, NodeAction, Reply};
 use crate::fault::Fault;
@@ -92,19 +93,22 @@ enum Action {
     /// Stop it with its own stop signal and grace, until it is healed.
     Stop {
         /// Heal it by itself after this time, as in `30s`.
-        r#for: Option<String>,
+        #[schema(value_type = Option<Quantity>)]
+        r#for: Option<Word>,
     },
     /// Freeze all its processes, until it is healed.
     Pause {
         /// Heal it by itself after this time, as in `30s`.
-        r#for: Option<String>,
+        #[schema(value_type = Option<Quantity>)]
+        r#for: Option<Word>,
     },
     /// Send it a signal; one that ends it keeps it down until it is healed.
     Kill {
         /// By name or number; SIGKILL otherwise.
         signal: Option<String>,
         /// Heal it by itself after this time, as in `30s`.
-        r#for: Option<String>,
+        #[schema(value_type = Option<Quantity>)]
+        r#for: Option<Word>,
     },
 }
 
@@ -175,7 +179,8 @@ struct Program {
     #[serde(default)]
     stdin: String,
     /// It is killed after this time (10m).
-    timeout: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    timeout: Option<Word>,
 }
 
 /// What a program did.

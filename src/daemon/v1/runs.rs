@@ -7,6 +7,7 @@ use super::super::problem::{Problem, Problems};
 use super::super::runs::{Found, Run, RunState};
 use super::commands::{Files, begun, cancelled, fetched, listen};
 use super::events::{First, From};
+use super::word::{Quantity, Word};
 use super::{Answer, On};
 use crate::Error;
 use crate::cli::report_file;
@@ -57,7 +58,8 @@ pub(super) struct Source {
     runtime: Option<String>,
     /// What the script and `${param:NAME}` in the cluster file are given.
     #[serde(default)]
-    params: BTreeMap<String, String>,
+    #[schema(value_type = BTreeMap<String, Quantity>)]
+    params: BTreeMap<String, Word>,
     /// What `${env:NAME}` in the cluster file stand for.
     #[serde(default)]
     env: BTreeMap<String, String>,
@@ -90,7 +92,8 @@ struct Options {
     /// A fresh one is drawn otherwise.
     seed: Option<u64>,
     /// As `90s`.
-    timeout: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    timeout: Option<Word>,
     /// `netem` or `userspace`.
     shaper: Option<String>,
     /// Measure each impairment as soon as it is in force.

@@ -6,6 +6,7 @@ use super::super::problem::{Problem, Problems};
 use super::commands::{Files, begun, cancelled, fetched, listen};
 use super::events::{First, From};
 use super::runs::{Others, Source, none_of, option};
+use super::word::{Quantity, Word};
 use super::{Answer, On};
 use crate::cluster::check_name;
 use crate::daemon::clusters::{Daemon, blocking};
@@ -51,7 +52,8 @@ struct Options {
     runs: Option<u64>,
     /// Begin no more runs after this time, as `10m`.
     #[serde(rename = "for")]
-    lasting: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    lasting: Option<Word>,
     /// How many side by side.
     jobs: Option<u64>,
     /// The first seed; a fresh one is drawn otherwise.

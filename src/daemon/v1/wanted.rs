@@ -1,5 +1,6 @@
 //! Faults in a client's words, and the values that they mean. Pure, but for the seed where none was given.
 
+use super::word::{Quantity, Word};
 use crate::cluster::Cluster;
 use crate::fault::{Fault, LinkSet, Party};
 use crate::resolve::{self, Shaping};
@@ -15,7 +16,8 @@ use utoipa::ToSchema;
 pub(super) struct NewFault {
     fault: Wanted,
     /// Heal it by itself after this time, as in `30s`.
-    r#for: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    r#for: Option<Word>,
 }
 
 /// What it is to do. Nodes are named by name or glob, the rest of the world as `world`.
@@ -79,25 +81,34 @@ pub(super) struct Shape {
     #[serde(default)]
     both: bool,
     /// As in `100ms`.
-    delay: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    delay: Option<Word>,
     /// As in `10ms`.
-    jitter: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    jitter: Option<Word>,
     /// `uniform`, `normal`, `pareto` or `paretonormal`.
     distribution: Option<String>,
     /// As in `30%`.
-    loss: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    loss: Option<Word>,
     /// As in `5%`.
-    duplicate: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    duplicate: Option<Word>,
     /// As in `5%`.
-    corrupt: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    corrupt: Option<Word>,
     /// As in `25%`.
-    reorder: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    reorder: Option<Word>,
     /// Only every so-manieth packet may overtake.
-    gap: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    gap: Option<Word>,
     /// As in `10mbit`.
-    rate: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    rate: Option<Word>,
     /// As in `25%`.
-    correlation: Option<String>,
+    #[schema(value_type = Option<Quantity>)]
+    correlation: Option<Word>,
     /// Only `tcp`, `udp` or `icmp`.
     proto: Option<String>,
     /// Only with this port at either end.
@@ -195,24 +206,24 @@ impl Shape {
         };
         let port = self.port.map(|port| port.to_string());
         let how = [
-            ("delay", &self.delay),
-            ("jitter", &self.jitter),
-            ("distribution", &self.distribution),
-            ("loss", &self.loss),
-            ("duplicate", &self.duplicate),
-            ("corrupt", &self.corrupt),
-            ("reorder", &self.reorder),
-            ("gap", &self.gap),
-            ("rate", &self.rate),
-            ("correlation", &self.correlation),
+            ("delay", self.delay.as_deref()),
+            ("jitter", self.jitter.as_deref()),
+            ("distribution", self.distribution.as_deref()),
+            ("loss", self.loss.as_deref()),
+            ("duplicate", self.duplicate.as_deref()),
+            ("corrupt", self.corrupt.as_deref()),
+            ("reorder", self.reorder.as_deref()),
+            ("gap", self.gap.as_deref()),
+            ("rate", self.rate.as_deref()),
+            ("correlation", self.correlation.as_deref()),
         ];
-        let on = [("proto", &self.proto), ("port", &port), ("family", &self.family)];
+        let on = [("proto", self.proto.as_deref()), ("port", port.as_deref()), ("family", self.family.as_deref())];
         Shaping { verb, nodes, to, both: self.both, how: &words(&how), on: &words(&on) }.fault(cluster)
     }
 }
 
-fn words<'a>(all: &[(&'a str, &'a Option<String>)]) -> Vec<(&'a str, &'a str)> {
-    all.iter().filter_map(|(key, word)| Some((*key, word.as_deref()?))).collect()
+fn words<'a>(all: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, &'a str)> {
+    all.iter().filter_map(|(key, word)| Some((*key, (*word)?))).collect()
 }
 
 /// A duration like `30s` that takes some time, in microseconds. A bare number means seconds, as in a script.
@@ -265,6 +276,7 @@ mod tests {
             json!({ "kind": "pause", "nodes": ["n1"] }),
             json!({ "kind": "kill", "nodes": ["n1"], "signal": "term" }),
             json!({ "kind": "slow", "nodes": ["n1"], "to": ["n2"], "both": true, "delay": "100ms", "proto": "tcp", "port": 80 }),
+            json!({ "kind": "degrade", "nodes": ["n1"], "to": ["n2"], "delay": 0.1, "loss": 0.01, "reorder": 1, "gap": 5, "rate": 1000000 }),
             json!({ "kind": "flaky", "nodes": ["n1"], "to": ["n2"] }),
             json!({ "kind": "duplicate", "nodes": ["n1"], "to": ["n2"], "duplicate": "7%" }),
             json!({ "kind": "corrupt", "nodes": ["n1"], "to": ["n2"] }),
@@ -272,7 +284,7 @@ mod tests {
             json!({ "kind": "throttle", "nodes": ["n1"], "to": ["n2"], "rate": "1mbit" }),
             json!({ "kind": "degrade", "nodes": ["n1"], "to": ["n2"], "loss": "1%", "delay": "5ms" }),
         ];
-        insta::assert_snapshot!(all.map(told).join("\n"), @"
+        insta::assert_snapshot!(all.map(told).join("\n"), @r#"
         partition {n1} | {n2, n3}
         isolate n1
         one_way n1 → n2, world
@@ -282,13 +294,14 @@ mod tests {
         pause n1
         kill n1 with SIGTERM
         slow n1 → n2, n2 → n1 (tcp port 80): delay 100 ms
+        the rate 1000000 has no unit (write text with a unit like "500kbit", "10mbit", "1.5gbit" or "500kbyte")
         flaky n1 → n2: loss 30 %
         duplicate n1 → n2: duplicate 7 %
         corrupt n1 → n2: corrupt 5 %
         reorder n1 → n2: reorder 25 %
         throttle n1 → n2: rate 1000 kbit
         degrade n1 → n2: delay 5 ms, loss 1 %
-        ");
+        "#);
     }
 
     #[test]
@@ -302,6 +315,8 @@ mod tests {
             json!({ "kind": "partition" }),
             json!({ "kind": "partition", "groups": [["n1"]], "random": true }),
             json!({ "kind": "slow", "nodes": ["n1"], "delay": "soon" }),
+            json!({ "kind": "slow", "nodes": ["n1"], "delay": ["1s"] }),
+            json!({ "kind": "flaky", "nodes": ["n1"], "loss": 1.5 }),
             json!({ "kind": "slow", "nodes": ["n1"], "rate": "1mbit" }),
             json!({ "kind": "slow", "nodes": ["n1"], "dela": "1s" }),
             json!({ "kind": "degrade", "nodes": ["n1"] }),
@@ -316,6 +331,8 @@ mod tests {
         a partition needs groups, and each group a node (send "groups": [["n1"], ["n2", "n3"]], or "random": true)
         a partition is random or has groups, not both
         "soon" is no duration (write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h")
+        invalid type: sequence, expected text like "100ms", or a number
+        the probability 1.5 is not between 0 and 1 (write a number from 0 to 1 like 0.3, or text like "30%")
         slow takes no --rate (slow takes --delay, --jitter, --correlation, --distribution; --rate is for throttle, degrade)
         unknown field `dela`, expected one of `nodes`, `to`, `both`, `delay`, `jitter`, `distribution`, `loss`, `duplicate`, `corrupt`, `reorder`, `gap`, `rate`, `correlation`, `proto`, `port`, `family`
         degrade was told nothing to do (give it at least one of --delay, --loss, --rate, …)
@@ -332,6 +349,9 @@ mod tests {
         assert_eq!((first.seed, first.for_us), (Some(7), Some(1_500_000)));
         assert_eq!(random(7).unwrap(), first);
         assert!((0..20).any(|seed| random(seed).unwrap().fault != first.fault));
+        let lasting = |time: Value| resolve(json!({ "fault": { "kind": "isolate", "nodes": ["n1"] }, "for": time }));
+        assert_eq!(lasting(json!(1.5)).unwrap().for_us, Some(1_500_000));
+        assert!(lasting(json!(true)).is_err());
         assert!(duration("0s").is_err() && duration("-1s").is_err() && duration("x").is_err());
     }
 }
