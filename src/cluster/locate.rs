@@ -34,13 +34,20 @@ fn find_from(folder: &Path, script: Option<&Path>, config: Option<&Path>) -> Res
 pub fn default_name(folder: &Path) -> String {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    if name.is_empty() { "default".to_owned() } else { name }
+    if name.is_empty() { "default".to_owned() } else { name.chars().take(NAME_MAX).collect() }
 }
+
+/// Longer names become files' names that no file system takes, with what is appended to them; characters.
+const NAME_MAX: usize = 100;
 
 /// Whether a blockade may have this name: letters, digits, `-` and `.`. It becomes a folder's, which is removed with
 /// all that is in it: `.` and `..` are the folders of others.
 pub fn check_name(name: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+    if name.len() > NAME_MAX {
+        let message = format!("a blockade's name with {} characters is too long", name.len());
+        return Err(Error::usage(message).help(format!("{NAME_MAX} are the most")));
+    }
     if !["", ".", ".."].contains(&name) && name.chars().all(allowed) {
         return Ok(());
     }
@@ -89,6 +96,8 @@ mod tests {
         assert!(check_name("a-1.B").is_ok());
         insta::assert_snapshot!(check_name("a/b").unwrap_err(), @"`a/b` cannot be the name of a blockade (a name has letters, digits, `-` and `.` only, and is not `.` or `..`)");
         insta::assert_snapshot!(check_name("").unwrap_err(), @"`` cannot be the name of a blockade (a name has letters, digits, `-` and `.` only, and is not `.` or `..`)");
+        insta::assert_snapshot!(check_name(&"a".repeat(101)).unwrap_err(), @"a blockade's name with 101 characters is too long (100 are the most)");
+        assert!(check_name(&"a".repeat(100)).is_ok() && default_name(Path::new(&"a".repeat(200))).len() == 100);
         assert!(check_name(".").is_err() && check_name("..").is_err() && check_name("...").is_ok());
     }
 }

@@ -1,6 +1,7 @@
 //! Before any route: who may ask, how much, and for how long. After it: every refusal is a problem in JSON.
 
 use super::problem::{Problem, is_problem};
+use super::strangers::Stranger;
 use super::token::Token;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -88,7 +89,12 @@ pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: 
     let (began, asked) = (Instant::now(), format!("{} {}", request.method(), request.uri().path()));
     let checked = gate.check(request.headers());
     let entered = match checked {
-        Ok(()) => arrived(request).await,
+        Ok(()) => {
+            if let Some(stranger) = request.extensions().get::<Arc<Stranger>>() {
+                stranger.is_known();
+            }
+            arrived(request).await
+        }
         Err(problem) => Err(problem),
     };
     let response = match entered {

@@ -27,6 +27,7 @@ mod problem;
 mod routes;
 mod runs;
 mod serve;
+mod strangers;
 mod tail;
 mod tls;
 mod token;

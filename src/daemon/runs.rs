@@ -18,7 +18,7 @@ const HEAD_MAX: u64 = 16 << 20;
 pub(super) struct Run {
     /// The name of its folder.
     pub(super) id: String,
-    /// `running`; `ended`; `interrupted` where it was cut off before it had a result.
+    /// `running`; `ended`; `interrupted` where it was cut off before it had a result, or its daemon ended before it.
     pub(super) state: RunState,
     /// Of every choice.
     pub(super) seed: Option<u64>,

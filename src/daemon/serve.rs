@@ -2,10 +2,14 @@
 
 use super::is_over;
 use super::listen::{Listener, Socket};
+use super::strangers::{Stranger, Strangers, TurnedOut};
 use super::tls;
 use crate::{Error, Result};
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::pin::pin;
@@ -16,7 +20,8 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::rustls::ServerConfig;
 
-/// So many connections at once; more wait in the kernel. Each may need a second file, and a process has 1,024.
+/// So many connections at once. For one more, the oldest goes on which nobody has been let in yet; where there is none,
+/// it waits. Each may need a second file, and a process has 1,024.
 const CONNECTIONS_MAX: usize = 400;
 /// How long headers may take to arrive, and a connection may be idle.
 const HEADERS_TIME_MAX: Duration = Duration::from_secs(10);
@@ -33,18 +38,27 @@ pub(super) async fn serve(listener: Listener, routes: Router, mut stop: watch::R
     let (accepting, socket) =
         Accepting::new(listener).map_err(|error| Error::machine(format!("cannot listen: {error}")))?;
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let strangers = Arc::new(Strangers::default());
     loop {
-        let next = async { (Arc::clone(&slots).acquire_owned().await, accepting.accept().await) };
+        let next = async {
+            let accepted = accepting.accept().await;
+            if slots.available_permits() == 0 {
+                strangers.turn_out_the_oldest();
+            }
+            (Arc::clone(&slots).acquire_owned().await, accepted)
+        };
         let (slot, accepted) = tokio::select! {
             biased;
             () = is_over(&mut stop) => break,
             next = next => next,
         };
+        let (stranger, turned_out) = strangers.arrive();
+        let visit = Visit { routes: routes.clone(), stop: stop.clone(), stranger: Arc::new(stranger), _slot: slot };
         match accepted {
-            Ok(Stream::Unix(stream)) => drop(tokio::spawn(attend(stream, routes.clone(), stop.clone(), slot))),
-            Ok(Stream::Tcp(stream, None)) => drop(tokio::spawn(attend(stream, routes.clone(), stop.clone(), slot))),
+            Ok(Stream::Unix(stream)) => visit.begin(turned_out, |visit| visit.attend(stream)),
+            Ok(Stream::Tcp(stream, None)) => visit.begin(turned_out, |visit| visit.attend(stream)),
             Ok(Stream::Tcp(stream, Some(tls))) => {
-                drop(tokio::spawn(attend_in_private(stream, tls, routes.clone(), stop.clone(), slot)));
+                visit.begin(turned_out, |visit| visit.attend_in_private(stream, tls));
             }
             // Out of files, for a moment: those who are connected may go.
             Err(error) => {
@@ -101,40 +115,62 @@ impl Accepting {
     }
 }
 
-/// The same as [`attend`], once client and daemon have agreed on keys.
-async fn attend_in_private(
-    stream: TcpStream,
-    tls: Arc<ServerConfig>,
+/// One client, until it goes, is too slow, is turned out, or the daemon ends.
+struct Visit {
     routes: Router,
-    mut stop: watch::Receiver<bool>,
-    slot: Slot,
-) {
-    let greeted = tokio::select! {
-        greeted = tls::greet(stream, tls) => greeted,
-        () = is_over(&mut stop) => return,
-    };
-    match greeted {
-        Ok(stream) => attend(stream, routes, stop, slot).await,
-        Err(error) => tracing::debug!("a client came no further than its greeting: {error}"),
-    }
+    stop: watch::Receiver<bool>,
+    stranger: Arc<Stranger>,
+    _slot: Slot,
 }
 
-/// One client, until it goes, is too slow, or the daemon ends.
-async fn attend<S>(stream: S, routes: Router, mut stop: watch::Receiver<bool>, _slot: Slot)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIME_MAX).max_buf_size(HEADERS_MAX);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)));
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = is_over(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+impl Visit {
+    fn begin<F>(self, turned_out: TurnedOut, attend: impl FnOnce(Self) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let attended = attend(self);
+        tokio::spawn(async {
+            tokio::select! {
+                () = attended => {}
+                () = turned_out.wait() => tracing::debug!("a client that had not asked yet made room for another one"),
+            }
+        });
+    }
+
+    /// The same as [`attend`](Self::attend), once client and daemon have agreed on keys.
+    async fn attend_in_private(mut self, stream: TcpStream, tls: Arc<ServerConfig>) {
+        let greeted = tokio::select! {
+            greeted = tls::greet(stream, tls) => greeted,
+            () = is_over(&mut self.stop) => return,
+        };
+        match greeted {
+            Ok(stream) => self.attend(stream).await,
+            Err(error) => tracing::debug!("a client came no further than its greeting: {error}"),
         }
-    };
-    if let Err(error) = served {
-        tracing::debug!("a connection ended: {error}");
+    }
+
+    async fn attend<S>(mut self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIME_MAX).max_buf_size(HEADERS_MAX);
+        let routes = TowerToHyperService::new(self.routes);
+        // The gate knows by it on which connection it has let somebody in.
+        let routes = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Arc::clone(&self.stranger));
+            routes.call(request)
+        });
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), routes));
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = is_over(&mut self.stop) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!("a connection ended: {error}");
+        }
     }
 }

@@ -51,6 +51,22 @@ fn slow_clients_are_given_up_and_do_not_hold_the_others() {
 }
 
 #[test]
+fn however_many_only_connect_whoever_asks_is_answered() {
+    let running = Running::new();
+    let mut idle = Vec::new();
+    for _ in 0..7 {
+        idle.extend((0..100).map(|_| {
+            let mut stream = running.address.connect();
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: lo").unwrap();
+            stream
+        }));
+        let began = Instant::now();
+        running.get("/blockade");
+        assert!(began.elapsed() < Duration::from_secs(5), "{} idle: {:?}", idle.len(), began.elapsed());
+    }
+}
+
+#[test]
 fn a_long_trail_is_sent_whole_and_held_in_no_memory() {
     const ENTRIES: usize = 100_000;
     let running = Running::new();

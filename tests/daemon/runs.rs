@@ -86,6 +86,7 @@ fn a_run_is_given_what_the_command_line_can_give() {
     let refused = begin(&running, json!({ "chaos": "no such thing", "config": "nodes: [" }));
     let run = ended(&running, &refused);
     assert_eq!((&run["state"], &run["exit_code"], &run["verdict"]), (&json!("ended"), &json!(2), &Value::Null));
+    assert_eq!(run["script"], "a.rhai");
     let events = running.ask("GET", &format!("/v1/runs/{refused}/events"), "").with(200).body;
     assert_eq!(events, "event: end\ndata: {}\n\n");
     let other = json!({ "args": ["status"] });
@@ -99,6 +100,8 @@ fn a_run_is_given_what_the_command_line_can_give() {
     let script = || json!({ "name": "a.rhai", "text": "" });
     assert_eq!(wrong(json!({ "script": script(), "sead": 1 })), "unknown field `sead`");
     assert!(wrong(json!({ "script": { "name": "../a.rhai", "text": "" } })).contains("leads out of"));
+    let option = wrong(json!({ "script": { "name": "--resume=x", "text": "" } }));
+    assert_eq!(option, "a script cannot be called `--resume=x`: that reads as an option");
     let twice = json!({ "script": { "name": "cluster.yaml", "text": "" }, "config": "" });
     assert_eq!(wrong(twice), "two different files are called `cluster.yaml`");
     assert!(wrong(json!({ "script": script(), "timeout": "soon" })).contains("soon"));
@@ -136,7 +139,10 @@ fn a_cancelled_run_heals_and_so_do_those_of_a_daemon_that_ends_or_is_killed() {
     running.again();
     until_json(&running, &format!("/v1/commands/{third}"), |told| told["state"] == "interrupted");
     let run = running.get(&format!("/v1/runs/{third}"));
-    assert_eq!((&run["verdict"], &run["exit_code"]), (&json!("error"), &json!(130)));
+    assert_eq!(
+        (&run["state"], &run["verdict"], &run["exit_code"]),
+        (&json!("interrupted"), &json!("error"), &json!(130))
+    );
     assert_eq!(run["result"]["cleanup"]["ok"], true);
     assert!(reaches(&running, "n1", "n2"));
     assert_eq!(running.get("/v1/clusters/c1/faults"), json!({ "faults": [] }));

@@ -113,6 +113,9 @@ impl Source {
     /// The command line, and what goes with it.
     pub(super) fn asked(self, verb: &str) -> crate::Result<Asked> {
         let Self { script, mut files, config, cluster, runtime, params, env } = self;
+        if script.name.starts_with('-') {
+            return Err(Error::usage(format!("a script cannot be called `{}`: that reads as an option", script.name)));
+        }
         let mut args = vec![verb.to_owned(), script.name.clone()];
         put(&mut files, &script.name, script.text)?;
         if let Some(config) = config {
@@ -224,15 +227,22 @@ fn found(daemon: &Daemon, id: &str) -> Answer<Found> {
 fn seen(daemon: &Daemon, run: &Found) -> Run {
     let told = daemon.errands.find(&run.id).map(|folder| folder.told());
     let looked = run.look();
-    let Some(Told { started, state, exit_code, .. }) = told else { return looked };
+    let Some(Told { started, state, exit_code, verb, args, .. }) = told else { return looked };
     let state = match state {
         // It is not over before all is cleaned up.
         CommandState::Running => RunState::Running,
-        // It was refused before it began.
-        CommandState::Ended if !run.journal().exists() => RunState::Ended,
-        _ => looked.state,
+        // Whatever its folder lacks: it was refused before it began, or the disk was full.
+        CommandState::Ended => RunState::Ended,
+        CommandState::Interrupted => RunState::Interrupted,
     };
-    Run { state, started: looked.started.clone().or(Some(started)), exit_code, ..looked }
+    let script = looked.script.clone().or_else(|| script_of(&verb, args));
+    Run { state, script, started: looked.started.clone().or(Some(started)), exit_code, ..looked }
+}
+
+/// The script that `run SCRIPT` names first.
+fn script_of(verb: &str, args: Vec<String>) -> Option<String> {
+    let named = args.into_iter().skip_while(|word| word != verb).nth(1);
+    named.filter(|word| verb == "run" && !word.starts_with('-'))
 }
 
 /// A run with its result.
