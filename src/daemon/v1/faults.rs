@@ -52,6 +52,7 @@ async fn inject(
 #[into_params(parameter_in = Query)]
 struct Which {
     /// All of them, where nothing is given.
+    #[param(inline)]
     only: Option<Only>,
     /// With `only=impairments`: those that touch these nodes, `n1,n2`; all otherwise.
     nodes: Option<String>,
