@@ -65,6 +65,9 @@ pub(super) enum Problems {
     /// There is no such cluster, node, fault, command or run.
     #[response(status = 404, content_type = "application/problem+json")]
     Unknown(Problem),
+    /// The route has no such method.
+    #[response(status = 405, content_type = "application/problem+json")]
+    Method(Problem),
     /// What it is about is not in a state for that.
     #[response(status = 409, content_type = "application/problem+json")]
     State(Problem),
@@ -80,6 +83,9 @@ pub(super) enum Problems {
     /// This machine cannot do it, or nodes or faults could not be cleaned up: exit codes 3 and 4 of the command line.
     #[response(status = 500, content_type = "application/problem+json")]
     Machine(Problem),
+    /// The request line and the headers are too large.
+    #[response(status = 431, content_type = "application/problem+json")]
+    Head(Problem),
     /// It was interrupted by the end of the daemon, or too much is done for others already: later it may be.
     #[response(status = 503, content_type = "application/problem+json")]
     Interrupted(Problem),

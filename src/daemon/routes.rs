@@ -3,6 +3,7 @@
 use super::clusters::Daemon;
 use super::gate::{self, Gate};
 use super::{described, metrics, old, page, v1};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -22,9 +23,13 @@ pub(super) fn all(daemon: Arc<Daemon>, gate: Gate) -> Router {
         .merge(page::routes())
         .route("/v1/openapi.json", get(move || async move { (JSON, document).into_response() }))
         .fallback(|| async { StatusCode::NOT_FOUND })
+        // The gate's own bound is the only one.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(Arc::new(gate), gate::pass));
     Router::new()
-        .route("/healthz", get(|| async { (JSON, "{\"ok\":true}\n") })).merge(guarded)
+        .route("/healthz", get(|| async { (JSON, "{\"ok\":true}\n") }))
+        .merge(guarded)
+        .layer(middleware::from_fn(gate::frame))
 }
 
 /// The routes with their description, which comes from the handlers themselves.
