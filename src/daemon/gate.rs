@@ -1,4 +1,6 @@
 //! Before any route: who may ask, how much, and for how long. After it: every refusal is a problem in JSON.
+//!
+//! [`frame`] is around everything, also around what strangers may ask; [`pass`] around the rest.
 
 use super::problem::{Problem, is_problem};
 use super::strangers::Stranger;
@@ -17,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// The largest body, bytes: a thousand nodes with files of their own fit.
 pub(super) const BODY_MAX: usize = 4 << 20;
+/// The largest request line with its headers, bytes. Far above it hyper refuses by itself, and without a word.
+const HEAD_MAX: usize = 32 << 10;
 /// How long a body may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 /// What is kept of a refusal's text, bytes.
@@ -102,7 +106,25 @@ pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: 
         Err(problem) => problem.into_response(),
     };
     tracing::info!(status = response.status().as_u16(), took = ?began.elapsed(), "{asked}");
+    response
+}
+
+/// What holds for every request, a stranger's too.
+pub(super) async fn frame(request: Request, next: Next) -> Response {
+    let response = if head_bytes(&request) > HEAD_MAX {
+        let detail = format!("the request line and the headers are larger than {HEAD_MAX} bytes");
+        Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail).into_response()
+    } else {
+        told(next.run(request).await).await
+    };
     ([(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], response).into_response()
+}
+
+/// How long a request's head was, as clients usually write one.
+fn head_bytes(request: &Request) -> usize {
+    let line = format!("{} {} {:?}\r\n\r\n", request.method(), request.uri(), request.version());
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    line.len() + fields.sum::<usize>()
 }
 
 /// The request with its whole body in memory, so that no route waits for a slow client.

@@ -13,6 +13,7 @@ mod certificate;
 mod chaos;
 mod clusters;
 mod counts;
+mod described;
 mod errands;
 mod files;
 mod follow;

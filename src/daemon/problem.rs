@@ -55,34 +55,40 @@ struct Place {
 pub(super) enum Problems {
     /// What was asked for is wrong: exit code 2 of the command line.
     #[response(status = 400, content_type = "application/problem+json")]
-    Usage(#[to_schema] Problem),
+    Usage(Problem),
     /// There is no token in the request, or a wrong one.
     #[response(status = 401, content_type = "application/problem+json")]
-    Stranger(#[to_schema] Problem),
+    Stranger(Problem),
     /// A page of another origin asks.
     #[response(status = 403, content_type = "application/problem+json")]
-    Origin(#[to_schema] Problem),
+    Origin(Problem),
     /// There is no such cluster, node, fault, command or run.
     #[response(status = 404, content_type = "application/problem+json")]
-    Unknown(#[to_schema] Problem),
+    Unknown(Problem),
+    /// The route has no such method.
+    #[response(status = 405, content_type = "application/problem+json")]
+    Method(Problem),
     /// What it is about is not in a state for that.
     #[response(status = 409, content_type = "application/problem+json")]
-    State(#[to_schema] Problem),
+    State(Problem),
     /// The body did not come in time.
     #[response(status = 408, content_type = "application/problem+json")]
-    Slow(#[to_schema] Problem),
+    Slow(Problem),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
-    Large(#[to_schema] Problem),
+    Large(Problem),
     /// The body is not declared as JSON.
     #[response(status = 415, content_type = "application/problem+json")]
-    Media(#[to_schema] Problem),
+    Media(Problem),
     /// This machine cannot do it, or nodes or faults could not be cleaned up: exit codes 3 and 4 of the command line.
     #[response(status = 500, content_type = "application/problem+json")]
-    Machine(#[to_schema] Problem),
+    Machine(Problem),
+    /// The request line and the headers are too large.
+    #[response(status = 431, content_type = "application/problem+json")]
+    Head(Problem),
     /// It was interrupted by the end of the daemon, or too much is done for others already: later it may be.
     #[response(status = 503, content_type = "application/problem+json")]
-    Interrupted(#[to_schema] Problem),
+    Interrupted(Problem),
 }
 
 impl Problem {

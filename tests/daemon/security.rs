@@ -85,6 +85,9 @@ fn no_documented_route_answers_without_the_token() {
         raw(&running.address, &request(method, &query, &[], "")).unwrap().with(401);
     }
     assert_eq!(raw(&running.address, &request("GET", "/healthz", &[], "")).unwrap().with(200).body, "{\"ok\":true}\n");
+    let method = raw(&running.address, &request("DELETE", "/healthz", &[], "")).unwrap().with(405);
+    assert_eq!(method.detail(), "this route has no such method");
+    assert!(method.head.contains("allow: get,head"), "{}", method.head);
 }
 
 #[test]

@@ -19,7 +19,9 @@ fn a_cluster_is_made_cut_probed_healed_and_removed() {
 
     let faults = "/v1/clusters/c1/faults";
     let cut = running.post(faults, json!({ "fault": { "kind": "one_way", "source": ["n1"], "target": ["n2"] } }));
-    let cut = cut.with(201).json();
+    let cut = cut.with(201);
+    assert!(cut.head.contains("location: /v1/clusters/c1/faults/f1"), "{}", cut.head);
+    let cut = cut.json();
     assert_eq!((&cut["id"], &cut["kind"], &cut["text"]), (&json!("f1"), &json!("one_way"), &json!("one_way n1 → n2")));
     assert!(reaches(&running, "n1", "n2") && !reaches(&running, "n2", "n1"));
     let trip = json!({ "kind": "round_trip", "source": "n1", "target": "n3" });

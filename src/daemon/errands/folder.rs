@@ -47,6 +47,7 @@ pub(in crate::daemon) struct Told {
 /// Where a command stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = CommandState)]
 pub(in crate::daemon) enum State {
     /// It has not ended.
     #[default]

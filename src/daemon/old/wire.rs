@@ -76,6 +76,7 @@ pub(super) struct Events {
 /// Containers to take in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ContainersOfOthers)]
 pub(super) struct Containers {
     /// By id or name.
     pub(super) containers: Vec<String>,
@@ -125,6 +126,7 @@ impl Named {
 /// How to impair which nodes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NetworkChange)]
 pub(super) struct Shape {
     network_state: NetworkState,
     /// Names or globs.

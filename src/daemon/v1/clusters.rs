@@ -29,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
 /// A cluster to be brought up.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct New {
+struct NewCluster {
     /// Letters, digits, `-` and `.`.
     name: String,
     /// The text of its `blockade.yaml`.
@@ -76,9 +76,9 @@ async fn list(State(daemon): On) -> Answer<Json<Clusters>> {
 }
 
 /// Brings a cluster up; answers when its nodes are ready.
-#[utoipa::path(post, path = "/v1/clusters", tag = "clusters", request_body = New, responses((status = 201, body = views::Cluster), Problems))]
-async fn create(State(daemon): On, Json(new): Json<New>) -> Answer<impl IntoResponse> {
-    let New { name, config, runtime, seed, params, force, shaper } = new;
+#[utoipa::path(post, path = "/v1/clusters", tag = "clusters", request_body = NewCluster, responses((status = 201, body = views::Cluster), Problems))]
+async fn create(State(daemon): On, Json(new): Json<NewCluster>) -> Answer<impl IntoResponse> {
+    let NewCluster { name, config, runtime, seed, params, force, shaper } = new;
     let kind = runtime.map(RuntimeKind::from);
     daemon.bring_up(Wanted { name: name.clone(), config, kind, params, seed, force, shaper }).await?;
     let place = [(header::LOCATION, format!("/v1/clusters/{name}"))];

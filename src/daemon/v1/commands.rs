@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
 /// A command line.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct New {
+struct NewCommand {
     /// Without the program's name, as `["run", "a.rhai", "--seed", "7"]`.
     args: Vec<String>,
     /// What it finds in its working directory: texts by their relative paths.
@@ -96,9 +96,9 @@ async fn list(State(daemon): On) -> Answer<Json<Commands>> {
 }
 
 /// Begins a command. A run, a replay, a soak and a shrink go on where nobody listens; others end after 10 s.
-#[utoipa::path(post, path = "/v1/commands", tag = "commands", request_body = New, responses((status = 201, body = Told), Problems))]
-async fn begin(State(daemon): On, Json(new): Json<New>) -> Answer<impl IntoResponse> {
-    let New { args, files, name, env } = new;
+#[utoipa::path(post, path = "/v1/commands", tag = "commands", request_body = NewCommand, responses((status = 201, body = Told), Problems))]
+async fn begin(State(daemon): On, Json(new): Json<NewCommand>) -> Answer<impl IntoResponse> {
+    let NewCommand { args, files, name, env } = new;
     let told = begun(&daemon, Asked { args, files, name, env }).await?;
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/commands/{}", told.id))], Json(told)))
 }

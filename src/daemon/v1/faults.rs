@@ -10,7 +10,7 @@ use crate::fault::{Fault, FaultId};
 use crate::{Error, resolve};
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -42,9 +42,10 @@ async fn inject(
         Fault::Partition { groups } => remote.replace(groups, for_us).await?,
         fault => remote.inject(fault, for_us).await?,
     };
+    let place = [(header::LOCATION, format!("/v1/clusters/{cluster}/faults/{}", info.id))];
     let mut fault = views::Fault::from(info);
     fault.seed = seed;
-    Ok((StatusCode::CREATED, Json(fault)))
+    Ok((StatusCode::CREATED, place, Json(fault)))
 }
 
 /// Which faults.
@@ -52,6 +53,7 @@ async fn inject(
 #[into_params(parameter_in = Query)]
 struct Which {
     /// All of them, where nothing is given.
+    #[param(inline)]
     only: Option<Only>,
     /// With `only=impairments`: those that touch these nodes, `n1,n2`; all otherwise.
     nodes: Option<String>,

@@ -45,7 +45,7 @@ enum LinkState {
 }
 
 /// The links that are not whole: what all faults together do to each.
-#[utoipa::path(get, path = "/v1/clusters/{cluster}/links", tag = "faults", responses((status = 200, body = Links), Problems))]
+#[utoipa::path(get, path = "/v1/clusters/{cluster}/links", tag = "links", responses((status = 200, body = Links), Problems))]
 async fn list(State(daemon): On, Path(cluster): Path<String>) -> Answer<Json<Links>> {
     // A connection of its own: one that is shared knows the nodes that there were at its beginning.
     let remote = daemon.connect(&cluster).await?;

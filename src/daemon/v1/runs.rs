@@ -76,11 +76,11 @@ struct Script {
 
 /// A run that is to begin.
 #[derive(Debug, Deserialize, ToSchema)]
-struct New {
+struct NewRun {
     #[serde(flatten)]
     source: Source,
     #[serde(flatten)]
-    options: Options,
+    options: RunOptions,
     #[serde(flatten)]
     #[schema(ignore)]
     others: Others,
@@ -88,7 +88,7 @@ struct New {
 
 /// What `blockade run` calls so.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-struct Options {
+struct RunOptions {
     /// A fresh one is drawn otherwise.
     seed: Option<u64>,
     /// As `90s`.
@@ -144,9 +144,9 @@ pub(super) fn option(args: &mut Vec<String>, name: &str, value: Option<impl std:
     args.extend(value.map(|value| format!("{name}={value}")));
 }
 
-impl New {
+impl NewRun {
     fn asked(self) -> crate::Result<Asked> {
-        let Options { seed, timeout, shaper, verify, keep, attach, chaos } = self.options;
+        let RunOptions { seed, timeout, shaper, verify, keep, attach, chaos } = self.options;
         let mut asked = self.source.asked("run")?;
         option(&mut asked.args, "--seed", seed);
         option(&mut asked.args, "--timeout", timeout);
@@ -207,8 +207,8 @@ fn all(daemon: &Daemon) -> Vec<Found> {
 }
 
 /// Begins a run; answers as soon as it has begun. Its id is that of a command, too.
-#[utoipa::path(post, path = "/v1/runs", tag = "runs", request_body = New, responses((status = 201, body = Told), Problems))]
-async fn begin(State(daemon): On, Json(new): Json<New>) -> Answer<impl IntoResponse> {
+#[utoipa::path(post, path = "/v1/runs", tag = "runs", request_body = NewRun, responses((status = 201, body = Told), Problems))]
+async fn begin(State(daemon): On, Json(new): Json<NewRun>) -> Answer<impl IntoResponse> {
     none_of(&new.others)?;
     let told = begun(&daemon, new.asked()?).await?;
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/runs/{}", told.id))], Json(told)))

@@ -35,11 +35,11 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
 
 /// A soak that is to begin.
 #[derive(Debug, Deserialize, ToSchema)]
-struct New {
+struct NewSoak {
     #[serde(flatten)]
     source: Source,
     #[serde(flatten)]
-    options: Options,
+    options: SoakOptions,
     #[serde(flatten)]
     #[schema(ignore)]
     others: Others,
@@ -47,7 +47,7 @@ struct New {
 
 /// What `blockade soak` calls so.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-struct Options {
+struct SoakOptions {
     /// How many runs: 20, or as many as `for` has time for.
     runs: Option<u64>,
     /// Begin no more runs after this time, as `10m`.
@@ -126,10 +126,10 @@ async fn list(State(daemon): On) -> Answer<Json<Soaks>> {
 }
 
 /// Begins a soak; answers as soon as it has begun. Its id is that of a command, too.
-#[utoipa::path(post, path = "/v1/soaks", tag = "soaks", request_body = New, responses((status = 201, body = Told), Problems))]
-async fn begin(State(daemon): On, Json(new): Json<New>) -> Answer<impl IntoResponse> {
+#[utoipa::path(post, path = "/v1/soaks", tag = "soaks", request_body = NewSoak, responses((status = 201, body = Told), Problems))]
+async fn begin(State(daemon): On, Json(new): Json<NewSoak>) -> Answer<impl IntoResponse> {
     none_of(&new.others)?;
-    let Options { runs, lasting, jobs, seed_start, stop_on_failure, shrink } = new.options;
+    let SoakOptions { runs, lasting, jobs, seed_start, stop_on_failure, shrink } = new.options;
     let mut asked = new.source.asked("soak")?;
     option(&mut asked.args, "--runs", runs);
     option(&mut asked.args, "--for", lasting);
