@@ -47,6 +47,7 @@
 //! | [`shrink`] | from a schedule that fails to a smaller one that fails the same way | a folder for its trials |
 //! | [`soak`] | many seeds of one script, side by side | its folder, signals |
 //! | [`text`] | texts that a person names, read with a bound | those files |
+//! | [`words`] | counted things, and command lines as a shell takes them | nothing |
 //! | [`supervisor`] | a cluster left up, the way to it from other processes, its audit trail | its folder and socket, the trail |
 //! | [`daemon`] | the clusters that are up here, over HTTP: tokens, limits, old and new REST, metrics | its socket, its token's file; clusters through their supervisors |
 //! | [`remote`] | commands on another machine: sent as they stand, output and files brought back | the network, files that a command names, folders of runs |
@@ -135,6 +136,7 @@ pub mod supervisor;
 #[path = "supervisor/hostless.rs"]
 pub mod supervisor;
 pub mod text;
+pub mod words;
 
 pub use error::{Error, ErrorKind, Result};
 

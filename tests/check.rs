@@ -274,3 +274,50 @@ fn what_never_ends_is_not_read_to_its_end() {
     2 scripts checked: 2 errors, 0 warnings
     "#);
 }
+
+#[test]
+fn what_is_wrong_in_a_module_is_told_once_at_its_own_place() {
+    let call = "import \"helpers\" as helpers; helpers::f();";
+    let helpers = "fn f() { isolat(\"n1\"); note(1, 2); isolate(\"n7\"); }";
+    let place = with_files(call, &[("helpers.rhai", helpers), ("t.rhai", call)]);
+    let checked = told(&place.blockade(&["check", "helpers.rhai", "s.rhai", "t.rhai", "-c", "s.yaml"]));
+    insta::assert_snapshot!(checked);
+    let planned = place.blockade(&["plan", "s.rhai"]).with(2);
+    assert_eq!(planned.stderr.matches("--> helpers.rhai:1:").count(), 3, "{}", planned.stderr);
+    assert!(planned.stdout.is_empty(), "nothing was planned: {}", planned.stdout);
+}
+
+#[test]
+fn problems_are_told_as_json() {
+    let place = Place::with("isolate(\"n9\");\nlet cut = isolate(\"n1\");", THREE);
+    let checked = place.blockade(&["check", "--json", "s.rhai", "none.rhai"]).with(2);
+    let found: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&found).unwrap());
+    assert_eq!(
+        checked.stderr,
+        "no cluster file: nodes are not checked in none.rhai\n"
+            .replace("no cluster file: nodes are not checked in none.rhai\n", "")
+    );
+    place.write("s.rhai", "isolate(\"n1\");");
+    assert_eq!(place.blockade(&["check", "--json", "s.rhai"]).with(0).stdout, "[]\n");
+}
+
+#[test]
+fn the_version_and_the_functions_are_told_as_json() {
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&Place::new().blockade(arguments).with(0).stdout).unwrap()
+    };
+    assert_eq!(json(&["version", "--json"]), serde_json::json!({ "version": env!("CARGO_PKG_VERSION") }));
+    let kill = json(&["doc", "kill", "--json"]);
+    assert_eq!(kill["signatures"], serde_json::json!(["kill(nodes)", "kill(nodes, signal)"]));
+    assert!(kill["text"].as_str().unwrap().starts_with("Ends the nodes' programs at once"), "{kill}");
+    assert!(kill["example"].as_str().unwrap().starts_with("kill(\"n1\");"), "{kill}");
+    let all = json(&["doc", "--json"]);
+    let all = all.as_array().unwrap();
+    assert!(all.contains(&kill) && all.contains(&json(&["doc", "nemesis::halves", "--json"])));
+    let whole = |one: &serde_json::Value| !one["text"].as_str().unwrap().is_empty() && !one["signatures"][0].is_null();
+    assert_eq!(all.iter().find(|one| !whole(one)), None);
+    let module = json(&["doc", "wait", "--json"]);
+    assert!(module["functions"].as_array().unwrap().iter().all(|function| all.contains(function)), "{module}");
+    Place::new().blockade(&["doc", "wait::nothing", "--json"]).with(2);
+}

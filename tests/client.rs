@@ -40,7 +40,7 @@ fn what_touches_no_node_is_done_here() {
     let folder = folder();
     let folder = folder.path();
     assert_eq!(done(folder, "check s.rhai"), "1 script checked: 0 errors, 0 warnings\n");
-    assert!(done(folder, "plan s.rhai --seed 7").ends_with("PASS (simulated): seed 7, 1 faults\n"));
+    assert!(done(folder, "plan s.rhai --seed 7").ends_with("PASS (simulated): seed 7, 1 fault\n"));
     assert!(done(folder, "doc partition").starts_with("partition(groups)\n"));
     assert!(done(folder, "completions bash").contains("one-way"));
     assert_eq!(done(folder, "version"), format!("blockade {}\n", env!("CARGO_PKG_VERSION")));

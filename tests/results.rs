@@ -280,3 +280,27 @@ fn a_parameter_of_the_wrong_type_is_an_error() {
     "#);
     place().run(&["--set", "rounds"]).with(2);
 }
+
+#[test]
+fn the_command_that_does_it_again_can_be_pasted() {
+    let place = place();
+    place.write("-x y.rhai", "note(param(\"-a\", \"\")); isolate(\"n1\"); fail(\"no\");");
+    let run = ["run", "--runtime", "sim", "--out", "out", "-c", "s.yaml", "--set=-a=it's", "--", "-x y.rhai"];
+    let told = place.blockade(&run).with(1);
+    let again = told.stderr.lines().find_map(|line| line.strip_prefix("replay: ")).unwrap();
+    let words = shlex::split(again).unwrap();
+    let again = place.blockade(&words.iter().skip(1).map(String::as_str).collect::<Vec<_>>()).with(1);
+    assert!(again.stdout.contains("it's") && again.stdout.contains("1 fault\n"), "{}", again.stdout);
+}
+
+#[test]
+fn a_recorded_signature_of_an_older_version_is_still_that_failure() {
+    let place = place();
+    place.write("s.rhai", "fn chaos() { isolate(\"n1\"); }\nfn check() { fail(`balance ${-3}`); }");
+    place.blockade(&["run", "s.rhai", "--runtime", "sim", "--out", "out"]).with(1);
+    let recorded = place.read("out/result.json");
+    assert!(recorded.contains("\"s.rhai:2: balance #\""), "{recorded}");
+    place.write("out/result.json", &recorded.replace("balance #", "balance -#"));
+    let replayed = place.blockade(&["replay", "out", "--out", "again"]).with(1);
+    assert!(replayed.stderr.contains("the same failure as recorded: s.rhai:2: balance #\n"), "{}", replayed.stderr);
+}

@@ -4,9 +4,12 @@ use super::place::Place;
 use super::report;
 use super::setup;
 use crate::cluster::{self, RuntimeKind};
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::script::Script;
+use crate::text::without_dots;
+use crate::words::counted;
 use crate::{Error, Result};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -24,38 +27,37 @@ pub(super) struct Args {
     /// Give the cluster files a parameter; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setup::parameter)]
     params: Vec<(String, String)>,
-}
-
-/// How many problems there were.
-#[derive(Default)]
-struct Count {
-    errors: usize,
-    warnings: usize,
+    /// Print the problems as JSON: a list of file, line, column, severity, message and help
+    #[arg(long)]
+    json: bool,
 }
 
 /// Checks all scripts; the exit code.
-pub(super) fn main(place: &Place, args: &Args) -> u8 {
+pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let params: BTreeMap<String, String> = args.params.iter().cloned().collect();
-    let mut count = Count::default();
-    let mut told: Vec<Error> = Vec::new();
+    let mut problems = Problems::default();
     let mut without_nodes = Vec::new();
     for path in &args.scripts {
-        let nodes = nodes(place, path, &params).map_err(|error| count.tell(&error, &mut told));
-        let Ok(script) = Script::load(path).map_err(|error| count.tell(&error, &mut told)) else { continue };
+        let nodes = nodes(place, path, &params).map_err(|error| problems.add(error, None));
+        let Ok(script) = Script::load(path).map_err(|error| problems.add(error, Some(path))) else { continue };
         if nodes == Ok(None) {
             without_nodes.push(path.display().to_string());
         }
         let nodes = nodes.unwrap_or_default();
-        for diagnostic in script.check(nodes.as_deref()) {
-            report::diagnostic(&diagnostic);
-            count.add(diagnostic.severity);
-        }
+        script.check(nodes.as_deref()).into_iter().for_each(|found| problems.add_at(found));
+    }
+    if !args.json {
+        problems.tell();
     }
     if !without_nodes.is_empty() {
         report::message(&format!("no cluster file: nodes are not checked in {}", without_nodes.join(", ")));
     }
-    report::line(&count.summary(args.scripts.len()));
-    if count.errors > 0 { 2 } else { 0 }
+    if args.json {
+        report::json(&problems.as_json())?;
+    } else {
+        report::line(&problems.summary(args.scripts.len()));
+    }
+    Ok(if problems.count(Severity::Error) > 0 { 2 } else { 0 })
 }
 
 /// The nodes of a script's cluster; none where it has no cluster file.
@@ -68,26 +70,74 @@ fn nodes(place: &Place, script: &Path, params: &BTreeMap<String, String>) -> Res
     Ok(Some(cluster.nodes.into_iter().map(|node| node.name).collect()))
 }
 
-impl Count {
-    fn add(&mut self, severity: Severity) {
-        match severity {
-            Severity::Error => self.errors += 1,
-            Severity::Warning => self.warnings += 1,
+/// One that has a place in a file, or one of a file as a whole.
+enum Problem {
+    At(Diagnostic),
+    Of { file: Option<PathBuf>, error: Error },
+}
+
+/// All problems, each once: several scripts may have a cluster file or a module in common.
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, error: Error, file: Option<&Path>) {
+        if !error.diagnostics.is_empty() {
+            return error.diagnostics.into_iter().for_each(|found| self.add_at(found));
+        }
+        let is_told = |problem: &Problem| matches!(problem, Problem::Of { error: told, .. } if *told == error);
+        if !self.0.iter().any(is_told) {
+            self.0.push(Problem::Of { file: file.map(Path::to_path_buf), error });
         }
     }
 
-    /// An error of a file, told once where several scripts have it in common.
-    fn tell(&mut self, error: &Error, told: &mut Vec<Error>) {
-        if !told.contains(error) {
-            report::error(error);
-            self.errors += error.diagnostics.len().max(1);
-            told.push(error.clone());
+    /// What is a warning to one script and an error to another is an error.
+    fn add_at(&mut self, found: Diagnostic) {
+        let key = |one: &Diagnostic| (without_dots(Path::new(&one.file)), one.span.clone(), one.message.clone());
+        let told = self.0.iter_mut().find_map(|problem| match problem {
+            Problem::At(told) if key(told) == key(&found) => Some(told),
+            _ => None,
+        });
+        match told {
+            Some(told) if found.severity == Severity::Error => *told = found,
+            Some(_) => {}
+            None => self.0.push(Problem::At(found)),
         }
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        let is_such = |problem: &&Problem| match problem {
+            Problem::At(found) => found.severity == severity,
+            Problem::Of { .. } => severity == Severity::Error,
+        };
+        self.0.iter().filter(is_such).count()
+    }
+
+    fn tell(&self) {
+        self.0.iter().for_each(|problem| match problem {
+            Problem::At(found) => report::diagnostic(found),
+            Problem::Of { error, .. } => report::error(error),
+        });
+    }
+
+    /// Its keys are an interface.
+    fn as_json(&self) -> Vec<Value> {
+        let told = self.0.iter().map(|problem| match problem {
+            Problem::At(found) => json!({
+                "file": found.file, "line": found.line, "column": found.column,
+                "severity": found.severity, "message": found.message, "help": found.help,
+            }),
+            Problem::Of { file, error } => json!({
+                "file": file, "line": null, "column": null,
+                "severity": Severity::Error, "message": error.message, "help": error.help,
+            }),
+        });
+        told.collect()
     }
 
     fn summary(&self, scripts: usize) -> String {
-        let some = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        let (errors, warnings) = (some(self.errors, "error"), some(self.warnings, "warning"));
-        format!("{} checked: {errors}, {warnings}", some(scripts, "script"))
+        let errors = counted(self.count(Severity::Error), "error");
+        let warnings = counted(self.count(Severity::Warning), "warning");
+        format!("{} checked: {errors}, {warnings}", counted(scripts, "script"))
     }
 }

@@ -1,5 +1,7 @@
 //! `blockade doc`: the functions of the script API and of the modules, and definition files for editors.
 
+mod json;
+
 use super::report;
 use crate::diagnostic::nearest;
 use crate::script::reference::doc_comments::{self, Documented};
@@ -19,11 +21,17 @@ pub(super) struct Args {
     /// Write Rhai definition files for editors into this folder
     #[arg(long, value_name = "DIR", conflicts_with = "name")]
     definitions: Option<PathBuf>,
+    /// Print JSON: of each function its name, signatures, text and example
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn main(args: &Args) -> Result<()> {
     if let Some(folder) = &args.definitions {
-        return write_definitions(folder);
+        return write_definitions(folder, args.json);
+    }
+    if args.json {
+        return json::main(args.name.as_deref());
     }
     match &args.name {
         None => overview(),
@@ -99,6 +107,12 @@ fn module(name: &str) -> Option<(&'static str, &'static str)> {
 fn module_function(name: &str, function: &str) -> Result<()> {
     let (module, source) = module(name).ok_or_else(|| unknown(name))?;
     let all = doc_comments::functions(module, source)?;
+    forms(module, &all, function)?.into_iter().for_each(|form| tell_documented(module, form));
+    Ok(())
+}
+
+/// All forms of a module's function.
+fn forms<'a>(module: &str, all: &'a [Documented], function: &str) -> Result<Vec<&'a Documented>> {
     let forms: Vec<&Documented> = all.iter().filter(|known| known.name == function).collect();
     if forms.is_empty() {
         let near = nearest(function, all.iter().map(|known| known.name.as_str()));
@@ -108,10 +122,7 @@ fn module_function(name: &str, function: &str) -> Result<()> {
         );
         return Err(Error::usage(format!("the module `{module}` has no function `{function}`")).help(help));
     }
-    for form in forms {
-        tell_documented(module, form);
-    }
-    Ok(())
+    Ok(forms)
 }
 
 fn tell_documented(module: &str, function: &Documented) {
@@ -157,16 +168,21 @@ fn folded(text: &str, first: usize, others: usize) -> Vec<String> {
     lines
 }
 
-fn write_definitions(folder: &Path) -> Result<()> {
+fn write_definitions(folder: &Path, as_json: bool) -> Result<()> {
     let failed = |path: &Path, error: std::io::Error| {
         Error::usage(format!("cannot write {}: {error}", path.display())).help("choose another folder")
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    let mut written: Vec<String> = Vec::new();
     for (name, text) in reference::definition_files()? {
         let path = folder.join(name);
         std::fs::write(&path, text).map_err(|error| failed(&path, error))?;
-        report::line(&path.display().to_string());
+        written.push(path.display().to_string());
     }
+    if as_json {
+        return report::json(&written);
+    }
+    written.iter().for_each(|path| report::line(path));
     Ok(())
 }
 

@@ -11,14 +11,13 @@ pub(super) struct Args {
 #[cfg(feature = "host")]
 pub(super) fn main(args: &Args) -> crate::Result<u8> {
     use super::report;
-    use crate::{Error, doctor};
+    use crate::doctor;
 
     let found = doctor::examine()?;
-    let text = if args.json {
-        serde_json::to_string_pretty(&found).map_err(|error| Error::machine(format!("no JSON: {error}")))?
+    if args.json {
+        report::json(&found)?;
     } else {
-        found.text().trim_end().to_owned()
-    };
-    report::line(&text);
+        report::line(found.text().trim_end());
+    }
     Ok(if found.ok { 0 } else { 3 })
 }

@@ -5,6 +5,7 @@ use super::setup;
 use crate::checker::read::{Format, Read, Source};
 use crate::checker::{self, Limit, Misfit, Model, Report, Told, Verdict, Witness};
 use crate::diagnostic::nearest;
+use crate::words::counted;
 use crate::{Error, Result, platform};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -121,16 +122,12 @@ fn as_json(found: &Report, read: &Read, took: Duration) -> serde_json::Value {
     all
 }
 
-fn some(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
 fn tell(found: &Report) {
     let counts = found.operations;
     let keys = if found.objects > 1 { format!(" on {} keys", found.objects) } else { String::new() };
     let of = format!(
         "{}{keys}: {} ok, {} fail, {} info; model {}",
-        some(counts.all(), "operation"),
+        counted(counts.all(), "operation"),
         counts.ok,
         counts.fail,
         counts.info,
@@ -162,7 +159,7 @@ fn tell_witness(witness: &Witness) {
     }
     let certain =
         if witness.is_shortest { "" } else { " (the time ran out before it was certain that none is shorter)" };
-    let events = some(witness.events, "event");
+    let events = counted(witness.events, "event");
     report::line(&format!("  shortest history   the first {events}, up to line {}{certain}", witness.line));
 }
 

@@ -128,7 +128,11 @@ enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the version
-    Version,
+    Version {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// A small replicated store: the patient of the quickstart
     DemoStore(crate::demo::Args),
     #[command(flatten)]
@@ -228,7 +232,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Shrink(args) => shrink::main(&place, args).map(ExitCode::from),
         Command::Repl(args) => repl::main(&place, &args).map(ExitCode::from),
         Command::Chaos(args) => chaos::main(&place, &args).map(ExitCode::from),
-        Command::Check(args) => Ok(ExitCode::from(check::main(&place, &args))),
+        Command::Check(args) => check::main(&place, &args).map(ExitCode::from),
         Command::History(args) => history::main(&args).map(ExitCode::from),
         Command::Doc(args) => doc::main(&args).map(|()| ExitCode::SUCCESS),
         Command::DemoStore(args) => crate::demo::run(&args).map(ExitCode::from),
@@ -241,8 +245,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             report::line(String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Version => {
-            report::line(&format!("blockade {}", env!("CARGO_PKG_VERSION")));
+        Command::Version { json } => {
+            let version = env!("CARGO_PKG_VERSION");
+            if json {
+                report::json(&serde_json::json!({ "version": version }))?;
+            } else {
+                report::line(&format!("blockade {version}"));
+            }
             Ok(ExitCode::SUCCESS)
         }
         #[cfg(feature = "host")]

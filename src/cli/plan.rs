@@ -8,6 +8,7 @@ use crate::cluster::RuntimeKind;
 use crate::engine::Output;
 use crate::run::{self, Outcome, Settings};
 use crate::soak::GREATEST;
+use crate::words::counted;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,7 +62,8 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
         planner.one_by_one(first, last)?
     };
     if args.seeds.is_some() {
-        report::line(&format!("{} seeds planned, {} passed (simulated)", last - first + 1, sums.passed));
+        let planned = counted(last - first + 1, "seed");
+        report::line(&format!("{planned} planned, {} passed (simulated)", sums.passed));
     }
     Ok(sums.worst)
 }
@@ -165,7 +167,7 @@ fn plan(args: &Args, settings: Settings) -> Result<Outcome> {
     let outcome = run::run(settings, output)?;
     if !args.json && !args.quiet {
         let word = outcome.result.verdict.word().to_uppercase();
-        report::line(&format!("{word} (simulated): seed {seed}, {} faults", outcome.result.faults));
+        report::line(&format!("{word} (simulated): seed {seed}, {}", counted(outcome.result.faults, "fault")));
     }
     outcome.result.cleanup.ok.then_some(()).ok_or_else(|| Error::machine("the simulation left faults behind"))?;
     Ok(outcome)

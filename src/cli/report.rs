@@ -1,7 +1,8 @@
 //! How text leaves: results to stdout, errors to stderr, colour only on a terminal that wants it.
 
-use crate::Error;
 use crate::diagnostic::Diagnostic;
+use crate::{Error, Result};
+use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
@@ -20,6 +21,13 @@ pub(super) fn line(text: &str) {
 /// The error that results did not reach stdout, if some did not.
 pub(super) fn lost() -> Option<Error> {
     LOST.get().map(|cause| Error::machine(format!("cannot write the results to standard output: {cause}")))
+}
+
+/// A value as JSON on stdout.
+pub(super) fn json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::machine(format!("no JSON: {error}")))?;
+    line(&text);
+    Ok(())
 }
 
 /// One line on stderr.

@@ -6,6 +6,7 @@ use super::setup;
 use crate::journal::PastRun;
 use crate::report::{Model, Source, junit, page};
 use crate::schedule;
+use crate::words::command_line;
 use crate::{Error, Result, text};
 use std::path::{Path, PathBuf};
 
@@ -82,13 +83,13 @@ fn minimal(run: &PastRun) -> Result<Option<String>> {
 /// What a person can type to see it again, each with what it does.
 fn commands(place: &Place, run: &PastRun, is_shrunk: bool) -> Vec<(String, String)> {
     let folder = run.folder.path.display().to_string();
-    let chaos = |name: &str| setup::joined(&again(place, run, Some(&run.folder.file(name))));
+    let chaos = |name: &str| command_line(&again(place, run, Some(&run.folder.file(name))));
     let mut commands = if run.journal.header["options"]["chaos"].is_null() {
-        vec![("The same seed once more".to_owned(), setup::joined(&again(place, run, None)))]
+        vec![("The same seed once more".to_owned(), command_line(&again(place, run, None)))]
     } else {
         vec![("The same seed once more, with the same chaos()".to_owned(), chaos("chaos.rhai"))]
     };
-    let on_run = |verb: &str| setup::joined(&["blockade".to_owned(), verb.to_owned(), folder.clone()]);
+    let on_run = |verb: &str| command_line(&["blockade".to_owned(), verb.to_owned(), folder.clone()]);
     if schedule::recorded(&run.journal).is_ok_and(|recorded| !recorded.schedule.is_empty()) {
         commands.push(("The recorded faults once more, at the recorded times".to_owned(), on_run("replay")));
         if is_shrunk {

@@ -11,6 +11,7 @@ use crate::plan::Shaper;
 use crate::run::{self, Attached, Outcome, Settings};
 use crate::runtime::Options;
 use crate::script::Script;
+use crate::words::{command_line, counted, option};
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -142,7 +143,7 @@ pub(super) fn conclude(outcome: &Outcome) {
     let result = &outcome.result;
     let simulated = if result.simulated { " (simulated)" } else { "" };
     let seconds = result.duration_ms as f64 / 1e3;
-    let faults = if result.faults == 1 { "1 fault".to_owned() } else { format!("{} faults", result.faults) };
+    let faults = counted(result.faults, "fault");
     let word = result.verdict.word().to_uppercase();
     report::line(&format!("{word}{simulated}: seed {}, {faults}, {seconds:.1} s", result.seed));
 }
@@ -168,10 +169,10 @@ fn replay(args: &Args, place: &Place, script: &Path, seed: u64) -> String {
     }
     words.extend(setup::options(args.timeout, args.shaper, args.verify));
     if let Some(chaos) = &args.chaos {
-        words.extend(["--chaos".to_owned(), chaos.display().to_string()]);
+        words.extend(option("--chaos", chaos.display()));
     }
     if let Some(kind) = args.runtime {
         words.extend(["--runtime".to_owned(), kind.to_string()]);
     }
-    setup::joined(&words)
+    command_line(&words)
 }

@@ -11,6 +11,7 @@ use crate::run::{Attached, Settings, Signals};
 use crate::runtime::Options;
 use crate::script::{Interrupt, Script, quantity};
 use crate::supervisor::{self, Launch};
+use crate::words::{argument, option};
 use crate::{Error, Result, text};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -145,19 +146,13 @@ pub(super) fn check_shaper(shaper: Option<Shaper>, kind: RuntimeKind) -> Result<
 
 /// The words of the command that runs a seed again.
 pub(super) fn replay(place: &Place, script: &Path, seed: u64, params: &[(String, String)]) -> Vec<String> {
-    let mut words = vec!["blockade".to_owned(), "run".to_owned(), script.display().to_string()];
-    words.extend(["--seed".to_owned(), seed.to_string()]);
-    for (name, value) in params {
-        words.extend(["--set".to_owned(), format!("{name}={value}")]);
-    }
-    if let Some(config) = &place.config {
-        words.extend(["--config".to_owned(), config.display().to_string()]);
-    }
-    if let Some(name) = &place.name {
-        words.extend(["--name".to_owned(), name.clone()]);
-    }
+    let mut words = vec!["blockade".to_owned(), "run".to_owned(), argument(script)];
+    words.extend(option("--seed", seed));
+    words.extend(params.iter().flat_map(|(name, value)| option("--set", format!("{name}={value}"))));
+    words.extend(place.config.iter().flat_map(|config| option("--config", config.display())));
+    words.extend(place.name.iter().flat_map(|name| option("--name", name)));
     if place.data_dir != Path::new(super::DATA_DIR) {
-        words.extend(["--data-dir".to_owned(), place.data_dir.display().to_string()]);
+        words.extend(option("--data-dir", place.data_dir.display()));
     }
     words
 }
@@ -174,11 +169,6 @@ pub(super) fn options(timeout_us: Option<u64>, shaper: Option<Shaper>, verify: b
     }
     words.extend(verify.then(|| "--verify".to_owned()));
     words
-}
-
-/// Words as a shell takes them.
-pub(super) fn joined(words: &[String]) -> String {
-    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
 /// A misspelt `--set` would otherwise pass for a run with the parameter's default.

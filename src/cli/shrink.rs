@@ -10,6 +10,7 @@ use crate::journal::RunFolder;
 use crate::run::{Settings, Stop};
 use crate::script::Script;
 use crate::shrink::{Best, Budget, Clusters, Counts, Demand, Found, Rate, Reruns, TrialFolder, Watch, shrink};
+use crate::words::{command_line, counted};
 use crate::{Error, Result};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -195,7 +196,7 @@ impl Told<'_> {
         words.extend(["--runtime".to_owned(), run.runtime.clone()]);
         words.extend(self.past.options());
         words.extend(["--chaos".to_owned(), self.past.run.folder.file("minimal.rhai").display().to_string()]);
-        setup::joined(&words)
+        command_line(&words)
     }
 
     fn conclude(&self, found: &Found, mean: Duration) {
@@ -221,7 +222,11 @@ impl Told<'_> {
             report::message("interrupted: the best so far is kept");
         }
         let took = self.began.elapsed().as_secs_f64();
-        report::message(&format!("{} trials in {took:.0} s, {:.1} s each", found.trials, mean.as_secs_f64()));
+        report::message(&format!(
+            "{} in {took:.0} s, {:.1} s each",
+            counted(found.trials, "trial"),
+            mean.as_secs_f64()
+        ));
         (self.tell)(&format!("{}:", self.past.run.folder.file("minimal.rhai").display()));
         (self.tell)(found.best.text().trim_end());
         (self.tell)(&format!("run it: {}", self.command()));

@@ -10,6 +10,7 @@ use super::shrink;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::run::{Settings, sha256, worst};
 use crate::soak::{self, Bounds, Ended, Failed, Group, Record, Seeds, SoakFolder, State, Summary, Turn, Watch};
+use crate::words::{command_line, counted};
 use crate::{Error, ErrorKind, Result};
 use progress::{Pace, Progress};
 use std::collections::BTreeMap;
@@ -216,7 +217,7 @@ impl<'a> Source<'a> {
     fn replay(&self, seed: u64) -> String {
         let mut words = setup::replay(self.place, &self.args.script, seed, &self.args.params);
         words.extend(self.args.runtime.iter().flat_map(|kind| ["--runtime".to_owned(), kind.to_string()]));
-        setup::joined(&words)
+        command_line(&words)
     }
 }
 
@@ -276,7 +277,7 @@ fn conclude(ended: &Ended, as_json: bool, kind: RuntimeKind) {
 }
 
 fn sums(summary: &Summary) -> String {
-    let runs = if summary.runs == 1 { "1 run".to_owned() } else { format!("{} runs", summary.runs) };
+    let runs = counted(summary.runs, "run");
     let others = [(summary.failed, "failed"), (summary.unknown, "unknown"), (summary.errors, "errors")];
     let others = others.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!(", {number} {what}"));
     format!("{runs}, {} passed{}", summary.passed, others.collect::<String>())

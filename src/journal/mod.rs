@@ -8,6 +8,7 @@ mod lines;
 mod past;
 mod reader;
 mod result;
+mod signature;
 mod writer;
 
 pub use folder::{RunFolder, remove_folder};
@@ -15,7 +16,8 @@ pub use history::HistoryWriter;
 pub use lines::is_locked;
 pub use past::PastRun;
 pub use reader::{Journal, read};
-pub use result::{CheckResult, Cleanup, Failure, Operations, RunResult, Verdict, signature};
+pub use result::{CheckResult, Cleanup, Failure, Operations, RunResult, Verdict};
+pub use signature::{renewed, signature};
 pub use writer::{Header, JournalWriter};
 
 /// The format that this version writes.

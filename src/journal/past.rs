@@ -1,6 +1,6 @@
 //! A run's folder, read back: all that is needed to repeat it.
 
-use super::{Journal, RunFolder, read};
+use super::{Journal, RunFolder, read, signature};
 use crate::{Error, Result, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub struct PastRun {
     pub shaper: Value,
     /// `--verify`.
     pub verify: bool,
-    /// The signature of its failure, where it failed.
+    /// The signature of its failure as this version has it, where it failed.
     pub signature: Option<String>,
     /// Its verdict in a word; none where it was cut off.
     pub verdict: Option<String>,
@@ -89,7 +89,7 @@ impl PastRun {
             timeout_us: head["options"]["timeout_us"].as_u64(),
             shaper: head["options"]["shaper"].clone(),
             verify: head["options"]["verify"].as_bool().unwrap_or_default(),
-            signature: result["failure"]["signature"].as_str().map(str::to_owned),
+            signature: signature::recorded(&result["failure"]),
             verdict: result["verdict"].as_str().map(str::to_owned),
             result,
             folder,

@@ -1,5 +1,6 @@
 //! `result.json`: the outcome of a run, for people's scripts. Keys are an interface (`format: 1`).
 
+use super::signature::signature;
 use crate::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -147,56 +148,5 @@ impl RunResult {
             let _ = std::fs::remove_file(&draft); // half of it helps nobody
             Error::machine(format!("cannot write {}: {error}", path.display()))
         })
-    }
-}
-
-/// The kind of failure in a stable form: its place and message with every number and quoted value taken out.
-#[must_use]
-pub fn signature(error: &Error) -> String {
-    let mut shape = String::new();
-    let mut characters = error.message.lines().next().unwrap_or_default().chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '0'..='9' => {
-                while characters.next_if(|next| next.is_ascii_digit() || matches!(next, '.' | '_')).is_some() {}
-                shape.push('#');
-            }
-            '[' | '{' => {
-                let end = if character == '[' { ']' } else { '}' };
-                if characters.clone().any(|next| next == end) {
-                    while characters.next_if(|next| *next != end).is_some() {}
-                }
-                shape.push(character);
-            }
-            _ => shape.push(character),
-        }
-    }
-    match error.diagnostics.first() {
-        Some(place) => format!("{}:{}: {shape}", base_name(&place.file), place.line),
-        None => shape,
-    }
-}
-
-fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_signature_forgets_numbers_and_lists() {
-        let one = Error::new(ErrorKind::Failed, "3 of 17.5 writes were lost: [4, 9, 12]");
-        let other = Error::new(ErrorKind::Failed, "12 of 200 writes were lost: [7]");
-        assert_eq!(signature(&one), signature(&other));
-        assert_eq!(signature(&one), "# of # writes were lost: []");
-    }
-
-    #[test]
-    fn different_claims_have_different_signatures() {
-        let one = Error::new(ErrorKind::Failed, "writes were lost");
-        let other = Error::new(ErrorKind::Failed, "writes were duplicated");
-        assert_ne!(signature(&one), signature(&other));
     }
 }

@@ -14,6 +14,7 @@ pub use text::Times;
 
 use crate::engine::NodeAction;
 use crate::fault::Fault;
+use crate::words::counted;
 
 /// What happens, and when: microseconds since `chaos()` began.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,10 +96,9 @@ impl Schedule {
     /// The same for people: `1 fault`, `2 faults and 1 start`.
     #[must_use]
     pub fn size(&self) -> String {
-        let number = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
         let acts = self.steps.iter().filter(|step| matches!(step, Step::Node { .. })).count();
-        let faults = number(self.len() - acts, "fault");
-        if acts == 0 { faults } else { format!("{faults} and {}", number(acts, "start")) }
+        let faults = counted(self.len() - acts, "fault");
+        if acts == 0 { faults } else { format!("{faults} and {}", counted(acts, "start")) }
     }
 
     /// Whether nothing happens.

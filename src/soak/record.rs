@@ -1,8 +1,8 @@
 //! What is kept of a run that has ended: a line of JSON. Its keys are an interface.
 
-use crate::journal::{Verdict, signature};
+use crate::journal::{Verdict, renewed, signature};
 use crate::run::Outcome;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::Path;
 
 /// One run of a soak.
@@ -15,6 +15,7 @@ pub struct Record {
     /// What `run` would have exited with.
     pub exit_code: u8,
     /// The same for the same kind of failure; none where it passed.
+    #[serde(default, deserialize_with = "as_of_now")]
     pub signature: Option<String>,
     /// From start to verdict, milliseconds; on `sim` of its virtual clock.
     pub duration_ms: u64,
@@ -44,5 +45,23 @@ impl Record {
     #[must_use]
     pub fn passed(&self) -> bool {
         self.verdict == Verdict::Pass
+    }
+}
+
+/// An older version may have begun the soak, and have taken out less.
+fn as_of_now<'de, D: Deserializer<'de>>(told: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(told)?.map(|told| renewed(&told)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_version_recorded_is_of_one_kind_with_what_this_one_does() {
+        let line =
+            r#"{"seed":1,"verdict":"fail","exit_code":1,"signature":"s.rhai:3: balance -#","duration_ms":1,"run":"r"}"#;
+        let record: Record = serde_json::from_str(line).unwrap();
+        assert_eq!(record.signature.as_deref(), Some("s.rhai:3: balance #"));
     }
 }

@@ -153,3 +153,13 @@ fn a_saved_session_draws_what_the_session_drew_whatever_failed_meanwhile() {
         place.read("s.rhai")
     );
 }
+
+#[test]
+fn the_command_that_runs_a_saved_session_can_be_pasted() {
+    let place = place();
+    let ended = told(&place, "note(\"here\")\n:save my first cut.rhai\n").with(0);
+    let command = ended.stdout.split('`').nth(1).unwrap();
+    assert!(place.read("my first cut.rhai").starts_with(&format!("// A session of blockade repl: {command}\n")));
+    let words = shlex::split(command).unwrap();
+    assert_eq!(words, ["blockade", "run", "my first cut.rhai", "--seed", "1"], "{}", ended.stdout);
+}

@@ -10,6 +10,7 @@ use crate::cli::doc;
 use crate::cli::oneshot::{Format, show};
 use crate::engine::{self, FaultInfo, Reply};
 use crate::script::{Saved, Session, tells_of_a_task};
+use crate::words::{argument, command_line};
 use crate::{Error, ErrorKind, Result, errand};
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -164,9 +165,11 @@ impl Talk {
         let Saved { script, seed, parts } = session.saved()?;
         let warning = runs_as_parts(&parts);
         let head = warning.as_ref().map(|line| format!("// {line}\n")).unwrap_or_default();
-        let text = format!("{HEAD}: blockade run {} --seed {seed}\n{head}{script}", path.display());
+        let words = ["blockade".to_owned(), "run".to_owned(), argument(path), "--seed".to_owned(), seed.to_string()];
+        let again = command_line(&words);
+        let text = format!("{HEAD}: {again}\n{head}{script}");
         std::fs::write(path, text).map_err(cannot)?;
-        self.screen.line(&format!("saved; `blockade run {} --seed {seed}` does it again", path.display()));
+        self.screen.line(&format!("saved; `{again}` does it again"));
         if let Some(line) = warning {
             self.screen.line(&line);
         }

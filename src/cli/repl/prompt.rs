@@ -1,6 +1,7 @@
 //! The prompt: it says what is wrong with the cluster, so that no fault is forgotten. Pure.
 
 use crate::engine::FaultInfo;
+use crate::words::counted;
 
 /// So many characters of it may name faults.
 const NAMES: usize = 40;
@@ -9,7 +10,7 @@ const NAMES: usize = 40;
 pub(super) fn prompt(faults: &[FaultInfo]) -> String {
     let names: Vec<String> = faults.iter().map(|info| format!("{} {}", info.id, info.fault.kind())).collect();
     let names = names.join(", ");
-    let number = if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) };
+    let number = counted(faults.len(), "fault");
     match names.chars().count() {
         0 => "blockade> ".to_owned(),
         1..=NAMES => format!("{number}: {names}> "),

@@ -2,6 +2,7 @@
 
 use crate::cli::report;
 use crate::soak::Summary;
+use crate::words::counted;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant};
 
@@ -108,14 +109,13 @@ impl Progress {
 
 /// Short enough for 80 columns.
 fn message(summary: &Summary, runs: Option<u64>, forecast: &Forecast) -> String {
-    let of = runs.map(|runs| format!("/{runs}")).unwrap_or_default();
+    let so_far = runs.map_or_else(|| counted(summary.runs, "run"), |runs| format!("{}/{runs} runs", summary.runs));
     let failures = match summary.runs - summary.passed {
         0 => String::new(),
-        1 => ", 1 failure".to_owned(),
-        many => format!(", {many} failures"),
+        some => format!(", {}", counted(some, "failure")),
     };
     let end = forecast.end().map(|end| format!(", ends about {end}")).unwrap_or_default();
-    format!("{}{of} runs{failures}, {}{end}", summary.runs, forecast.speed())
+    format!("{so_far}{failures}, {}{end}", forecast.speed())
 }
 
 #[cfg(test)]

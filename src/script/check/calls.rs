@@ -8,6 +8,7 @@ use crate::script::diagnose::imports::not_imported;
 use crate::script::diagnose::{signatures, unknown_function};
 use crate::script::modules::is_stdlib;
 use crate::script::reference::doc_comments::Documented;
+use crate::words::counted;
 use std::collections::BTreeSet;
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
@@ -41,11 +42,7 @@ fn wrong_count(subject: &Subject<'_>, call: Call<'_>, name: &str) -> Diagnostic 
 }
 
 fn arguments(count: usize) -> String {
-    match count {
-        0 => "no arguments".to_owned(),
-        1 => "1 argument".to_owned(),
-        count => format!("{count} arguments"),
-    }
+    if count == 0 { "no arguments".to_owned() } else { counted(count, "argument") }
 }
 
 /// How a function is called.

@@ -1,8 +1,8 @@
 //! Closures that can never be called as they will be.
 
-use super::Subject;
 use super::functions::Functions;
 use super::walk::{Call, Piece};
+use super::{Subject, Unit};
 use crate::diagnostic::Diagnostic;
 use rhai::{Expr, Stmt};
 
@@ -26,6 +26,19 @@ fn given<'a>(functions: &Functions<'_>, call: Call<'a>) -> Option<Closure<'a>> {
 /// The name of that closure.
 pub(super) fn handed_over(functions: &Functions<'_>, call: Call<'_>) -> Option<String> {
     given(functions, call).map(|closure| closure.name)
+}
+
+/// The closures that are written in a unit, each with how many of the unit's variables it captures.
+pub(super) fn captures(unit: &Unit<'_>) -> Vec<(String, usize)> {
+    let mut all = Vec::new();
+    unit.pieces().for_each(|piece| {
+        piece.each(&mut |piece| {
+            if let Piece::Expr(expr @ Expr::Stmt(_)) = piece {
+                all.extend(Closure::of(expr).map(|closure| (closure.name, closure.captured)));
+            }
+        });
+    });
+    all
 }
 
 /// Whether an argument is a closure that is written there.

@@ -1,44 +1,55 @@
 //! What certainly runs. Only there a mistake is an error; elsewhere the script may never come to it, or may know better.
 //!
-//! The parts run (of a module its body), with what they call and the closures that they hand to functions of ours. In
-//! doubt is what stands under a condition, in a `try`, or after a statement that may leave early.
+//! The script's parts run, with what they call, also of modules, the bodies of the modules that they import, and the
+//! closures that they hand to functions of ours. In doubt is what stands under a condition, in a `try`, or after a
+//! statement that may leave early.
 
-use super::Unit;
 use super::closures::handed_over;
-use super::functions::Functions;
 use super::walk::{Call, Piece};
+use super::{Subject, Unit, is_part};
 use rhai::{Expr, FnCallExpr, Stmt, Token};
 use std::collections::BTreeSet;
 
 type See<'a, 's> = &'s mut dyn FnMut(Piece<'a>, bool);
 
-/// What is in doubt.
+/// The functions and closures that may call `exit()`: the module that they are called of, empty for the text's own, and
+/// the name.
+type Exits<'a> = BTreeSet<(&'a str, &'a str)>;
+
+/// What is in doubt in a text.
+#[derive(Default)]
 pub(super) struct Doubt<'a> {
-    /// The functions and closures that may call `exit()`.
-    exits: BTreeSet<&'a str>,
+    exits: Exits<'a>,
     /// For each unit, in their order, whether it certainly runs.
     certain: Vec<bool>,
 }
 
-impl<'a> Doubt<'a> {
-    /// `is_run` tells which units run, whatever calls them.
-    pub(super) fn new(units: &[Unit<'a>], functions: &Functions<'_>, is_run: fn(&Unit<'_>) -> bool) -> Self {
-        let mut doubt = Self { exits: exits(units), certain: units.iter().map(is_run).collect() };
-        let mut open: Vec<usize> = (0..units.len()).filter(|at| doubt.certain[*at]).collect();
-        while let Some(at) = open.pop() {
-            let mut reached = BTreeSet::new();
-            doubt.each(at, &units[at], &mut |piece, doubtful| {
-                reached.extend(piece.call().filter(|_| !doubtful).and_then(|call| runs(units, functions, call)));
-            });
-            for at in reached {
-                if !std::mem::replace(&mut doubt.certain[at], true) {
-                    open.push(at);
-                }
-            }
-        }
-        doubt
+/// Finds out what is in doubt, in all texts of a program together.
+pub(super) fn settle(subjects: &mut [Subject<'_>]) {
+    let exits = exits(subjects);
+    for (subject, exits) in subjects.iter_mut().zip(exits) {
+        subject.doubt = Doubt { exits, certain: vec![false; subject.units.len()] };
     }
+    let Some(script) = subjects.first() else { return };
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    open.extend((0..script.units.len()).filter(|at| is_part(&script.units[*at])).map(|at| (0, at)));
+    while let Some((text, unit)) = open.pop() {
+        if !std::mem::replace(&mut subjects[text].doubt.certain[unit], true) {
+            open.extend(reached(subjects, text, unit));
+        }
+    }
+}
 
+/// What a unit certainly runs: of which texts which units.
+fn reached(subjects: &[Subject<'_>], text: usize, unit: usize) -> BTreeSet<(usize, usize)> {
+    let (subject, mut reached) = (&subjects[text], BTreeSet::new());
+    subject.doubt.each(unit, &subject.units[unit], &mut |piece, doubtful| {
+        reached.extend(Some(piece).filter(|_| !doubtful).and_then(|piece| runs(subjects, text, piece)));
+    });
+    reached
+}
+
+impl<'a> Doubt<'a> {
     /// Visits all of a unit, told whether it may never come to run.
     pub(super) fn each(&self, at: usize, unit: &Unit<'a>, see: See<'a, '_>) {
         self.block(unit.statements, !self.certain[at], see);
@@ -97,42 +108,75 @@ impl<'a> Doubt<'a> {
             Piece::Stmt(Stmt::While(..) | Stmt::Do(..) | Stmt::For(..)) => true,
             _ => in_loop,
         };
-        let ends = |name: &str| ["exit", "fail"].contains(&name) || self.exits.contains(name);
-        let mut leaves =
-            piece.call().is_some_and(|call| ends(call.name())) || piece.closure().is_some_and(|name| ends(&name));
+        let fails = piece.call().is_some_and(|call| call.name() == "fail");
+        let mut leaves = fails || may_exit(piece, &self.exits);
         piece.parts(&mut |part| leaves = leaves || self.may_leave(part, in_loop));
         leaves
     }
 }
 
-/// The function of the script that a call certainly runs, or the closure that it hands over.
-fn runs(units: &[Unit<'_>], functions: &Functions<'_>, call: Call<'_>) -> Option<usize> {
-    let closure = handed_over(functions, call);
-    let parameters = call.expr.args.len();
-    let is_meant = |unit: &Unit<'_>| match &closure {
-        Some(closure) => unit.name == Some(closure),
-        None => unit.name == Some(call.name()) && unit.params.len() == parameters,
-    };
-    // Of several, which one depends on the value before the dot; of a map it may be none.
-    let mut meant = (0..units.len()).filter(|at| is_meant(&units[*at]));
-    let found = meant.next().filter(|_| call.module().is_none() && meant.next().is_none());
-    found.filter(|_| !call.method || !functions.may_be_key(call.name()))
+/// What a piece certainly runs: the body of a module, the function that it calls, or the closure that it hands over.
+fn runs(subjects: &[Subject<'_>], text: usize, piece: Piece<'_>) -> Option<(usize, usize)> {
+    let subject = &subjects[text];
+    if let Some(module) = subject.imported(piece) {
+        return Some((module, 0));
+    }
+    let call = piece.call()?;
+    if let Some(closure) = handed_over(&subject.functions, call) {
+        return only(&subject.units, |unit| unit.name == Some(&closure)).map(|unit| (text, unit));
+    }
+    // What stands under a key of a map may be meant.
+    if call.method && subject.functions.may_be_key(call.name()) {
+        return None;
+    }
+    let home = owner(subject, text, call)?;
+    let is_meant = |unit: &Unit<'_>| unit.name == Some(call.name()) && unit.params.len() == call.expr.args.len();
+    only(&subjects[home].units, is_meant).map(|unit| (home, unit))
 }
 
-/// The functions that end the part that they are called in, themselves or by what they call.
-fn exits<'a>(units: &[Unit<'a>]) -> BTreeSet<&'a str> {
-    let mut exits = BTreeSet::new();
-    loop {
-        let ends = |name: &str| name == "exit" || exits.contains(name);
-        let leaves = |piece: Piece<'a>| {
-            piece.call().is_some_and(|call| ends(call.name())) || piece.closure().is_some_and(|name| ends(&name))
-        };
-        let more: BTreeSet<&str> = units.iter().filter(|unit| unit.any(leaves)).filter_map(|unit| unit.name).collect();
-        if more == exits {
-            return exits;
-        }
-        exits = more;
+/// The text that has the function that is called, or would have it.
+fn owner(subject: &Subject<'_>, text: usize, call: Call<'_>) -> Option<usize> {
+    match call.module() {
+        None => Some(text),
+        Some(alias) if call.expr.namespace.path.len() == 1 => subject.modules.get(alias).copied(),
+        Some(_) => None,
     }
+}
+
+/// The unit that is meant. Of several, which one depends on the value before the dot.
+fn only(units: &[Unit<'_>], is_meant: impl Fn(&Unit<'_>) -> bool) -> Option<usize> {
+    let mut meant = (0..units.len()).filter(|at| is_meant(&units[*at]));
+    meant.next().filter(|_| meant.next().is_none())
+}
+
+/// The functions of each text that end the part that they are called in, themselves or by what they call.
+fn exits<'a>(subjects: &[Subject<'a>]) -> Vec<Exits<'a>> {
+    let mut known = vec![Exits::new(); subjects.len()];
+    loop {
+        let more: Vec<Exits<'a>> =
+            subjects.iter().enumerate().map(|(at, subject)| exits_of(subject, &known[at], &known)).collect();
+        if more == known {
+            return known;
+        }
+        known = more;
+    }
+}
+
+/// Those that a text can call, as far as they follow from what is known of it and of all.
+fn exits_of<'a>(subject: &Subject<'a>, known: &Exits<'a>, all: &[Exits<'a>]) -> Exits<'a> {
+    let leaves = subject.units.iter().filter(|unit| unit.any(|piece| may_exit(piece, known)));
+    let own = leaves.filter_map(|unit| Some(("", unit.name?)));
+    let of_modules = subject.modules.iter().flat_map(|(alias, module)| {
+        let theirs = all[*module].iter().filter(|(of, _)| of.is_empty());
+        theirs.map(|(_, name)| (*alias, *name))
+    });
+    own.chain(of_modules).collect()
+}
+
+fn may_exit(piece: Piece<'_>, exits: &Exits<'_>) -> bool {
+    let ends = |module: &str, name: &str| name == "exit" || exits.contains(&(module, name));
+    piece.call().is_some_and(|call| ends(call.module().unwrap_or_default(), call.name()))
+        || piece.closure().is_some_and(|name| ends("", &name))
 }
 
 /// A condition that needs no looking at: `true`, or that of `loop`.

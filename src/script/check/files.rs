@@ -1,10 +1,8 @@
 //! The files that a script needs beside itself: what it imports, what that imports, and so on.
 
-use super::walk::Piece;
-use super::{Unit, functions};
+use super::names;
 use crate::script::diagnose::Source;
 use crate::script::{Script, modules};
-use rhai::{AST, Expr, Stmt};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -15,7 +13,7 @@ pub fn imported(path: &str, text: &str) -> Vec<PathBuf> {
     let (mut found, mut seen) = (Vec::new(), BTreeSet::from([modules::identity(path)]));
     let mut open = vec![Source { path: path.to_owned(), text: text.to_owned() }];
     while let Some(source) = open.pop() {
-        for name in names(&source) {
+        for name in of(&source) {
             let Ok(Some(module)) = modules::find(&name, &source.path) else { continue };
             if !modules::is_stdlib(&module.path) && seen.insert(modules::identity(&module.path)) {
                 found.push(PathBuf::from(&module.path));
@@ -26,27 +24,10 @@ pub fn imported(path: &str, text: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The modules that a text imports by a name that is written in it, wherever that stands.
-fn names(source: &Source) -> Vec<String> {
+/// The modules that a text imports by a name that is written in it.
+fn of(source: &Source) -> Vec<String> {
     let ast = Script::compile(&source.path, &source.text).and_then(|script| script.as_written());
-    ast.map(|ast| of(&ast)).unwrap_or_default()
-}
-
-fn of(ast: &AST) -> Vec<String> {
-    let (functions, mut names) = (functions(ast), Vec::new());
-    let body = Unit { name: None, params: &[], statements: ast.statements() };
-    for unit in std::iter::once(body).chain(functions.iter().map(Unit::of)) {
-        for piece in unit.pieces() {
-            piece.each(&mut |piece| {
-                if let Piece::Stmt(Stmt::Import(import, _)) = piece
-                    && let Expr::StringConstant(name, _) = &import.0
-                {
-                    names.push(name.to_string());
-                }
-            });
-        }
-    }
-    names
+    ast.map(|ast| names(&ast)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! The functions that a script can call: its own, ours, Rhai's and those of the modules that it imports.
 
 use super::Unit;
+use super::keys::Keys;
 use super::walk::{Call, Piece};
 use crate::script::engine;
-use crate::script::modules::{self, is_stdlib, path_of};
+use crate::script::modules::{self, path_of};
 use crate::script::reference::doc_comments::{self, Documented};
 use crate::script::table::BUILTINS;
 use rhai::{Expr, Stmt};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 /// With how many arguments a function may be called, a bit for each number.
@@ -52,45 +54,25 @@ pub(super) struct Functions<'a> {
     imports: BTreeMap<&'a str, Option<String>>,
     /// What the modules offer, by path: those that are there and compile.
     modules: BTreeMap<String, Vec<Documented>>,
-    /// Keys of maps that the script names: what is stored under one can be called like a method.
-    keys: BTreeSet<&'a str>,
-    /// Whether the script makes keys that it does not name.
-    makes_keys: bool,
+    keys: Rc<Keys<'a>>,
 }
 
 impl<'a> Functions<'a> {
-    /// Those of the script at this path.
-    pub(super) fn new(units: &[Unit<'a>], script: &str) -> Self {
-        let mut all = Self {
-            own: BTreeMap::new(),
-            imports: BTreeMap::new(),
-            modules: BTreeMap::new(),
-            keys: BTreeSet::new(),
-            makes_keys: false,
-        };
+    /// Those of the text at this path. `keys` are those of its whole program.
+    pub(super) fn new(units: &[Unit<'a>], path: &str, keys: Rc<Keys<'a>>) -> Self {
+        let mut all = Self { own: BTreeMap::new(), imports: BTreeMap::new(), modules: BTreeMap::new(), keys };
         for unit in units {
             if let Some(name) = unit.name {
                 *all.own.entry(name).or_default() |= 1 << unit.params.len();
             }
-            unit.pieces().for_each(|piece| piece.each(&mut |piece| all.learn(piece, script)));
+            unit.pieces().for_each(|piece| piece.each(&mut |piece| all.learn(piece, path)));
         }
         all
     }
 
-    fn learn(&mut self, piece: Piece<'a>, script: &str) {
-        match piece {
-            Piece::Stmt(Stmt::Import(of, _)) => self.import(&of.0, of.1.name.as_str(), script),
-            Piece::Stmt(Stmt::Assignment(of)) => {
-                self.makes_keys |= is_made_key(&of.1.lhs) && may_hold_functions(&of.1.rhs);
-            }
-            Piece::Expr(Expr::Map(of, _)) => self.keys.extend(of.0.iter().map(|(key, _)| key.name.as_str())),
-            Piece::Expr(Expr::Property(of, _)) => drop(self.keys.insert(of.2.as_str())),
-            Piece::Expr(Expr::StringConstant(text, _)) => drop(self.keys.insert(text.as_str())),
-            _ => {
-                let sets =
-                    |call: Call<'a>| call.name() == "set" && !call.expr.args.first().is_some_and(Expr::is_constant);
-                self.makes_keys |= piece.call().is_some_and(sets);
-            }
+    fn learn(&mut self, piece: Piece<'a>, path: &str) {
+        if let Piece::Stmt(Stmt::Import(of, _)) = piece {
+            self.import(&of.0, of.1.name.as_str(), path);
         }
     }
 
@@ -127,18 +109,22 @@ impl<'a> Functions<'a> {
 
     /// Whether a value stored under a key could be what is called like a method.
     pub(super) fn may_be_key(&self, name: &str) -> bool {
-        self.keys.contains(name)
+        self.keys.has(name)
     }
 
     /// Whether a method that nobody knows may be in a map all the same.
     pub(super) fn may_be_unseen(&self) -> bool {
-        let is_ours = |path: &String| is_stdlib(path);
-        self.makes_keys || !self.imports.values().all(|path| path.as_ref().is_some_and(is_ours))
+        self.keys.may_be_unseen()
     }
 
     /// Whether an alias was imported.
     pub(super) fn is_imported(&self, alias: &str) -> bool {
         self.imports.contains_key(alias)
+    }
+
+    /// What is imported: the alias, and the module's path.
+    pub(super) fn imports(&self) -> impl Iterator<Item = (&'a str, &str)> {
+        self.imports.iter().filter_map(|(alias, path)| Some((*alias, path.as_deref()?)))
     }
 
     /// The path of the module that an alias stands for, and its functions, where they are known.
@@ -171,18 +157,4 @@ impl<'a> Functions<'a> {
 /// Whether this number of arguments is one of these.
 fn has(counts: Counts, count: usize) -> bool {
     u32::try_from(count).ok().and_then(|count| counts.checked_shr(count)).is_some_and(|rest| rest & 1 == 1)
-}
-
-/// Whether a value may be a function, or have one in it.
-fn may_hold_functions(value: &Expr) -> bool {
-    !value.is_constant() || Piece::Expr(value).any(|piece| piece.closure().is_some())
-}
-
-/// `map[key] = …`: under a name that is not written there.
-fn is_made_key(target: &Expr) -> bool {
-    match target {
-        Expr::Index(of, ..) => !of.rhs.is_constant() || is_made_key(&of.lhs) || is_made_key(&of.rhs),
-        Expr::Dot(of, ..) => is_made_key(&of.lhs) || is_made_key(&of.rhs),
-        _ => false,
-    }
 }

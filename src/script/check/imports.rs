@@ -1,19 +1,21 @@
 //! Modules that cannot be imported: they do not exist, do not compile, or import each other in a circle. Those that
 //! modules import are looked at, too: the body of each runs before the script's.
 
-use super::walk::Piece;
-use super::{Subject, functions, is_body};
+use super::{Subject, is_body};
 use crate::diagnostic::Diagnostic;
 use crate::script::diagnose::Source;
 use crate::script::diagnose::imports::missing;
 use crate::script::{Script, modules};
 use crate::{Error, Result};
-use rhai::{Expr, Position, Stmt};
+use rhai::Position;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
-pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    Walk { seen: BTreeSet::new(), found }.subject(subject, std::slice::from_ref(&subject.source.path), false);
+pub(super) fn check(subjects: &[Subject<'_>], found: &mut Vec<Diagnostic>) {
+    let mut walk = Walk { subjects, seen: BTreeSet::new(), later: vec![0], found };
+    while let Some(text) = walk.later.pop() {
+        let paths = [0, text].map(|at| subjects[at].source.path.clone());
+        walk.text(text, if text == 0 { &paths[..1] } else { &paths });
+    }
 }
 
 /// An `import` whose module is written as text.
@@ -21,61 +23,70 @@ struct Import<'a> {
     from: &'a Source,
     name: &'a str,
     position: Position,
+    /// Whether the text's body imports it, and not a function, which runs later.
+    now: bool,
+    doubtful: bool,
 }
 
 /// The way through all that is imported.
-struct Walk<'f> {
-    /// Modules that were looked at, and whether in doubt.
-    seen: BTreeSet<(PathBuf, bool)>,
-    found: &'f mut Vec<Diagnostic>,
+struct Walk<'s, 'a> {
+    subjects: &'s [Subject<'a>],
+    seen: BTreeSet<usize>,
+    /// What functions import: looked at when all bodies were that run while others do.
+    later: Vec<usize>,
+    found: &'s mut Vec<Diagnostic>,
 }
 
-impl Walk<'_> {
-    /// `open` are the paths whose bodies run while this one's does: the script's first, its own last.
-    fn subject(&mut self, subject: &Subject<'_>, open: &[String], doubtful: bool) {
-        for (at, unit) in subject.units.iter().enumerate() {
-            // A function runs later, when only the script's own body is open for certain.
-            let open = if is_body(unit) { open } else { &open[..1] };
-            subject.doubt.each(at, unit, &mut |piece, in_doubt| {
-                if let Piece::Stmt(Stmt::Import(of, _)) = piece
-                    && let Expr::StringConstant(name, position) = &of.0
-                {
-                    let import = Import { from: subject.source, name, position: *position };
-                    self.import(&import, open, doubtful || in_doubt);
-                }
-            });
-        }
-    }
-
-    fn import(&mut self, import: &Import<'_>, open: &[String], doubtful: bool) {
-        match found(import, open) {
-            Ok(module) if modules::is_stdlib(&module.path) => {}
-            Ok(module) => self.module(&module, open, doubtful),
-            Err(wrong) => self.tell(wrong, doubtful),
-        }
-    }
-
-    fn module(&mut self, module: &Source, open: &[String], doubtful: bool) {
-        if !self.seen.insert((modules::identity(&module.path), doubtful)) {
+impl Walk<'_, '_> {
+    /// `open` are the paths whose bodies run while this text's does: the script's first, its own last.
+    fn text(&mut self, text: usize, open: &[String]) {
+        if !self.seen.insert(text) {
             return;
         }
-        match Script::compile(&module.path, &module.text).and_then(|script| script.as_written()) {
-            Ok(ast) => {
-                let (functions, open) = (functions(&ast), [open, std::slice::from_ref(&module.path)].concat());
-                self.subject(&Subject::module(module, &ast, &functions), &open, doubtful);
-            }
-            Err(wrong) => self.tell(wrong, doubtful),
+        for import in imports(&self.subjects[text]) {
+            // When a function runs, only the script's own body is open for certain.
+            self.import(&import, if import.now { open } else { &open[..1] });
         }
     }
 
-    fn tell(&mut self, wrong: Error, doubtful: bool) {
-        self.found.extend(wrong.diagnostics.into_iter().map(|one| if doubtful { one.warning() } else { one }));
+    fn import(&mut self, import: &Import<'_>, open: &[String]) {
+        let module = match found(import, open) {
+            Ok(module) if modules::is_stdlib(&module.path) => return,
+            Ok(module) => module,
+            Err(wrong) => return self.tell(wrong, import),
+        };
+        match self.subjects[0].program.at(&module.path) {
+            Some(text) if import.now => self.text(text, &[open, &[module.path]].concat()),
+            Some(text) => self.later.push(text),
+            None => {
+                let compiled = Script::compile(&module.path, &module.text);
+                if let Err(wrong) = compiled.and_then(|script| script.as_written()) {
+                    self.tell(wrong, import);
+                }
+            }
+        }
     }
+
+    fn tell(&mut self, wrong: Error, import: &Import<'_>) {
+        self.found.extend(wrong.diagnostics.into_iter().map(|one| if import.doubtful { one.warning() } else { one }));
+    }
+}
+
+/// What a text imports, in its order.
+fn imports<'a>(subject: &Subject<'a>) -> Vec<Import<'a>> {
+    let mut all = Vec::new();
+    for (at, unit) in subject.units.iter().enumerate() {
+        let (from, now) = (subject.source, is_body(unit));
+        subject.doubt.each(at, unit, &mut |piece, doubtful| {
+            all.extend(piece.import().map(|(name, position)| Import { from, name, position, now, doubtful }));
+        });
+    }
+    all
 }
 
 /// The module that is imported; an error is shown at its `import`.
 fn found(import: &Import<'_>, open: &[String]) -> Result<Source> {
-    let Import { from, name, position } = *import;
+    let Import { from, name, position, .. } = *import;
     let at_import = |error: Error| Diagnostic { help: error.help, ..from.diagnostic(position, error.message) };
     let module = modules::find(name, &from.path).map_err(at_import)?;
     let module = module.ok_or_else(|| missing(from, position, name))?;

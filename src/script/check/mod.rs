@@ -1,19 +1,24 @@
 //! The static check of a script: what will go wrong, found without running anything.
 //!
 //! From a script's text, its syntax tree, the functions that there are and the cluster's nodes to a list of
-//! diagnostics. Reads the modules that the script imports, as a run would, and touches nothing else. An error is what certainly runs and must fail; what may never be reached (`try`, or a branch) is a
-//! warning at most, and what only a run can know is not judged: a script that works is never refused.
+//! diagnostics. Reads the modules that the script imports, as a run would, and checks them with it: a function of a
+//! module that the script calls is as one of its own. Touches nothing else. An error is what certainly runs and must
+//! fail; what may never be reached (`try`, or a branch) is a warning at most, and what only a run can know is not judged:
+//! a script that works is never refused.
 
 mod calls;
 mod closures;
+mod constants;
 mod doubt;
 mod ends;
 mod files;
 mod functions;
 mod handles;
 mod imports;
+mod keys;
 mod nodes;
 mod parts;
+mod program;
 mod waits;
 mod walk;
 
@@ -21,11 +26,14 @@ pub use files::imported;
 
 use super::Options;
 use super::diagnose::Source;
+use super::modules;
 use crate::Result;
 use crate::diagnostic::{Diagnostic, Severity};
 use doubt::Doubt;
 use functions::Functions;
+use program::Program;
 use rhai::{AST, ASTNode, ImmutableString, Module, Position, Stmt};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use walk::Piece;
 
@@ -55,6 +63,18 @@ fn functions(ast: &AST) -> Vec<Function> {
         Function { name: function.name.clone(), params: function.params.to_vec(), statements }
     });
     all.collect()
+}
+
+/// The modules that a text imports by a name that is written in it, wherever that stands.
+fn names(ast: &AST) -> Vec<String> {
+    let (functions, mut names) = (functions(ast), Vec::new());
+    let body = Unit { name: None, params: &[], statements: ast.statements() };
+    for unit in std::iter::once(body).chain(functions.iter().map(Unit::of)) {
+        for piece in unit.pieces() {
+            piece.each(&mut |piece| names.extend(piece.import().map(|(name, _)| name.to_owned())));
+        }
+    }
+    names
 }
 
 /// A part of a script that runs as one: its body, a function, a closure.
@@ -90,46 +110,33 @@ fn is_part(unit: &Unit<'_>) -> bool {
     unit.name.is_none_or(|name| PARTS.contains(&(name, unit.params.len())))
 }
 
-/// What is checked, with all that the checks ask for.
+/// A text that is checked, with all that the checks ask for.
 struct Subject<'a> {
     source: &'a Source,
     ast: &'a AST,
+    program: &'a Program,
+    /// Its body, and then its functions.
     units: Vec<Unit<'a>>,
     functions: Functions<'a>,
+    /// Which texts of the program it has imported, by their names in it.
+    modules: BTreeMap<&'a str, usize>,
     doubt: Doubt<'a>,
     /// The cluster's nodes, where they are known.
     nodes: Option<&'a [String]>,
 }
 
 impl<'a> Subject<'a> {
-    fn script(source: &'a Source, ast: &'a AST, functions: &'a [Function], nodes: Option<&'a [String]>) -> Self {
-        Self::new(source, ast, functions, nodes, is_part)
-    }
-
-    /// A module: importing it runs its body, and nothing else.
-    fn module(source: &'a Source, ast: &'a AST, functions: &'a [Function]) -> Self {
-        Self::new(source, ast, functions, None, is_body)
-    }
-
-    fn new(
-        source: &'a Source,
-        ast: &'a AST,
-        functions: &'a [Function],
-        nodes: Option<&'a [String]>,
-        runs: fn(&Unit<'_>) -> bool,
-    ) -> Self {
-        let body = Unit { name: None, params: &[], statements: ast.statements() };
-        let units: Vec<Unit<'a>> = std::iter::once(body).chain(functions.iter().map(Unit::of)).collect();
-        let functions = Functions::new(&units, &source.path);
-        let doubt = Doubt::new(&units, &functions, runs);
-        Self { source, ast, units, functions, doubt, nodes }
-    }
-
     fn unit(&self, name: &str) -> Option<&Unit<'a>> {
         self.units.iter().find(|unit| unit.name == Some(name))
     }
 
-    /// Visits every piece of the script, told whether it may never come to run.
+    /// Which text of the program a piece imports.
+    fn imported(&self, piece: Piece<'_>) -> Option<usize> {
+        let (name, _) = piece.import()?;
+        self.program.at(&modules::path_of(name, Some(&self.source.path)))
+    }
+
+    /// Visits every piece of the text, told whether it may never come to run.
     fn each(&self, mut see: impl FnMut(Piece<'a>, bool)) {
         for (at, unit) in self.units.iter().enumerate() {
             self.doubt.each(at, unit, &mut see);
@@ -148,17 +155,21 @@ pub(super) fn check(
     nodes: Option<&[String]>,
     options: Option<&Result<Options>>,
 ) -> Vec<Diagnostic> {
-    let functions = functions(ast);
-    let subject = Subject::script(source, ast, &functions, nodes);
+    let program = Program::of(source, ast);
+    let subjects = program.subjects(nodes);
     let mut found = Vec::new();
-    imports::check(&subject, &mut found);
-    calls::check(&subject, &mut found);
-    nodes::check(&subject, &mut found);
-    closures::check(&subject, &mut found);
-    handles::check(&subject, &mut found);
-    ends::check(&subject, &mut found);
-    waits::check(&subject, &mut found);
-    parts::check(&subject, options, &mut found);
+    imports::check(&subjects, &mut found);
+    for subject in &subjects {
+        calls::check(subject, &mut found);
+        nodes::check(subject, &mut found);
+        closures::check(subject, &mut found);
+        handles::check(subject, &mut found);
+    }
+    if let Some(script) = subjects.first() {
+        ends::check(script, &mut found);
+        waits::check(script, &mut found);
+        parts::check(script, options, &mut found);
+    }
     in_order(found, &source.path)
 }
 

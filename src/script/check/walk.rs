@@ -49,6 +49,17 @@ impl<'a> Piece<'a> {
         Some(Call { expr, position, method })
     }
 
+    /// The name of the module that it imports, where that is written as text.
+    pub(super) fn import(self) -> Option<(&'a str, Position)> {
+        match self {
+            Self::Stmt(Stmt::Import(of, _)) => match &of.0 {
+                Expr::StringConstant(name, position) => Some((name.as_str(), *position)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The name of the closure that it is, if it is one: `anon$…`, as which its body is defined.
     pub(super) fn closure(self) -> Option<String> {
         let Self::Expr(Expr::DynamicConstant(value, _)) = self else { return None };

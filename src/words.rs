@@ -1,0 +1,46 @@
+//! Words as people read them and as a shell takes them: things that are counted, and commands to be typed. Pure.
+
+use std::fmt::Display;
+use std::path::Path;
+
+/// `1 fault`, `2 faults`.
+pub fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
+    let end = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {what}{end}")
+}
+
+/// A command line that a shell takes for these words.
+pub fn command_line(words: &[String]) -> String {
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+}
+
+/// A path as an argument: one that begins with a dash would be taken for an option.
+pub fn argument(path: &Path) -> String {
+    let path = path.display().to_string();
+    if path.starts_with('-') { format!("./{path}") } else { path }
+}
+
+/// An option with its value: two words, or one where the value would be taken for an option itself.
+pub fn option(flag: &str, value: impl Display) -> Vec<String> {
+    let value = value.to_string();
+    if value.starts_with('-') { vec![format!("{flag}={value}")] } else { vec![flag.to_owned(), value] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([counted(0_usize, "fault"), counted(1_u64, "fault")], ["0 faults", "1 fault"]);
+    }
+
+    #[test]
+    fn what_a_command_line_is_made_of_comes_out_of_it() {
+        let script = argument(Path::new("-x y.rhai"));
+        let words = [vec!["run".to_owned(), script], option("--set", "-a=it's"), option("--name", "n 1")].concat();
+        let line = command_line(&words);
+        assert_eq!(shlex::split(&line).unwrap(), words);
+        assert_eq!(words, ["run", "./-x y.rhai", "--set=-a=it's", "--name", "n 1"]);
+    }
+}
