@@ -483,10 +483,10 @@ fn a_request_that_cannot_be_sent() {
 
     exit 2
     error: there is no node `n9`
-     --> s.rhai:1:1
+     --> s.rhai:1:31
       |
     1 | http("n1", #{ port: 80, from: "n9" });
-      | ^^^^
+      |                               ^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
 
