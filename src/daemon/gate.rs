@@ -7,21 +7,27 @@ use super::strangers::Stranger;
 use super::token::Token;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 /// The largest body, bytes: a thousand nodes with files of their own fit.
 pub(super) const BODY_MAX: usize = 4 << 20;
+/// The same where a past run may be sent along, whose journal may be long.
+const PAST_RUN_MAX: usize = 64 << 20;
+/// How many larger than usual may be in memory at once.
+const LARGE_MAX: usize = 2;
 /// The largest request line with its headers, bytes. Far above it hyper refuses by itself, and without a word.
 const HEAD_MAX: usize = 32 << 10;
-/// How long a body may take to arrive.
+/// How long a body of the usual size may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 /// What is kept of a refusal's text, bytes.
 const REFUSAL_MAX: usize = 16 << 10;
@@ -30,10 +36,17 @@ const REFUSAL_MAX: usize = 16 << 10;
 #[derive(Debug)]
 pub(super) struct Gate {
     /// What they must know; nothing where the socket's file decides.
-    pub(super) token: Option<Token>,
+    token: Option<Token>,
+    /// For bodies that are larger than usual.
+    large: Semaphore,
 }
 
 impl Gate {
+    /// For those who know this token; nothing where the socket's file decides.
+    pub(super) fn new(token: Option<Token>) -> Self {
+        Self { token, large: Semaphore::new(LARGE_MAX) }
+    }
+
     /// Lets a request through, or says why not. Nothing of its body has been read yet.
     fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
         if let Some(token) = &self.token
@@ -51,6 +64,26 @@ impl Gate {
         }
         Ok(())
     }
+
+    /// Hands on what may come in.
+    async fn enter(&self, request: Request, next: Next) -> Response {
+        let bytes_max = if request.body().size_hint().upper().is_some_and(|bytes| bytes <= BODY_MAX as u64) {
+            BODY_MAX
+        } else {
+            body_max(&request)
+        };
+        let _one_of_few = if bytes_max > BODY_MAX { self.large.acquire().await.ok() } else { None };
+        match arrived(request, bytes_max).await {
+            Ok(request) => told(next.run(request).await).await,
+            Err(problem) => problem.into_response(),
+        }
+    }
+}
+
+/// The largest body that a request may have, bytes.
+fn body_max(request: &Request) -> usize {
+    let may_bring_a_run = request.method() == Method::POST && request.uri().path() == "/v1/commands";
+    if may_bring_a_run { PAST_RUN_MAX } else { BODY_MAX }
 }
 
 /// What a request gives for the token: as it is, or, since browsers can ask their user for nothing else, as a password.
@@ -92,17 +125,13 @@ pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: 
     // Without the query and all headers: somebody may have put a secret there.
     let (began, asked) = (Instant::now(), format!("{} {}", request.method(), request.uri().path()));
     let checked = gate.check(request.headers());
-    let entered = match checked {
+    let response = match checked {
         Ok(()) => {
             if let Some(stranger) = request.extensions().get::<Arc<Stranger>>() {
                 stranger.is_known();
             }
-            arrived(request).await
+            gate.enter(request, next).await
         }
-        Err(problem) => Err(problem),
-    };
-    let response = match entered {
-        Ok(request) => told(next.run(request).await).await,
         Err(problem) => problem.into_response(),
     };
     tracing::info!(status = response.status().as_u16(), took = ?began.elapsed(), "{asked}");
@@ -128,17 +157,18 @@ fn head_bytes(request: &Request) -> usize {
 }
 
 /// The request with its whole body in memory, so that no route waits for a slow client.
-async fn arrived(request: Request) -> Result<Request, Problem> {
+async fn arrived(request: Request, bytes_max: usize) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
-    let body = match tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, BODY_MAX).collect()).await {
+    let time_max = BODY_TIME_MAX * bytes_max.div_ceil(BODY_MAX) as u32;
+    let body = match tokio::time::timeout(time_max, Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = format!("the body is larger than {BODY_MAX} bytes");
+            let detail = format!("the body is larger than {bytes_max} bytes");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
         Ok(Err(_)) => return Err(Problem::new(StatusCode::BAD_REQUEST, "the body did not come to its end")),
         Err(_) => {
-            let detail = format!("the body did not arrive within {} s", BODY_TIME_MAX.as_secs());
+            let detail = format!("the body did not arrive within {} s", time_max.as_secs());
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
         }
     };

@@ -93,7 +93,7 @@ pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
         stop_on_signals(stop)?;
         let address = listener.address();
         let daemon = Arc::new(Daemon::new(settings.place, settings.limits, stopped.clone()));
-        let routes = routes::all(Arc::clone(&daemon), Gate { token });
+        let routes = routes::all(Arc::clone(&daemon), Gate::new(token));
         say(&format!("listening on {address}"));
         let ending = Arc::clone(&daemon.errands);
         let mut over = stopped.clone();

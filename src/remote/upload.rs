@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-/// The largest request that a daemon takes, bytes.
-const BODY_MAX: usize = 4 << 20;
+/// The largest command that a daemon takes, bytes.
+const BODY_MAX: usize = 64 << 20;
 /// What repeating a run takes of its folder.
 const RUN_FILES: [&str; 5] = ["journal.jsonl", "result.json", "script.rhai", CLUSTER, "chaos.rhai"];
 /// A run's copy of its cluster file.

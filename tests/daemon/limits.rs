@@ -11,6 +11,8 @@ fn a_body_or_a_head_that_is_too_large_is_refused() {
     let large = " ".repeat((4 << 20) + 1);
     let declared = running.ask("POST", "/blockade/c1", &large).with(413);
     assert_eq!(declared.detail(), "the body is larger than 4194304 bytes");
+    let journal = json!({ "args": ["version"], "files": { "r/journal.jsonl": " ".repeat(5 << 20) } });
+    running.post("/v1/commands", journal).with(201);
     let head =
         b"POST /blockade/c1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunk = format!("100000\r\n{}\r\n", " ".repeat(1 << 20));

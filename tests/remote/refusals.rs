@@ -104,9 +104,10 @@ fn a_token_is_asked_for_and_told_nowhere() {
 fn what_is_too_large_is_not_sent() {
     let place = place();
     let fake = Fake::new(|asked, _| panic!("{}", asked.line));
-    place.write("s.rhai", &format!("// {}\nfn chaos() {{}}", "x".repeat(5 << 20)));
+    // Each of these takes six bytes on the way.
+    place.write("s.rhai", &format!("// {}\nfn chaos() {{}}", "\u{1}".repeat(12 << 20)));
     insta::assert_snapshot!(said(&place, &fake.url, &["run", "s.rhai"], 2), @r##"
-    error: what is to be sent has 5243098 bytes, and a daemon takes 4 MiB at most; the largest file is s.rhai, with 5242897 bytes
+    error: what is to be sent has 75497690 bytes, and a daemon takes 64 MiB at most; the largest file is s.rhai, with 12582929 bytes
     help: leave out what the command does not need, or run it on that machine
     "##);
 }
