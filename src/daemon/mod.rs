@@ -7,7 +7,7 @@
 //! own, which heals, too.
 //!
 //! A request passes the [`gate`] (token, origin, size, time), then a route: of the [`old`] Blockade's REST, of
-//! [`v1`] or of the [`page`]; every refusal is a [`problem`].
+//! [`v1`] or of the [`page`], which reads what it has [`received`]; every refusal is a [`problem`].
 
 mod certificate;
 mod chaos;
@@ -25,6 +25,7 @@ mod old;
 mod page;
 mod private;
 mod problem;
+mod received;
 mod routes;
 mod runs;
 mod serve;

@@ -5,11 +5,12 @@ mod wire;
 use super::chaos::Task;
 use super::clusters::{Daemon, Wanted, blocking};
 use super::problem::{Problem, Problems};
+use super::received::{self, AnyBody, Query};
 use super::trail;
 use crate::engine::{Command, Selection};
 use crate::{Error, entropy, resolve};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -50,7 +51,7 @@ async fn create(State(daemon): On, Path(name): Path<String>, config: String) -> 
 
 /// Takes containers of others in.
 #[utoipa::path(put, path = "/blockade/{name}", tag = "blockade", request_body = Containers, responses((status = 204), Problems))]
-async fn add(State(daemon): On, Path(name): Path<String>, Json(body): Json<Containers>) -> Answer<StatusCode> {
+async fn add(State(daemon): On, Path(name): Path<String>, AnyBody(body): AnyBody<Containers>) -> Answer<StatusCode> {
     daemon.take_in(&name, wire::not_none(body.containers, "containers")?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -74,7 +75,7 @@ async fn act(
     State(daemon): On,
     Path(name): Path<String>,
     Query(query): Query<Act>,
-    Json(body): Json<Named>,
+    AnyBody(body): AnyBody<Named>,
 ) -> Answer<StatusCode> {
     let remote = daemon.connect(&name).await?;
     remote.call(body.command(remote.cluster(), query.signal.as_deref())?).await?;
@@ -83,7 +84,11 @@ async fn act(
 
 /// Makes nodes slow, flaky, duplicating, or fast again.
 #[utoipa::path(post, path = "/blockade/{name}/network_state", tag = "blockade", request_body = Shape, responses((status = 204), Problems))]
-async fn network_state(State(daemon): On, Path(name): Path<String>, Json(body): Json<Shape>) -> Answer<StatusCode> {
+async fn network_state(
+    State(daemon): On,
+    Path(name): Path<String>,
+    AnyBody(body): AnyBody<Shape>,
+) -> Answer<StatusCode> {
     let remote = daemon.connect(&name).await?;
     match body.command(remote.cluster())? {
         Command::Inject { fault, for_us } => drop(remote.inject(fault, for_us).await?),
@@ -103,11 +108,11 @@ async fn partition(
 ) -> Answer<Response> {
     let remote = daemon.connect(&name).await?;
     if !query.random {
-        let body: Partitions = wire::parsed(&body)?;
+        let body: Partitions = received::json(body.as_bytes())?;
         remote.replace(body.groups(remote.cluster())?, None).await?;
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let given = if body.trim().is_empty() { None } else { wire::parsed::<Seeded>(&body)?.seed };
+    let given = if body.trim().is_empty() { None } else { received::json::<Seeded>(body.as_bytes())?.seed };
     let seed = query.seed.or(given).map_or_else(entropy::fresh_seed, Ok)?;
     let partitions = resolve::random_groups(remote.cluster(), seed)?;
     // A single group is no partition.
@@ -142,7 +147,7 @@ async fn events(State(daemon): On, Path(name): Path<String>) -> Answer<Response>
 /// Starts the chaos program.
 #[utoipa::path(post, path = "/blockade/{name}/chaos", tag = "blockade", request_body = Chaos, responses((status = 201, body = super::chaos::Look), Problems))]
 async fn start_chaos(State(daemon): On, Path(name): Path<String>, body: String) -> Answer<Response> {
-    let asked: Chaos = if body.trim().is_empty() { Chaos::default() } else { wire::parsed(&body)? };
+    let asked: Chaos = if body.trim().is_empty() { Chaos::default() } else { received::json(body.as_bytes())? };
     daemon.connect(&name).await?;
     let task = Task {
         folder: daemon.folder(&name)?,
@@ -157,7 +162,7 @@ async fn start_chaos(State(daemon): On, Path(name): Path<String>, body: String) 
 /// Changes what it does: what is not given stays.
 #[utoipa::path(put, path = "/blockade/{name}/chaos", tag = "blockade", request_body = Chaos, responses((status = 200, body = super::chaos::Look), Problems))]
 async fn change_chaos(State(daemon): On, Path(name): Path<String>, body: String) -> Answer<Response> {
-    let asked: Chaos = wire::parsed(&body)?;
+    let asked: Chaos = received::json(body.as_bytes())?;
     daemon.connect(&name).await?;
     let of = name.clone();
     let look = blocking(move || daemon.programs.change(&of, asked.seed, |wishes| asked.over(wishes))).await?;

@@ -7,6 +7,7 @@ mod common;
 
 mod chaos;
 mod commands;
+mod described;
 mod events;
 mod exposition;
 mod http;

@@ -99,6 +99,30 @@ fn a_random_partition_takes_a_seed_and_gives_it_back() {
 }
 
 #[test]
+fn what_old_clients_send_is_taken_as_they_declare_and_spell_it() {
+    let running = Running::with_cluster("sim");
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let send = |method: &str, path: &str, body: Value| {
+        running.ask_with(method, &format!("/blockade/c1/{path}"), &form, &body.to_string()).status
+    };
+    let groups = json!({ "partitions": [["n1"], ["n2", "n3"]] });
+    let sent = [
+        send("POST", "action", json!({ "command": "stop", "container_names": ["n1"] })),
+        send("POST", "network_state", json!({ "network_state": "slow", "container_names": ["n2"] })),
+        send("POST", "partitions?random=False", groups.clone()),
+        send("POST", "partitions?random=0", groups.clone()),
+        send("POST", "partitions?random=True", json!({ "seed": 3 })),
+        send("POST", "partitions?random=1", json!({ "seed": 3, "partitions": [] })),
+        send("POST", "partitions?random", json!({ "seed": 3 })),
+        send("POST", "partitions", groups),
+        send("POST", "chaos", json!({ "min_start_delay": 30_000 })),
+        send("PUT", "chaos", json!({ "min_start_delay": 30_001 })),
+    ];
+    assert_eq!(sent, [204, 204, 204, 204, 200, 200, 200, 204, 201, 200]);
+    assert_eq!((of(&running, "n1", "status"), of(&running, "n2", "network_state")), (json!("DOWN"), json!("SLOW")));
+}
+
+#[test]
 fn what_is_wrong_is_told_in_json_with_the_old_codes() {
     let running = Running::with_cluster("sim");
     let told = |method: &str, path: &str, body: &str| {
@@ -122,6 +146,8 @@ fn what_is_wrong_is_told_in_json_with_the_old_codes() {
         told("POST", "/blockade/c1/network_state", r#"{"network_state": "wet", "container_names": ["n1"]}"#),
         told("POST", "/blockade/c1/partitions", r#"{"partitions": []}"#),
         told("POST", "/blockade/c1/partitions?random=maybe", ""),
+        told("POST", "/blockade/c1/partitions?random=1", r#"{"sead": 7}"#),
+        told("POST", "/blockade/c1/partitions?randm=1", ""),
         told("PATCH", "/blockade/c1", ""),
         told("GET", "/blockade/c1/nothing", ""),
     ];
@@ -135,13 +161,15 @@ fn what_is_wrong_is_told_in_json_with_the_old_codes() {
     400 node `n1` has no key `comand`
     400 this is not YAML: unclosed bracket '{'
     400 `containers` names nobody
-    400 Failed to deserialize the JSON body into the target type: command: unknown variant `explode`, expected one of `start`, `stop`, `restart`, `kill` at line 1 column 21
+    400 the body, at `command`: `explode` is not known here
     400 there is no node `n9`
     400 "SIGNOT" is no signal
-    400 Failed to parse the request body as JSON: expected ident at line 1 column 2
-    400 Failed to deserialize the JSON body into the target type: network_state: unknown variant `wet`, expected one of `fast`, `slow`, `duplicate`, `flaky` at line 1 column 23
+    400 the body cannot be read as JSON: expected ident at line 1 column 2
+    400 the body, at `network_state`: `wet` is not known here
     400 a partition needs groups, and each group a node
-    400 Failed to deserialize query string: random: provided string was not `true` or `false`
+    400 the query, at `random`: "maybe" stands where true or false should
+    400 the body: there is no key `sead`
+    400 the query: there is no key `randm`
     405 this route has no such method
     404 there is no such route
     "#);

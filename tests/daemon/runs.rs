@@ -98,7 +98,7 @@ fn a_run_is_given_what_the_command_line_can_give() {
     running.ask("POST", &format!("/v1/soaks/{refused}/cancel"), "").with(404);
     let wrong = |body: Value| running.post("/v1/runs", body).with(400).detail();
     let script = || json!({ "name": "a.rhai", "text": "" });
-    assert_eq!(wrong(json!({ "script": script(), "sead": 1 })), "unknown field `sead`");
+    assert_eq!(wrong(json!({ "script": script(), "sead": 1 })), "the body: there is no key `sead`");
     assert!(wrong(json!({ "script": { "name": "../a.rhai", "text": "" } })).contains("leads out of"));
     let option = wrong(json!({ "script": { "name": "--resume=x", "text": "" } }));
     assert_eq!(option, "a script cannot be called `--resume=x`: that reads as an option");

@@ -111,26 +111,26 @@ fn what_is_wrong_is_a_problem() {
         told("GET", "/v1/clusters/c1/events?from=x", ""),
         told("GET", "/v1/nothing", ""),
     ];
-    insta::assert_snapshot!(all.join("\n"), @"
+    insta::assert_snapshot!(all.join("\n"), @r#"
     404 no cluster `c9` is up
     404 no cluster `c9` is up
     400 `c_2` cannot be the name of a blockade
     400 the cluster `c1` is already up
-    400 Failed to deserialize the JSON body into the target type: runtime: unknown variant `moon`, expected one of `docker`, `netns`, `sim` at line 1 column 46
+    400 the body, at `runtime`: `moon` is not known here
     404 there is no node `n9`
     404 there is no node `n*`
-    400 Failed to deserialize the JSON body into the target type: action: unknown variant `explode`, expected one of `start`, `resume`, `restart`, `stop`, `pause`, `kill` at line 1 column 20
-    400 Failed to deserialize the JSON body into the target type: unknown field `signal`, there are no fields
+    400 the body, at `action`: `explode` is not known here
+    400 the body: there is no key `signal`
     400 `argv` names no program
     400 there is no node `n7`
     404 no fault f7 is active
     400 `x` is no fault; faults are called f1, f2, …
-    400 Failed to deserialize query string: only: unknown variant `dreams`, expected `partitions` or `impairments`
-    400 Failed to deserialize the JSON body into the target type: missing field `port`
+    400 the query, at `only`: `dreams` is not known here
+    400 the body: the key `port` is missing
     400 `n*` means several nodes: n1, n2, n3
-    400 Failed to deserialize query string: from: invalid digit found in string
+    400 the query, at `from`: "x" stands where a whole number from 0 should
     404 there is no such route
-    ");
+    "#);
 }
 
 #[test]

@@ -7,7 +7,6 @@ use crate::fault::{Fault, Party};
 use crate::resolve::{self, Shaping};
 use crate::signal::Signal;
 use crate::{Error, Result};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -85,6 +84,7 @@ pub(super) struct Containers {
 /// What to send.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Act {
     /// `kill`'s signal, by name or number; SIGKILL otherwise.
     pub(super) signal: Option<String>,
@@ -161,6 +161,7 @@ impl Shape {
 /// How to partition.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     /// Into random groups.
     #[serde(default)]
@@ -192,8 +193,12 @@ impl Partitions {
 
 /// A random partition's body, which may be missing.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Seeded {
     pub(super) seed: Option<u64>,
+    /// Chance makes other ones.
+    #[serde(rename = "partitions")]
+    _partitions: Option<serde::de::IgnoredAny>,
 }
 
 /// What chance has chosen.
@@ -273,15 +278,11 @@ pub(super) fn not_none(list: Vec<String>, key: &str) -> Result<Vec<String>> {
     Ok(list)
 }
 
-/// A body, whatever it was declared as.
-pub(super) fn parsed<T: DeserializeOwned>(body: &str) -> Result<T> {
-    serde_json::from_str(body).map_err(|error| Error::usage(format!("the body is not as it should be: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cluster::{Nowhere, Variables, load};
+    use crate::daemon::received;
     use serde_json::json;
 
     fn cluster() -> Cluster {
@@ -298,12 +299,12 @@ mod tests {
     }
 
     fn act(body: Value, signal: Option<&str>) -> String {
-        let command = serde_json::from_value::<Named>(body).map_err(|error| Error::usage(error.to_string()));
+        let command = received::json::<Named>(body.to_string().as_bytes());
         told(command.and_then(|named| named.command(&cluster(), signal)))
     }
 
     fn shape(body: Value) -> String {
-        let command = serde_json::from_value::<Shape>(body).map_err(|error| Error::usage(error.to_string()));
+        let command = received::json::<Shape>(body.to_string().as_bytes());
         told(command.and_then(|shape| shape.command(&cluster())))
     }
 
@@ -324,7 +325,7 @@ mod tests {
         insta::assert_snapshot!(act(named("kill"), None), @"kill n1, n2");
         insta::assert_snapshot!(act(named("kill"), Some("15")), @"kill n1, n2 with SIGTERM");
         insta::assert_snapshot!(act(named("kill"), Some("SIGTREM")), @r#""SIGTREM" is no signal (did you mean `SIGTERM`?)"#);
-        insta::assert_snapshot!(act(named("explode"), None), @"unknown variant `explode`, expected one of `start`, `stop`, `restart`, `kill`");
+        insta::assert_snapshot!(act(named("explode"), None), @"the body, at `command`: `explode` is not known here (the words are `start`, `stop`, `restart`, `kill`)");
         insta::assert_snapshot!(act(json!({ "command": "stop", "container_names": ["n1", "n9"] }), None), @"there is no node `n9` (did you mean `n1`? the nodes are n1, n2, n3)");
         insta::assert_snapshot!(act(json!({ "command": "stop", "container_names": [] }), None), @r#"`container_names` names nobody (send {"container_names": ["n1"]})"#);
     }
@@ -336,7 +337,7 @@ mod tests {
         insta::assert_snapshot!(shape(named("flaky")), @"flaky n1 → n2, n1 → n3, n1 → world: loss 30 %");
         insta::assert_snapshot!(shape(named("duplicate")), @"duplicate n1 → n2, n1 → n3, n1 → world: duplicate 5 %");
         insta::assert_snapshot!(shape(named("fast")), @r#"{"command":"heal","which":{"impairments":["n1"]}}"#);
-        insta::assert_snapshot!(shape(json!({ "network_state": "slow" })), @"missing field `container_names`");
+        insta::assert_snapshot!(shape(json!({ "network_state": "slow" })), @"the body: the key `container_names` is missing");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::super::clusters::{Daemon, Wanted, blocking};
 use super::super::problem::{Problem, Problems};
+use super::super::received::Body;
 use super::super::trail;
 use super::views::{self, ClusterLine, Clusters, Destroyed, all};
 use super::{Answer, On};
@@ -77,7 +78,7 @@ async fn list(State(daemon): On) -> Answer<Json<Clusters>> {
 
 /// Brings a cluster up; answers when its nodes are ready.
 #[utoipa::path(post, path = "/v1/clusters", tag = "clusters", request_body = NewCluster, responses((status = 201, body = views::Cluster), Problems))]
-async fn create(State(daemon): On, Json(new): Json<NewCluster>) -> Answer<impl IntoResponse> {
+async fn create(State(daemon): On, Body(new): Body<NewCluster>) -> Answer<impl IntoResponse> {
     let NewCluster { name, config, runtime, seed, params, force, shaper } = new;
     let kind = runtime.map(RuntimeKind::from);
     daemon.bring_up(Wanted { name: name.clone(), config, kind, params, seed, force, shaper }).await?;

@@ -4,6 +4,7 @@ use super::super::errands::{Asked, ErrandFolder, Refused, Told};
 use super::super::files;
 use super::super::follow::{Follower, Until};
 use super::super::problem::{Problem, Problems};
+use super::super::received::Body;
 use super::events::{First, From};
 use super::{Answer, On};
 use crate::Error;
@@ -97,7 +98,7 @@ async fn list(State(daemon): On) -> Answer<Json<Commands>> {
 
 /// Begins a command. A run, a replay, a soak and a shrink go on where nobody listens; others end after 10 s.
 #[utoipa::path(post, path = "/v1/commands", tag = "commands", request_body = NewCommand, responses((status = 201, body = Told), Problems))]
-async fn begin(State(daemon): On, Json(new): Json<NewCommand>) -> Answer<impl IntoResponse> {
+async fn begin(State(daemon): On, Body(new): Body<NewCommand>) -> Answer<impl IntoResponse> {
     let NewCommand { args, files, name, env } = new;
     let told = begun(&daemon, Asked { args, files, name, env }).await?;
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/commands/{}", told.id))], Json(told)))
@@ -157,7 +158,7 @@ pub(super) fn listen(daemon: &Daemon, id: &str, first: u64) -> Answer<Response> 
 
 /// Types to a command that reads its standard input: `repl`, `exec --stdin`.
 #[utoipa::path(post, path = "/v1/commands/{command}/input", tag = "commands", request_body = Input, responses((status = 204), Problems))]
-async fn input(State(daemon): On, Path(command): Path<String>, Json(input): Json<Input>) -> Answer<StatusCode> {
+async fn input(State(daemon): On, Path(command): Path<String>, Body(input): Body<Input>) -> Answer<StatusCode> {
     let folder = found(&daemon, &command)?;
     let deaf = |why: &str| Problem::with(StatusCode::CONFLICT, &Error::usage(why));
     let Some(attendant) = daemon.errands.attendant(folder.id()) else { return Err(deaf("the command has ended")) };

@@ -4,12 +4,12 @@
 use super::super::clusters::Daemon;
 use super::super::follow::{Follower, Until, first};
 use super::super::problem::{Problem, Problems};
+use super::super::received::Query;
 use super::{Answer, On};
 use crate::Error;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
 /// From where.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct From {
     /// The first sequence number (1); `Last-Event-ID`, which is the last one seen, goes before it.
     from: Option<u64>,
@@ -33,13 +34,11 @@ pub(super) struct From {
 pub(super) struct First(pub(super) u64);
 
 impl<S: Send + Sync> FromRequestParts<S> for First {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let query = Query::<From>::from_request_parts(parts, state).await;
-        let Query(From { from }) = query.map_err(QueryRejection::into_response)?;
-        let seq = first(&parts.headers, from).map_err(|error| Problem::from(error).into_response())?;
-        Ok(Self(seq))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(From { from }) = Query::from_request_parts(parts, state).await?;
+        Ok(Self(first(&parts.headers, from)?))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::clusters::Daemon;
 use super::super::problem::{Problem, Problems};
+use super::super::received::{Body, Query};
 use super::views::{self, Faults, Healed, all};
 use super::wanted::{NewFault, Resolved};
 use super::{Answer, On};
@@ -9,7 +10,7 @@ use crate::engine::Selection;
 use crate::fault::{Fault, FaultId};
 use crate::{Error, resolve};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Deserialize;
@@ -34,7 +35,7 @@ async fn list(State(daemon): On, Path(cluster): Path<String>) -> Answer<Json<Fau
 async fn inject(
     State(daemon): On,
     Path(cluster): Path<String>,
-    Json(new): Json<NewFault>,
+    Body(new): Body<NewFault>,
 ) -> Answer<impl IntoResponse> {
     let remote = daemon.connect(&cluster).await?;
     let Resolved { fault, for_us, seed } = new.resolve(remote.cluster())?;
@@ -51,6 +52,7 @@ async fn inject(
 /// Which faults.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 struct Which {
     /// All of them, where nothing is given.
     #[param(inline)]

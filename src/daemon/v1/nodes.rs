@@ -2,6 +2,7 @@
 
 use super::super::clusters::{Daemon, Remote, odd};
 use super::super::problem::{Problem, Problems};
+use super::super::received::{Body, Query};
 use super::views::{Acted, Log, Node, Nodes, all};
 use super::wanted::duration;
 use super::word::{Quantity, Word};
@@ -11,7 +12,7 @@ use crate::fault::Fault;
 use crate::signal::Signal;
 use crate::{Error, resolve};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -44,7 +45,7 @@ struct Containers {
 
 /// Takes in containers that others started, as nodes; where there is no such cluster, into a new one.
 #[utoipa::path(post, path = "/v1/clusters/{cluster}/nodes", tag = "nodes", request_body = Containers, responses((status = 200, body = Nodes), Problems))]
-async fn take_in(State(daemon): On, Path(cluster): Path<String>, Json(body): Json<Containers>) -> Answer<Json<Nodes>> {
+async fn take_in(State(daemon): On, Path(cluster): Path<String>, Body(body): Body<Containers>) -> Answer<Json<Nodes>> {
     if body.containers.is_empty() {
         return Err(Error::usage("`containers` names none").into());
     }
@@ -135,7 +136,7 @@ impl Action {
 async fn act(
     State(daemon): On,
     Path((cluster, node)): Path<(String, String)>,
-    Json(action): Json<Action>,
+    Body(action): Body<Action>,
 ) -> Answer<Json<Acted>> {
     let remote = daemon.connect(&cluster).await?;
     known(&remote, &node)?;
@@ -149,6 +150,7 @@ async fn act(
 /// How much of a log.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 struct Last {
     /// Only the last so many lines.
     last: Option<usize>,
@@ -207,7 +209,7 @@ impl From<ExecOutput> for Ran {
 async fn exec(
     State(daemon): On,
     Path((cluster, node)): Path<(String, String)>,
-    Json(program): Json<Program>,
+    Body(program): Body<Program>,
 ) -> Answer<Json<Ran>> {
     let remote = daemon.connect(&cluster).await?;
     known(&remote, &node)?;

@@ -2,6 +2,7 @@
 
 use super::super::clusters::{Daemon, odd};
 use super::super::problem::Problems;
+use super::super::received::Body;
 use super::{Answer, On};
 use crate::engine::{Command, ProbeReply, Reply};
 use crate::fault::Party;
@@ -84,7 +85,7 @@ fn one(cluster: &crate::cluster::Cluster, name: &str) -> Result<String> {
 
 /// Sends a probe, and answers when it has come through or is lost.
 #[utoipa::path(post, path = "/v1/clusters/{cluster}/probes", tag = "probes", request_body = Probe, responses((status = 200, body = Seen), Problems))]
-async fn probe(State(daemon): On, Path(cluster): Path<String>, Json(probe): Json<Probe>) -> Answer<Json<Seen>> {
+async fn probe(State(daemon): On, Path(cluster): Path<String>, Body(probe): Body<Probe>) -> Answer<Json<Seen>> {
     let remote = daemon.connect(&cluster).await?;
     match remote.call(probe.command(remote.cluster())?).await? {
         Reply::Bool(ok) => Ok(Json(Seen { ok, rtt_us: None })),

@@ -4,6 +4,7 @@ use super::super::errands::{Asked, CommandState, Told};
 use super::super::files;
 use super::super::follow::{Follower, Until};
 use super::super::problem::{Problem, Problems};
+use super::super::received::{Body, Query};
 use super::super::runs::{Found, Run, RunState};
 use super::commands::{Files, begun, cancelled, fetched, listen};
 use super::events::{First, From};
@@ -14,7 +15,7 @@ use crate::cli::report_file;
 use crate::daemon::clusters::{Daemon, blocking};
 use crate::journal::PastRun;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -44,8 +45,30 @@ const CONFIG: &str = "cluster.yaml";
 const CHAOS: &str = "chaos-body.rhai";
 
 /// A script with all that makes a run of it.
-#[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct Source {
+    pub(super) script: Script,
+    pub(super) files: BTreeMap<String, String>,
+    pub(super) config: Option<String>,
+    pub(super) cluster: Option<String>,
+    pub(super) runtime: Option<String>,
+    pub(super) params: BTreeMap<String, Word>,
+    pub(super) env: BTreeMap<String, String>,
+}
+
+/// A script's text.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Script {
+    /// What errors call it, as `chaos.rhai`.
+    name: String,
+    text: String,
+}
+
+/// A run that is to begin; what is no part of its source is what `blockade run` calls so. All keys stand in one object
+/// and one type: through serde's `flatten` no key knows its place, and none is unknown.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewRun {
     script: Script,
     /// The modules that it imports: texts by their paths relative to it.
     #[serde(default)]
@@ -63,32 +86,6 @@ pub(super) struct Source {
     /// What `${env:NAME}` in the cluster file stand for.
     #[serde(default)]
     env: BTreeMap<String, String>,
-}
-
-/// A script's text.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Script {
-    /// What errors call it, as `chaos.rhai`.
-    name: String,
-    text: String,
-}
-
-/// A run that is to begin.
-#[derive(Debug, Deserialize, ToSchema)]
-struct NewRun {
-    #[serde(flatten)]
-    source: Source,
-    #[serde(flatten)]
-    options: RunOptions,
-    #[serde(flatten)]
-    #[schema(ignore)]
-    others: Others,
-}
-
-/// What `blockade run` calls so.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-struct RunOptions {
     /// A fresh one is drawn otherwise.
     seed: Option<u64>,
     /// As `90s`.
@@ -146,8 +143,10 @@ pub(super) fn option(args: &mut Vec<String>, name: &str, value: Option<impl std:
 
 impl NewRun {
     fn asked(self) -> crate::Result<Asked> {
-        let RunOptions { seed, timeout, shaper, verify, keep, attach, chaos } = self.options;
-        let mut asked = self.source.asked("run")?;
+        let Self { script, files, config, cluster, runtime, params, env, .. } = self;
+        let Self { seed, timeout, shaper, verify, keep, attach, chaos, .. } = self;
+        let source = Source { script, files, config, cluster, runtime, params, env };
+        let mut asked = source.asked("run")?;
         option(&mut asked.args, "--seed", seed);
         option(&mut asked.args, "--timeout", timeout);
         option(&mut asked.args, "--shaper", shaper);
@@ -160,15 +159,6 @@ impl NewRun {
     }
 }
 
-/// Keys that nobody knows: serde refuses none where others are flattened.
-pub(super) type Others = BTreeMap<String, serde_json::Value>;
-
-/// Refuses them.
-pub(super) fn none_of(others: &Others) -> crate::Result<()> {
-    let unknown = |name: &String| Err(Error::usage(format!("unknown field `{name}`")).help("see /v1/openapi.json"));
-    others.keys().next().map_or(Ok(()), unknown)
-}
-
 /// Runs.
 #[derive(Debug, Serialize, ToSchema)]
 struct Runs {
@@ -179,6 +169,7 @@ struct Runs {
 /// How many.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 struct Limit {
     /// The latest so many (100).
     limit: Option<usize>,
@@ -208,8 +199,7 @@ fn all(daemon: &Daemon) -> Vec<Found> {
 
 /// Begins a run; answers as soon as it has begun. Its id is that of a command, too.
 #[utoipa::path(post, path = "/v1/runs", tag = "runs", request_body = NewRun, responses((status = 201, body = Told), Problems))]
-async fn begin(State(daemon): On, Json(new): Json<NewRun>) -> Answer<impl IntoResponse> {
-    none_of(&new.others)?;
+async fn begin(State(daemon): On, Body(new): Body<NewRun>) -> Answer<impl IntoResponse> {
     let told = begun(&daemon, new.asked()?).await?;
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/runs/{}", told.id))], Json(told)))
 }

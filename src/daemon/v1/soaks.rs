@@ -1,11 +1,12 @@
 //! Soaks: begun, listed, watched, cancelled.
 
-use super::super::errands::Told;
+use super::super::errands::{Asked, Told};
 use super::super::files;
 use super::super::problem::{Problem, Problems};
+use super::super::received::Body;
 use super::commands::{Files, begun, cancelled, fetched, listen};
 use super::events::{First, From};
-use super::runs::{Others, Source, none_of, option};
+use super::runs::{Script, Source, option};
 use super::word::{Quantity, Word};
 use super::{Answer, On};
 use crate::cluster::check_name;
@@ -17,6 +18,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -33,21 +35,27 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(artifact))
 }
 
-/// A soak that is to begin.
+/// A soak that is to begin, in one type as a run is; what is no part of its source is what `blockade soak` calls so.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct NewSoak {
-    #[serde(flatten)]
-    source: Source,
-    #[serde(flatten)]
-    options: SoakOptions,
-    #[serde(flatten)]
-    #[schema(ignore)]
-    others: Others,
-}
-
-/// What `blockade soak` calls so.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-struct SoakOptions {
+    script: Script,
+    /// The modules that it imports: texts by their paths relative to it.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    /// The text of its cluster file.
+    config: Option<String>,
+    /// The cluster's name.
+    cluster: Option<String>,
+    /// `docker`, `netns` or `sim`, in the place of what the cluster file says.
+    runtime: Option<String>,
+    /// What the script and `${param:NAME}` in the cluster file are given.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Quantity>)]
+    params: BTreeMap<String, Word>,
+    /// What `${env:NAME}` in the cluster file stand for.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
     /// How many runs: 20, or as many as `for` has time for.
     runs: Option<u64>,
     /// Begin no more runs after this time, as `10m`.
@@ -64,6 +72,23 @@ struct SoakOptions {
     /// Shrink the first run of each kind of failure afterwards.
     #[serde(default)]
     shrink: bool,
+}
+
+impl NewSoak {
+    fn asked(self) -> Result<Asked> {
+        let Self { script, files, config, cluster, runtime, params, env, .. } = self;
+        let Self { runs, lasting, jobs, seed_start, stop_on_failure, shrink, .. } = self;
+        let source = Source { script, files, config, cluster, runtime, params, env };
+        let mut asked = source.asked("soak")?;
+        option(&mut asked.args, "--runs", runs);
+        option(&mut asked.args, "--for", lasting);
+        option(&mut asked.args, "--jobs", jobs);
+        option(&mut asked.args, "--seed-start", seed_start);
+        for (flag, is_given) in [("--stop-on-failure", stop_on_failure), ("--shrink", shrink)] {
+            asked.args.extend(is_given.then(|| flag.to_owned()));
+        }
+        Ok(asked)
+    }
 }
 
 /// Soaks.
@@ -127,18 +152,8 @@ async fn list(State(daemon): On) -> Answer<Json<Soaks>> {
 
 /// Begins a soak; answers as soon as it has begun. Its id is that of a command, too.
 #[utoipa::path(post, path = "/v1/soaks", tag = "soaks", request_body = NewSoak, responses((status = 201, body = Told), Problems))]
-async fn begin(State(daemon): On, Json(new): Json<NewSoak>) -> Answer<impl IntoResponse> {
-    none_of(&new.others)?;
-    let SoakOptions { runs, lasting, jobs, seed_start, stop_on_failure, shrink } = new.options;
-    let mut asked = new.source.asked("soak")?;
-    option(&mut asked.args, "--runs", runs);
-    option(&mut asked.args, "--for", lasting);
-    option(&mut asked.args, "--jobs", jobs);
-    option(&mut asked.args, "--seed-start", seed_start);
-    for (flag, is_given) in [("--stop-on-failure", stop_on_failure), ("--shrink", shrink)] {
-        asked.args.extend(is_given.then(|| flag.to_owned()));
-    }
-    let told = begun(&daemon, asked).await?;
+async fn begin(State(daemon): On, Body(new): Body<NewSoak>) -> Answer<impl IntoResponse> {
+    let told = begun(&daemon, new.asked()?).await?;
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/soaks/{}", told.id))], Json(told)))
 }
 

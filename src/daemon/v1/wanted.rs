@@ -239,6 +239,7 @@ pub(super) fn duration(text: &str) -> Result<u64> {
 mod tests {
     use super::*;
     use crate::cluster::{Nowhere, RuntimeKind, Variables, load};
+    use crate::daemon::received;
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
@@ -256,8 +257,7 @@ mod tests {
     }
 
     fn resolve(body: Value) -> Result<Resolved> {
-        let new: NewFault = serde_json::from_value(body).map_err(|error| Error::usage(error.to_string()))?;
-        new.resolve(&cluster())
+        received::json::<NewFault>(body.to_string().as_bytes())?.resolve(&cluster())
     }
 
     fn told(fault: Value) -> String {
@@ -323,18 +323,18 @@ mod tests {
             json!({ "kind": "kill", "nodes": ["n1"], "signal": "SIGTREM" }),
         ];
         insta::assert_snapshot!(all.map(told).join("\n"), @r#"
-        unknown variant `earthquake`, expected one of `partition`, `isolate`, `one_way`, `block`, `reject`, `stop`, `pause`, `kill`, `slow`, `flaky`, `duplicate`, `corrupt`, `reorder`, `throttle`, `degrade`
+        the body, at `fault.kind`: `earthquake` is not known here (the words are `partition`, `isolate`, `one_way`, `block`, `reject`, `stop`, `pause`, `kill`, `slow`, `flaky`, `duplicate`, `corrupt`, `reorder`, `throttle`, `degrade`)
         a list of nodes is empty (name nodes, or all with "*")
-        unknown field `nods`, expected `nodes`
+        the body, at `fault`: there is no key `nods` (did you mean `nodes`? the keys are `nodes`)
         there is no node `n7` (did you mean `n1`? the nodes are n1, n2, n3)
         n1 is both source and target: it has no link to itself
         a partition needs groups, and each group a node (send "groups": [["n1"], ["n2", "n3"]], or "random": true)
         a partition is random or has groups, not both
         "soon" is no duration (write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h")
-        invalid type: sequence, expected text like "100ms", or a number
+        the body, in `fault`: a list stands where text like "100ms", or a number should
         the probability 1.5 is not between 0 and 1 (write a number from 0 to 1 like 0.3, or text like "30%")
         slow takes no --rate (slow takes --delay, --jitter, --correlation, --distribution; --rate is for throttle, degrade)
-        unknown field `dela`, expected one of `nodes`, `to`, `both`, `delay`, `jitter`, `distribution`, `loss`, `duplicate`, `corrupt`, `reorder`, `gap`, `rate`, `correlation`, `proto`, `port`, `family`
+        the body, at `fault`: there is no key `dela` (did you mean `delay`? the keys are `nodes`, `to`, `both`, `delay`, `jitter`, `distribution`, `loss`, `duplicate`, `corrupt`, `reorder`, `gap`, `rate`, `correlation`, `proto`, `port`, `family`)
         degrade was told nothing to do (give it at least one of --delay, --loss, --rate, …)
         "SIGTREM" is no signal (did you mean `SIGTERM`?)
         "#);
