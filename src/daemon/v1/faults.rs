@@ -53,7 +53,7 @@ async fn inject(
 struct Which {
     /// All of them, where nothing is given.
     only: Option<Only>,
-    /// With `only=impairments`: those that touch these nodes, `n1,n2`; all otherwise.
+    /// With `only=impairments`: those of what these nodes send, `n1,n2`; all otherwise.
     nodes: Option<String>,
 }
 
