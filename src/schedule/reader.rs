@@ -215,7 +215,9 @@ impl Seen {
 /// An impairment without the links that another has, too.
 fn without(fault: &Fault, other: &Fault) -> Fault {
     let mut rest = fault.clone();
-    if let (Fault::Degrade { links: LinkSet { pairs, .. }, .. }, Fault::Degrade { links: taken, .. }) = (&mut rest, other) {
+    if let (Fault::Degrade { links: LinkSet { pairs, .. }, .. }, Fault::Degrade { links: taken, .. }) =
+        (&mut rest, other)
+    {
         pairs.retain(|pair| !taken.pairs.contains(pair));
     }
     rest

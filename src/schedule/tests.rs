@@ -244,7 +244,8 @@ fn what_chaos_healed_of_others_is_told() {
 /// One fault of two senders is one of each: neither is ever healed for the other's sake.
 #[test]
 fn a_fault_that_goes_on_for_one_of_its_senders_is_repeated_without_a_gap() {
-    let chaos = "let f = slow([\"n1\", \"n2\"], 1); sleep(1); fast(\"n2\"); assert(f.active); sleep(1); f.heal(); sleep(1);";
+    let chaos =
+        "let f = slow([\"n1\", \"n2\"], 1); sleep(1); fast(\"n2\"); assert(f.active); sleep(1); f.heal(); sleep(1);";
     let read = recorded(&journal("fn check() {}", chaos)).unwrap();
     let text = read.schedule.text(Times::Plain);
     insta::assert_snapshot!(text, @r#"
@@ -257,7 +258,8 @@ fn a_fault_that_goes_on_for_one_of_its_senders_is_repeated_without_a_gap() {
     sleep("1s");
     "#);
     assert_eq!(recorded(&journal("fn check() {}", &text)).unwrap().schedule.end_us, read.schedule.end_us);
-    let others = journal("fn setup() { slow([\"n1\", \"n2\"], 1); }\nfn check() {}", "sleep(1); fast(\"n2\"); sleep(1);");
+    let others =
+        journal("fn setup() { slow([\"n1\", \"n2\"], 1); }\nfn check() {}", "sleep(1); fast(\"n2\"); sleep(1);");
     let read = recorded(&others).unwrap();
     assert_eq!((read.others_healed.len(), read.schedule.len()), (1, 0));
 }

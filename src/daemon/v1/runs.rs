@@ -232,7 +232,9 @@ fn seen(daemon: &Daemon, run: &Found) -> Run {
         CommandState::Ended if !run.journal().exists() => RunState::Ended,
         _ => looked.state,
     };
-    Run { state, started: looked.started.clone().or(Some(started)), exit_code, ..looked }
+    // What the folder's name tells is less exact.
+    let started = looked.started.clone().filter(|_| !looked.result.is_null()).or(Some(started));
+    Run { state, started, exit_code, ..looked }
 }
 
 /// A run with its result.
