@@ -161,7 +161,7 @@ assert(faults().len() == 9 && narrow.kind == "throttle" && narrow.active);
 assert(verify().len() == 12);
 assert(probe("n1", "n2").rtt == () || probe("n1", "n2").rtt >= 0.02);
 fast("n2");
-assert(!narrow.active && faults().len() == 1);
+assert(!narrow.active && faults().len() == 7);
 heal();
 assert(verify().is_empty());
 

@@ -7,7 +7,7 @@ use super::timeline::{JsonLines, Timeline};
 use crate::chaos::{Event, NAME, PROGRAM, Wishes, check_range};
 use crate::engine::Output;
 use crate::journal::RunFolder;
-use crate::run::{self, Attached};
+use crate::run::{self, Attached, Settings};
 use crate::script::Script;
 use crate::{Error, ErrorKind, Result};
 
@@ -66,6 +66,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let folder = RunFolder::create(None, &place.data_dir().join("runs"), seed)?;
     // It ends when somebody ends it.
     let settings = setup.settings(seed, params, Some(u64::MAX), Some(folder.clone()));
+    let settings = Settings { is_endless: true, ..settings };
     let output: Box<dyn Output> =
         if args.json { Box::new(JsonLines::start(&run::header(&settings)?)) } else { Box::new(Timeline::live()) };
     let outcome = run::run(settings, vec![output])?;

@@ -75,6 +75,7 @@ impl Setup {
             shaper: None,
             verify: false,
             attached: self.attached,
+            is_endless: false,
             interrupt: Arc::new(Interrupt::default()),
             signals,
         }

@@ -84,6 +84,14 @@ impl Timeline {
                 let (since, what) = self.active.remove(id)?;
                 Some(("healed", format!("{id} {what}, after {}", span(event.t_us - since))))
             }
+            EventBody::FaultNarrow { id, fault } => {
+                self.active.get_mut(id)?.1 = fault.to_string();
+                None
+            }
+            EventBody::FaultNarrowed { id, .. } => {
+                let (_, what) = self.active.get(id)?;
+                Some(("healed", format!("{id} in part, left is {what}")))
+            }
             EventBody::NodeStart { node } => Some(("start", node.clone())),
             EventBody::NodeResume { node } => Some(("resume", node.clone())),
             EventBody::NodeRestart { node } => Some(("restart", node.clone())),

@@ -35,6 +35,8 @@ pub(super) struct Look {
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) folder: ClusterFolder,
+    /// Which of the clusters that had this name, one after the other: its supervisor's process.
+    pub(super) life: u32,
     pub(super) runs: PathBuf,
     pub(super) wishes: Wishes,
     pub(super) seed: u64,
@@ -57,7 +59,7 @@ impl Programs {
     pub(super) fn start(&self, task: Task) -> Result<Look> {
         let mut programs = self.lock();
         let name = task.folder.name().to_owned();
-        if programs.get(&name).is_some_and(|program| program.runs()) {
+        if programs.get(&name).is_some_and(|program| program.task.life == task.life && program.runs()) {
             return Err(Error::usage(format!("chaos runs on `{name}` already"))
                 .help("PUT changes what it does, DELETE ends it"));
         }
@@ -70,11 +72,11 @@ impl Programs {
     /// Ends one, and starts it again with other wishes, and its own seed where no other is given.
     pub(super) fn change(
         &self,
-        name: &str,
+        (name, life): (&str, u32),
         seed: Option<u64>,
         change: impl FnOnce(Wishes) -> Result<Wishes>,
     ) -> Result<Option<Look>> {
-        let Some(program) = self.find(name) else { return Ok(None) };
+        let Some(program) = self.find(name, life) else { return Ok(None) };
         let wishes = change(program.task.wishes.clone())?;
         let task = Task { wishes, seed: seed.unwrap_or(program.task.seed), ..program.task.clone() };
         task.wishes.events()?;
@@ -83,15 +85,19 @@ impl Programs {
     }
 
     /// What one is doing.
-    pub(super) fn look(&self, name: &str) -> Option<Look> {
-        self.find(name).map(|program| program.look())
+    pub(super) fn look(&self, name: &str, life: u32) -> Option<Look> {
+        self.find(name, life).map(|program| program.look())
     }
 
-    /// Ends one, and waits until its faults are healed.
-    pub(super) fn end(&self, name: &str) -> Result<Option<Look>> {
+    /// Ends one, and waits until its faults are healed. Where nobody knows which cluster that is by now, the last one
+    /// of its name is meant.
+    pub(super) fn end(&self, name: &str, life: Option<u32>) -> Result<Option<Look>> {
         let program = self.lock().remove(name);
         let Some(program) = program else { return Ok(None) };
         program.end();
+        if life.is_some_and(|life| life != program.task.life) {
+            return Ok(None); // it went with its cluster
+        }
         match program.failed() {
             // What could not be cleaned up must not pass for a good end.
             Some(error) if error.kind == ErrorKind::Cleanup => Err(error),
@@ -110,8 +116,9 @@ impl Programs {
         }
     }
 
-    fn find(&self, name: &str) -> Option<Arc<Program>> {
-        self.lock().get(name).cloned()
+    /// The program of this cluster, and not one of an earlier cluster of its name.
+    fn find(&self, name: &str, life: u32) -> Option<Arc<Program>> {
+        self.lock().get(name).filter(|program| program.task.life == life).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Program>>> {
@@ -203,6 +210,7 @@ fn settings(
         shaper: None,
         verify: false,
         attached: Some(attached),
+        is_endless: true,
         interrupt,
         signals: Signals::Others,
         cluster,

@@ -253,6 +253,11 @@ impl Remote {
         &self.0.info.cluster
     }
 
+    /// Which of the clusters that had its name, one after the other: its supervisor's process.
+    pub(super) fn life(&self) -> u32 {
+        self.0.info.pid
+    }
+
     /// Where its nodes live.
     pub(super) fn runtime(&self) -> &str {
         &self.0.info.runtime

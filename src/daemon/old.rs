@@ -148,8 +148,9 @@ async fn events(State(daemon): On, Path(name): Path<String>) -> Answer<Response>
 #[utoipa::path(post, path = "/blockade/{name}/chaos", tag = "blockade", request_body = Chaos, responses((status = 201, body = super::chaos::Look), Problems))]
 async fn start_chaos(State(daemon): On, Path(name): Path<String>, body: String) -> Answer<Response> {
     let asked: Chaos = if body.trim().is_empty() { Chaos::default() } else { received::json(body.as_bytes())? };
-    daemon.connect(&name).await?;
+    let life = daemon.connect(&name).await?.life();
     let task = Task {
+        life,
         folder: daemon.folder(&name)?,
         runs: daemon.data_dir().join("runs"),
         seed: asked.seed.map_or_else(entropy::fresh_seed, Ok)?,
@@ -163,17 +164,17 @@ async fn start_chaos(State(daemon): On, Path(name): Path<String>, body: String) 
 #[utoipa::path(put, path = "/blockade/{name}/chaos", tag = "blockade", request_body = Chaos, responses((status = 200, body = super::chaos::Look), Problems))]
 async fn change_chaos(State(daemon): On, Path(name): Path<String>, body: String) -> Answer<Response> {
     let asked: Chaos = received::json(body.as_bytes())?;
-    daemon.connect(&name).await?;
+    let life = daemon.connect(&name).await?.life();
     let of = name.clone();
-    let look = blocking(move || daemon.programs.change(&of, asked.seed, |wishes| asked.over(wishes))).await?;
+    let look = blocking(move || daemon.programs.change((&of, life), asked.seed, |wishes| asked.over(wishes))).await?;
     look.map(|look| Json(look).into_response()).ok_or_else(|| calm(&name))
 }
 
 /// What it does.
 #[utoipa::path(get, path = "/blockade/{name}/chaos", tag = "blockade", responses((status = 200, body = super::chaos::Look), Problems))]
 async fn look_at_chaos(State(daemon): On, Path(name): Path<String>) -> Answer<Response> {
-    daemon.connect(&name).await?;
-    let look = daemon.programs.look(&name);
+    let life = daemon.connect(&name).await?.life();
+    let look = daemon.programs.look(&name, life);
     look.map(|look| Json(look).into_response()).ok_or_else(|| calm(&name))
 }
 
@@ -181,8 +182,9 @@ async fn look_at_chaos(State(daemon): On, Path(name): Path<String>) -> Answer<Re
 #[utoipa::path(delete, path = "/blockade/{name}/chaos", tag = "blockade", responses((status = 200, body = super::chaos::Look), Problems))]
 async fn end_chaos(State(daemon): On, Path(name): Path<String>) -> Answer<Response> {
     daemon.folder(&name)?;
+    let life = daemon.connect(&name).await.ok().map(|remote| remote.life());
     let of = name.clone();
-    let look = blocking(move || daemon.programs.end(&of)).await?;
+    let look = blocking(move || daemon.programs.end(&of, life)).await?;
     look.map(|look| Json(look).into_response()).ok_or_else(|| calm(&name))
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Run {
     pub(super) script: Option<String>,
     /// `docker`, `netns`, `sim`.
     pub(super) runtime: Option<String>,
-    /// RFC 3339; not known before its end where a local user runs it.
+    /// RFC 3339; before its end to the second, and only where its folder is called after it.
     pub(super) started: Option<String>,
     /// With which it ended, where the daemon ran it.
     pub(super) exit_code: Option<u8>,
@@ -100,12 +100,19 @@ impl Found {
             seed: result["seed"].as_u64().or(head["seed"].as_u64()),
             script: text(&result["script"]).or(text(&head["script"]["path"])),
             runtime: text(&result["runtime"]).or(text(&head["runtime"])),
-            started: text(&result["started"]),
+            started: text(&result["started"]).or_else(|| begun(&self.id)),
             exit_code: None,
             verdict: text(&result["verdict"]),
             result,
         }
     }
+}
+
+/// When a run was begun whose folder was called after the time and the seed: `20261126T204501Z-7`.
+fn begun(id: &str) -> Option<String> {
+    let (time, _) = id.split_once('-')?;
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
+    Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 fn read(path: &Path) -> Value {
@@ -117,4 +124,17 @@ fn head(journal: &Path) -> Value {
     let mut line = Vec::new();
     let read = File::open(journal).map(|file| BufReader::new(file.take(HEAD_MAX)).read_until(b'\n', &mut line));
     read.ok().and_then(|_| serde_json::from_slice(&line).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_called_after_a_time_tells_when_its_run_began() {
+        assert_eq!(begun("20261126T204501Z-7").as_deref(), Some("2026-11-26T20:45:01Z"));
+        for other in ["20261126T204501Z", "20261426T204501Z-7", "mine-7", "-7", ""] {
+            assert_eq!(begun(other), None, "{other}");
+        }
+    }
 }

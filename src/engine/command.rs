@@ -150,7 +150,9 @@ pub enum Selection {
     One(FaultId),
     /// Cuts.
     Partitions,
-    /// Impairments that touch any of these nodes.
+    /// Of impairments, the links that are these nodes': see [`LinkSet::taken_apart`]. The rest of such a fault goes on.
+    ///
+    /// [`LinkSet::taken_apart`]: crate::fault::LinkSet::taken_apart
     Impairments(Vec<String>),
 }
 

@@ -5,12 +5,13 @@
 
 mod faults;
 mod jobs;
+mod narrow;
 mod nodes;
 mod others;
 mod verify;
 
 use super::command::RunState;
-use super::{Clock, Command, EventBody, FaultInfo, Job, Recorder, Reply, status};
+use super::{Clock, Command, EventBody, FaultInfo, Job, Recorder, Reply, Selection, status};
 use crate::cluster::Cluster;
 use crate::fault::{Fault, FaultId, Matrix, Member, Party};
 use crate::plan::{Interfaces, Plan, Planner, Shaper};
@@ -261,6 +262,7 @@ impl Controller {
         match command {
             Command::Inject { fault, .. } => self.inject(owner, fault).await.map(Reply::Fault),
             Command::Replace { fault, .. } => self.replace(owner, fault).await.map(Reply::Fault),
+            Command::Heal { which: Selection::Impairments(nodes) } => self.fast(&nodes).await.map(Reply::Faults),
             Command::Heal { which } => {
                 let ids = self.selected(&which);
                 self.heal(ids).await.map(Reply::Faults)

@@ -102,6 +102,22 @@ pub enum EventBody {
         /// How long healing took, microseconds.
         took_us: u64,
     },
+    /// A fault is about to be healed on some of its links.
+    #[serde(rename = "fault.narrow")]
+    FaultNarrow {
+        /// Its name.
+        id: FaultId,
+        /// What is left of it.
+        fault: Fault,
+    },
+    /// Only the rest of the fault holds now.
+    #[serde(rename = "fault.narrowed")]
+    FaultNarrowed {
+        /// Its name.
+        id: FaultId,
+        /// How long that took, microseconds.
+        took_us: u64,
+    },
     /// A node is about to be started.
     #[serde(rename = "node.start")]
     NodeStart {

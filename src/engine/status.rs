@@ -58,10 +58,13 @@ fn addresses(node: &Node, present: &[IpAddr]) -> Vec<String> {
     addresses.iter().map(IpAddr::to_string).collect()
 }
 
+/// What happens to what a node sends; of several impairments, the word of the latest.
 fn network_state(name: &str, faults: &[&Fault]) -> String {
-    let touches = |pairs: &[(Party, Party)]| pairs.iter().any(|(a, b)| [a, b].contains(&&Party::Node(name.to_owned())));
+    let node = Party::Node(name.to_owned());
     let mut verbs = faults.iter().filter_map(|fault| match fault {
-        Fault::Degrade { verb, links, .. } if touches(&links.pairs) => Some(verb.as_str()),
+        Fault::Degrade { verb, links, .. } if links.pairs.iter().any(|(source, _)| *source == node) => {
+            Some(verb.as_str())
+        }
         _ => None,
     });
     match verbs.next_back() {
@@ -74,13 +77,32 @@ fn network_state(name: &str, faults: &[&Fault]) -> String {
     .to_owned()
 }
 
-/// Partitions are numbered from 1 in the order of their first node: the sets of nodes that reach each other both
-/// ways, directly or through others. `N` is neutral, `H` holy; without any cut there are none.
+/// The numbers of partitions, from 1. `N` is neutral, `H` holy; without any cut there are none.
 fn partitions(cluster: &Cluster, matrix: &Matrix, faults: &[&Fault]) -> Vec<Option<Value>> {
+    let cuts: Vec<&Fault> = faults.iter().copied().filter(|fault| fault.is_partition()).collect();
+    let numbers = match cuts[..] {
+        [] => return vec![None; cluster.nodes.len()],
+        [Fault::Partition { groups }] => cluster.names().map(|name| group(groups, name)).collect(),
+        _ => components(cluster, matrix),
+    };
+    let told = |(node, number): (&Node, usize)| match node {
+        node if node.holy => Some("H".into()),
+        node if node.neutral => Some("N".into()),
+        _ => Some(number.into()),
+    };
+    cluster.nodes.iter().zip(numbers).map(told).collect()
+}
+
+/// The number of the first group that holds a node; those that none holds are one more group, the last.
+fn group(groups: &[Vec<String>], name: &str) -> usize {
+    let holds = |group: &Vec<String>| group.iter().any(|member| member == name);
+    groups.iter().position(holds).unwrap_or(groups.len()) + 1
+}
+
+/// Of cuts that are not the groups of one partition, the sets of nodes that reach each other both ways, directly or
+/// through others, in the order of their first node.
+fn components(cluster: &Cluster, matrix: &Matrix) -> Vec<usize> {
     let size = cluster.nodes.len();
-    if !faults.iter().any(|fault| fault.is_partition()) {
-        return vec![None; size];
-    }
     let open = |a: usize, b: usize| matrix.effect(a, b, Filter::ANY).cut == Cut::Open;
     let bridges = |n: usize| cluster.nodes[n].neutral || cluster.nodes[n].holy;
     let mut number = vec![0_usize; size];
@@ -101,11 +123,5 @@ fn partitions(cluster: &Cluster, matrix: &Matrix, faults: &[&Fault]) -> Vec<Opti
             }
         }
     }
-    (0..size)
-        .map(|node| match &cluster.nodes[node] {
-            node if node.holy => Some("H".into()),
-            node if node.neutral => Some("N".into()),
-            _ => Some(number[node].into()),
-        })
-        .collect()
+    number
 }

@@ -498,6 +498,34 @@ fn the_links_of_a_holy_node_are_left_out_of_a_fault_that_has_others() {
 }
 
 #[test]
+fn fast_takes_a_node_out_of_a_fault_that_goes_on_for_others_under_its_name() {
+    let mut test = Test::new();
+    let everyone = ["n1", "n2", "n3"].map(|name| Party::from(name.to_owned()));
+    let slow = |senders: &[Party]| Fault::Degrade {
+        verb: "slow".into(),
+        links: LinkSet::new(senders, &everyone),
+        impairment: Impairment { delay_us: 5_000, ..Impairment::NONE },
+    };
+    test.inject(slow(&everyone[..2])).unwrap();
+    test.inject(slow(&everyone[1..2])).unwrap();
+    let whole = test.faults();
+    let fast = |test: &mut Test, refusing| {
+        test.refusing(refusing);
+        test.recorded();
+        let which = Selection::Impairments(names(&["n2"]));
+        now(test.controller.change(Owner::STANDING, Command::Heal { which }))
+    };
+    assert_eq!(fast(&mut test, Some(1)).unwrap_err().kind, ErrorKind::Cleanup);
+    assert_eq!((test.recorded(), test.faults()), (names(&["fault.narrow", "fault.heal"]), whole));
+    let Reply::Faults(healed) = fast(&mut test, None).unwrap() else { panic!("faults") };
+    let healed: Vec<String> = healed.iter().map(|info| format!("{}: {}", info.id, info.fault)).collect();
+    assert_eq!(healed, ["f1: slow n2 → n1, n2 → n3: delay 5 ms", "f2: slow n2 → n1, n2 → n3: delay 5 ms"]);
+    assert_eq!(test.recorded(), ["fault.narrow", "fault.narrowed", "fault.heal", "fault.healed"]);
+    assert_eq!(test.faults(), ["f1: slow n1 → n2, n1 → n3: delay 5 ms"]);
+    assert_eq!(fast(&mut test, None).unwrap(), Reply::Faults(Vec::new()));
+}
+
+#[test]
 fn a_fault_that_cannot_be_recorded_as_active_is_undone() {
     struct FullAfter(u32);
     impl Output for FullAfter {

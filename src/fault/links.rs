@@ -182,6 +182,25 @@ impl LinkSet {
         self.pairs.dedup();
         self
     }
+
+    /// Takes the links apart into those that are these nodes', and the others.
+    ///
+    /// A link is its sender's. What the world sends is its receiver's, since the world is no node. The way back of a set
+    /// that goes both ways (`slow n1 --both`) is the sender's and, as it is there for its sake, also the node's in the
+    /// middle: of the two ends the one that sends on more links.
+    #[must_use]
+    pub fn taken_apart(&self, nodes: &[String]) -> (Self, Self) {
+        let is_theirs = |party: &Party| matches!(party, Party::Node(name) if nodes.contains(name));
+        let sends_on = |party: &Party| self.pairs.iter().filter(|(source, _)| source == party).count();
+        let is_way_back = |source: &Party, target: &Party| {
+            self.pairs.contains(&(target.clone(), source.clone())) && sends_on(target) > sends_on(source)
+        };
+        let (theirs, others) = self.pairs.iter().cloned().partition(|(source, target)| {
+            is_theirs(source) || is_theirs(target) && (*source == Party::World || is_way_back(source, target))
+        });
+        let of = |pairs| Self { pairs, filter: self.filter };
+        (of(theirs), of(others))
+    }
 }
 
 impl fmt::Display for LinkSet {
@@ -196,5 +215,48 @@ impl fmt::Display for LinkSet {
             write!(f, " ({})", self.filter)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left of these links, in their order, where each of the names is taken out after the other.
+    fn left(links: &LinkSet, names: &[&str]) -> String {
+        let taken = |links: LinkSet, name: &&str| links.taken_apart(&[(*name).to_owned()]).1;
+        names.iter().fold(links.clone(), taken).to_string()
+    }
+
+    fn parties(names: &str) -> Vec<Party> {
+        names.split(' ').map(|name| Party::from(name.to_owned())).collect()
+    }
+
+    #[test]
+    fn a_link_is_its_senders() {
+        let all = parties("n1 n2 n3 world");
+        let links = LinkSet::new(&parties("n1 n2"), &all);
+        insta::assert_snapshot!(left(&links, &["n1"]), @"n2 → n1, n2 → n3, n2 → world");
+        assert_eq!(left(&links, &["n3"]), links.to_string());
+        assert_eq!(left(&links, &["n2", "n1"]), "");
+        let (theirs, others) = links.taken_apart(&["n1".to_owned()]);
+        assert_eq!(theirs.union(others), links);
+    }
+
+    #[test]
+    fn what_goes_both_ways_is_also_the_nodes_in_the_middle() {
+        let all = parties("n1 n2 n3 world");
+        let both = |names: &str| LinkSet::new(&parties(names), &all).union(LinkSet::new(&all, &parties(names)));
+        insta::assert_snapshot!(left(&both("n1"), &["n2"]), @"n1 → n2, n1 → n3, n1 → world, n3 → n1, world → n1");
+        assert_eq!(left(&both("n1"), &["n1"]), "");
+        assert_eq!(left(&both("n1"), &["n3", "n1"]), "");
+        insta::assert_snapshot!(left(&both("n1 n2"), &["n2"]), @"n1 → n2, n1 → n3, n1 → world, n3 → n1, world → n1");
+    }
+
+    #[test]
+    fn what_is_sent_to_a_node_alone_is_not_its_own_but_for_the_worlds() {
+        let links = LinkSet::new(&parties("n2 world"), &parties("n1"));
+        assert_eq!(left(&links, &["n1"]), "n2 → n1");
+        assert_eq!(left(&links, &["n2"]), "world → n1");
     }
 }

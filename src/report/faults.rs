@@ -2,7 +2,7 @@
 
 use super::model::{Family, FaultSpan, Touch};
 use super::read::Reader;
-use super::text::printable;
+use super::text::{moment, printable};
 use crate::fault::{Fault, Party};
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,7 +26,12 @@ impl Reader {
                 span.failed = Some(printable(line["error"].as_str().unwrap_or("without a reason")));
                 span.healed_us = Some(t_us);
             }
-            "heal" => {}
+            "narrow" => {
+                if let Ok(left) = Fault::deserialize(&line["fault"]) {
+                    span.text.push_str(&printable(&format!("; from {} only {left}", moment(t_us))));
+                }
+            }
+            "heal" | "narrowed" => {}
             "healed" => span.healed_us = Some(t_us),
             _ => return None,
         }

@@ -227,7 +227,7 @@ fn a_fault() -> impl Strategy<Value = Value> {
 
 fn a_line() -> impl Strategy<Value = Value> {
     let kinds = "cluster.up cluster.add cluster.down fault.inject fault.active fault.failed fault.heal fault.healed \
-        node.start node.resume node.restart node.up node.paused node.missing node.exit observe op.invoke op.ok op.fail \
+        fault.narrow fault.narrowed node.start node.resume node.restart node.up node.paused node.missing node.exit observe op.invoke op.ok op.fail \
         op.info param note metric check phase verdict moon.phase fault.moon op.moon";
     let kind = prop::sample::select(kinds.split_whitespace().collect::<Vec<_>>());
     let word = || prop_oneof![Just(EVIL.to_owned()), "[a-z]{0,3}"];

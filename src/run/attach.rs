@@ -1,9 +1,10 @@
 //! The way to a cluster that is up already: `--attach`, and `--keep` once it has brought one up.
 
-use crate::Result;
 use crate::cluster::Cluster;
 use crate::engine::{Event, Recorder};
+use crate::script::Interrupt;
 use crate::supervisor::{self, ClusterFolder, Info, RemotePort};
+use crate::{ErrorKind, Result};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A session with a supervisor. Its faults are healed when it ends, however it ends.
@@ -54,8 +55,34 @@ impl Attached {
         self.tokio.block_on(self.port.lease(holds))
     }
 
+    /// Ends the run where its cluster goes before it, also in the middle of a wait for something else.
+    pub(super) fn end_with_it(&self, interrupt: &Arc<Interrupt>) -> Watch {
+        let (gone, interrupt) = (self.port.gone(), Arc::clone(interrupt));
+        Watch(self.tokio.spawn(async move {
+            gone.await;
+            interrupt.end();
+        }))
+    }
+
+    /// The reason why a run was interrupted, if it was not the user.
+    pub(super) fn explain(&self, verdict: Result<()>) -> Result<()> {
+        match (verdict, self.port.loss()) {
+            (Err(error), Some(loss)) if error.kind == ErrorKind::Interrupted => Err(loss),
+            (verdict, _) => verdict,
+        }
+    }
+
     /// From now on what happens there goes into this run's record.
     pub(super) fn hear(&self, recorder: &Arc<Recorder>) {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(recorder));
+    }
+}
+
+/// Looks after the cluster of a run, as long as that lasts.
+pub(super) struct Watch(tokio::task::JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

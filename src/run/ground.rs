@@ -184,7 +184,11 @@ fn on_standing(stage: &Stage, attached: &Attached, clock: &Arc<Clock>, recorder:
     let _inside = attached.tokio.enter();
     attached.hear(recorder);
     let port = Arc::new(attached.port.clone());
+    // A person sees what is gone, and may have something to finish all the same.
+    let watch = (stage.signals != Signals::Session).then(|| attached.end_with_it(stage.interrupt));
     let verdict = stage.listen().and_then(|()| on_this_thread(stage, clock, recorder, port, act));
+    drop(watch);
+    let verdict = attached.explain(verdict);
     recorder.enter_task("engine");
     (verdict, attached.tokio.block_on(attached.port.release()))
 }

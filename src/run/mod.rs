@@ -52,6 +52,8 @@ pub struct Settings {
     pub verify: bool,
     /// The cluster that is up already, if the run is to take place there.
     pub attached: Option<Attached>,
+    /// Whether it goes on until somebody ends it, so that being interrupted is how it passes.
+    pub is_endless: bool,
     /// Ctrl-C.
     pub interrupt: Arc<Interrupt>,
     /// What the signals that end programs do.
@@ -80,6 +82,7 @@ impl Settings {
             shaper: None,
             verify: false,
             attached: None,
+            is_endless: false,
             interrupt: Arc::default(),
             signals: Signals::Kill,
         }
@@ -195,6 +198,10 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     let (verdict, cleanup) = ground::perform(&stage, &clock, &recorder, act);
     let tallied = tallied.take();
     let (verdict, cleanup) = weigh(verdict.and_then(|()| tallied.held()), cleanup);
+    let (verdict, interrupted) = match verdict {
+        Err(error) if settings.is_endless && error.kind == ErrorKind::Interrupted => (Ok(()), Some(error)),
+        verdict => (verdict, None),
+    };
     let verdict = announce(&recorder, verdict);
     let result = RunResult {
         format: crate::journal::FORMAT,
@@ -211,7 +218,7 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
         failure: verdict.as_ref().err().map(Failure::of),
         cleanup: Cleanup { ok: cleanup.is_none(), errors: cleanup.iter().map(ToString::to_string).collect() },
     };
-    let mut error = verdict.err();
+    let mut error = verdict.err().or(interrupted);
     if let Some(folder) = &settings.folder
         && let Err(unwritten) = result.write(&folder.file("result.json"))
     {

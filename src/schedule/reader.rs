@@ -4,7 +4,7 @@
 use super::spelled::sayable;
 use super::{End, Moment, Schedule, Step};
 use crate::engine::{Event, EventBody, NodeAction};
-use crate::fault::{Fault, FaultId};
+use crate::fault::{Fault, FaultId, LinkSet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One call that names several nodes is told of node by node, as fast as they can be written down; microseconds.
@@ -28,6 +28,10 @@ struct Seen {
     from: Moment,
     failed: bool,
     healed: Option<Moment>,
+    /// What is to be left of it, while some of its links are being healed.
+    narrowing: Option<(Fault, Moment)>,
+    /// Its links that were healed before it: together with what is left, they are the fault that was injected.
+    parts: Vec<(Fault, Moment)>,
     /// The nodes that it keeps from running, as long as nobody starts them.
     halted: BTreeSet<String>,
     /// Whether a start or a restart brought its end.
@@ -60,6 +64,7 @@ impl Reader {
         match &event.body {
             EventBody::FaultInject { id, fault } => self.inject(*id, fault, self.at(event)),
             EventBody::FaultHeal { id } => self.heal(*id, event),
+            EventBody::FaultNarrow { id, fault } => self.narrow(*id, fault, event),
             EventBody::NodeStart { node } => self.act(event, NodeAction::Start, node),
             EventBody::NodeResume { node } => self.act(event, NodeAction::Resume, node),
             EventBody::NodeRestart { node } => self.act(event, NodeAction::Restart, node),
@@ -88,6 +93,11 @@ impl Reader {
                     healed.took_us = at_us - healed.at_us;
                 }
             }
+            EventBody::FaultNarrowed { id, .. } => {
+                if let Some(seen) = self.faults.get_mut(id) {
+                    seen.narrowed(at_us);
+                }
+            }
             EventBody::NodeUp { node, .. } => self.risen(node, at_us),
             EventBody::Phase { name, .. } if name == "check" => {
                 self.faults.values_mut().filter(|seen| seen.healed.is_none()).for_each(|seen| seen.kept = true);
@@ -109,6 +119,8 @@ impl Reader {
             from: Moment::at(at_us),
             failed: false,
             healed: None,
+            narrowing: None,
+            parts: Vec::new(),
             halted: fault.halted().iter().cloned().collect(),
             retired: false,
             kept: false,
@@ -127,6 +139,17 @@ impl Reader {
         seen.healed = Some(Moment::at(at_us));
         seen.retired = !seen.fault.halted().is_empty() && seen.halted.is_empty();
         self.acting &= seen.retired;
+    }
+
+    /// Some links of a fault are being healed.
+    fn narrow(&mut self, id: FaultId, left: &Fault, event: &Event) {
+        let at_us = self.at(event);
+        match self.faults.get_mut(&id) {
+            Some(seen) => seen.narrowing = Some((left.clone(), Moment::at(at_us))),
+            None if event.task != "engine" => _ = self.others_healed.insert(id),
+            None => {}
+        }
+        self.acting = false;
     }
 
     fn act(&mut self, event: &Event, action: NodeAction, node: &str) {
@@ -166,6 +189,14 @@ impl Reader {
 }
 
 impl Seen {
+    /// From here on it is a fault with fewer links, beside one of the others that is over.
+    fn narrowed(&mut self, at_us: u64) {
+        let Some((left, from)) = self.narrowing.take() else { return };
+        let gone = without(&self.fault, &left);
+        self.fault = left;
+        self.parts.push((gone, Moment { took_us: at_us - from.at_us, ..from }));
+    }
+
     fn steps(&self) -> impl Iterator<Item = Step> {
         let end = match self.healed {
             Some(healed) if !self.retired => End::Healed(healed),
@@ -173,8 +204,23 @@ impl Seen {
             _ => End::Open,
         };
         let from = self.from;
-        sayable(self.fault.clone()).into_iter().map(move |fault| Step::Fault { fault, from, end })
+        let parts = self.parts.iter().map(|(fault, healed)| (fault, End::Healed(*healed)));
+        let all: Vec<(&Fault, End)> = parts.chain([(&self.fault, end)]).collect();
+        all.into_iter().flat_map(move |(fault, end)| {
+            sayable(fault.clone()).into_iter().map(move |fault| Step::Fault { fault, from, end })
+        })
     }
+}
+
+/// An impairment without the links that another has, too.
+fn without(fault: &Fault, other: &Fault) -> Fault {
+    let mut rest = fault.clone();
+    if let (Fault::Degrade { links: LinkSet { pairs, .. }, .. }, Fault::Degrade { links: taken, .. }) =
+        (&mut rest, other)
+    {
+        pairs.retain(|pair| !taken.pairs.contains(pair));
+    }
+    rest
 }
 
 impl Act {

@@ -90,12 +90,14 @@ fn in_order(events: &[Event]) -> Result<()> {
 }
 
 /// The kinds that tell something here; all others may be of a later version.
-const OUR_KINDS: [&str; 13] = [
+const OUR_KINDS: [&str; 15] = [
     "fault.inject",
     "fault.active",
     "fault.failed",
     "fault.heal",
     "fault.healed",
+    "fault.narrow",
+    "fault.narrowed",
     "node.start",
     "node.resume",
     "node.restart",

@@ -241,6 +241,29 @@ fn what_chaos_healed_of_others_is_told() {
     assert!(read.schedule.is_empty());
 }
 
+/// One fault of two senders is one of each: neither is ever healed for the other's sake.
+#[test]
+fn a_fault_that_goes_on_for_one_of_its_senders_is_repeated_without_a_gap() {
+    let chaos =
+        "let f = slow([\"n1\", \"n2\"], 1); sleep(1); fast(\"n2\"); assert(f.active); sleep(1); f.heal(); sleep(1);";
+    let read = recorded(&journal("fn check() {}", chaos)).unwrap();
+    let text = read.schedule.text(Times::Plain);
+    insta::assert_snapshot!(text, @r#"
+    let impaired1 = slow(link("n2", ["n1", "n3", "n4", "world"]), "1s");
+    let impaired2 = slow(link("n1", ["n2", "n3", "n4", "world"]), "1s");
+    sleep("1s");
+    impaired1.heal();
+    sleep("1s");
+    impaired2.heal();
+    sleep("1s");
+    "#);
+    assert_eq!(recorded(&journal("fn check() {}", &text)).unwrap().schedule.end_us, read.schedule.end_us);
+    let others =
+        journal("fn setup() { slow([\"n1\", \"n2\"], 1); }\nfn check() {}", "sleep(1); fast(\"n2\"); sleep(1);");
+    let read = recorded(&others).unwrap();
+    assert_eq!((read.others_healed.len(), read.schedule.len()), (1, 0));
+}
+
 #[test]
 fn only_what_chaos_did_is_in_the_schedule() {
     let script = "const OPTIONS = #{ clients: 1 };\n\

@@ -65,7 +65,7 @@ builtins! {
     keep "fault" "exempts a fault from heal(): fault.keep()"
     join "" "heals the cuts only"
     fast "" "heals the impairments only"
-    fast "nodes" "heals the impairments that touch these nodes"
+    fast "nodes" "heals the impairments of what these nodes send"
     during "fault, duration" "sleeps, then heals the fault"
     faults "" "the active faults, oldest first"
     nodes "" "the names of all nodes, in the cluster's order"

@@ -59,6 +59,7 @@ impl Entry {
     /// The entry for a command; `None` for one that changes nothing of the cluster.
     pub(super) fn of(command: &Command, by: &str, outcome: &Result<Reply>) -> Option<Self> {
         let (event, targets) = subject(command)?;
+        let targets = if targets.is_empty() { healed(outcome) } else { targets };
         let outcome = outcome.as_ref().map(told).map_err(Clone::clone);
         Some(Self::new(event, targets, by, &outcome))
     }
@@ -87,6 +88,18 @@ fn subject(command: &Command) -> Option<(&str, Vec<Value>)> {
         Command::Add { containers } => ("add", names(containers)),
         _ => return None,
     })
+}
+
+/// Whose faults were healed, each once: of a command that names nobody.
+fn healed(outcome: &Result<Reply>) -> Vec<Value> {
+    let Ok(Reply::Faults(faults)) = outcome else { return Vec::new() };
+    let mut names: Vec<Value> = Vec::new();
+    for target in faults.iter().flat_map(|info| targets(&info.fault)) {
+        let of_it = if let Value::Array(group) = target { group } else { vec![target] };
+        let fresh: Vec<Value> = of_it.into_iter().filter(|name| !names.contains(name)).collect();
+        names.extend(fresh);
+    }
+    names
 }
 
 /// Whom a fault is about: where it names links, those nodes that all of them lead from or to, if there are any.
@@ -240,7 +253,7 @@ mod tests {
         let join = Command::Heal { which: Selection::Partitions };
         insta::assert_snapshot!(line(replace.clone(), Ok(Reply::Fault(info.clone()))), @r#"partition "Success" [["n1","n2"],["n3"]] f1: partition {n1, n2} | {n3}"#);
         insta::assert_snapshot!(line(replace, Err(Error::machine("it refuses").help("ask again"))), @r#"partition "Failed" [["n1","n2"],["n3"]] it refuses (ask again)"#);
-        insta::assert_snapshot!(line(join, Ok(Reply::Faults(vec![info]))), @r#"join "Success" [] healed f1: partition {n1, n2} | {n3}"#);
+        insta::assert_snapshot!(line(join, Ok(Reply::Faults(vec![info]))), @r#"join "Success" ["n1","n2","n3"] healed f1: partition {n1, n2} | {n3}"#);
         let parties = ["n1", "n2", "n3"].map(|name| crate::fault::Party::Node(name.to_owned()));
         let links = crate::fault::LinkSet::new(&parties[..1], &parties);
         let block = Command::Inject { fault: Fault::Block { links }, for_us: None };

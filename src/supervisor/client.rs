@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::OwnedReadHalf;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// A cluster that is up, and the way to it.
 pub struct Connection {
@@ -28,6 +28,8 @@ pub struct Connection {
 pub struct RemotePort {
     output: Output,
     waiting: Arc<Mutex<Waiting>>,
+    /// Closed once the supervisor is gone.
+    listening: watch::Receiver<()>,
 }
 
 #[derive(Default)]
@@ -134,8 +136,13 @@ impl RemotePort {
         let stream = stream.map_err(|error| Error::machine(format!("cannot talk to the supervisor: {error}")))?;
         let (read, write) = stream.into_split();
         let waiting = Arc::new(Mutex::new(Waiting::default()));
-        tokio::spawn(listen(folder.clone(), read, Arc::clone(&waiting), events));
-        Ok(Self { output: Output::new(write), waiting })
+        let (listens, listening) = watch::channel(());
+        let (folder, heard) = (folder.clone(), Arc::clone(&waiting));
+        tokio::spawn(async move {
+            listen(folder, read, heard, events).await;
+            drop(listens); // the loss is known by now
+        });
+        Ok(Self { output: Output::new(write), waiting, listening })
     }
 
     /// Heals all faults of this session, and says what could not be healed. A session that just ends heals them too,
@@ -199,7 +206,21 @@ impl RemotePort {
     /// Whether the supervisor is gone by now.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        lock(&self.waiting).lost.is_some()
+        self.loss().is_some()
+    }
+
+    /// What became of the supervisor, where it is gone.
+    #[must_use]
+    pub fn loss(&self) -> Option<Error> {
+        lock(&self.waiting).lost.clone()
+    }
+
+    /// Waits until it is gone.
+    pub fn gone(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut listening = self.listening.clone();
+        async move {
+            let _closed = listening.changed().await;
+        }
     }
 }
 

@@ -72,6 +72,17 @@ impl RemotePort {
         match self.0 {}
     }
 
+    /// What became of the supervisor.
+    #[must_use]
+    pub fn loss(&self) -> Option<Error> {
+        match self.0 {}
+    }
+
+    /// Waits until it is gone.
+    pub fn gone(&self) -> std::future::Ready<()> {
+        match self.0 {}
+    }
+
     /// Hands on what a node writes.
     pub async fn follow(&self, _: &str, _: Option<usize>, _: impl FnMut(&str) -> bool) -> Result<()> {
         match self.0 {}

@@ -37,6 +37,45 @@ fn it_makes_trouble_until_it_is_ended_and_leaves_none() {
 }
 
 #[test]
+fn one_that_is_ended_has_passed_and_is_listed_with_its_start() {
+    let running = Running::with_cluster("sim");
+    running.post(PATH, quick(json!({}))).with(201);
+    let listed = || running.get("/v1/runs")["runs"][0].clone();
+    until_json(&running, "/v1/runs", |runs| runs["runs"][0]["script"] == "stdlib/chaos.rhai");
+    let run = listed();
+    assert_eq!(run["state"], "running");
+    let started: jiff::Timestamp = run["started"].as_str().unwrap().parse().unwrap();
+    assert!(jiff::Timestamp::now().duration_since(started).as_secs() < 60, "{started}");
+    running.ask("DELETE", PATH, "").with(200);
+    let run = listed();
+    assert_eq!((&run["state"], &run["verdict"]), (&json!("ended"), &json!("pass")));
+    let metrics = running.ask("GET", "/metrics", "").with(200).body;
+    assert!(metrics.contains("blockade_runs{verdict=\"pass\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("blockade_runs{verdict=\"error\"} 0\n"), "{metrics}");
+}
+
+#[test]
+fn a_cluster_does_not_inherit_the_chaos_of_one_that_had_its_name() {
+    let running = Running::with_cluster("sim");
+    let up = || running.place.blockade(&["-n", "c1", "up", "--runtime", "sim"]).with(0);
+    for by_daemon in [true, false] {
+        running.post(PATH, quick(json!({}))).with(201);
+        if by_daemon {
+            running.ask("DELETE", "/blockade/c1", "").with(204);
+        } else {
+            running.says(&["destroy"]);
+        }
+        running.ask("GET", PATH, "").with(404);
+        up();
+        for (method, body) in [("GET", ""), ("PUT", "{}"), ("DELETE", "")] {
+            let told = running.ask(method, PATH, body).with(404).detail();
+            assert!(told.contains("no chaos runs on `c1`"), "{method}: {told}");
+        }
+    }
+    running.post(PATH, quick(json!({}))).with(201);
+}
+
+#[test]
 fn it_ends_with_the_daemon_however_that_ends() {
     for signal in [Signal::TERM, Signal::KILL] {
         let mut running = Running::with_cluster("sim");

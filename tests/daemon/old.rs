@@ -72,6 +72,46 @@ fn network_states_are_faults_of_their_nodes() {
     assert_eq!(running.place.blockade(&["-n", "c1", "faults"]).stderr, "no faults\n");
 }
 
+/// On real links: what a node sends is late, and what others send is not made fast with it.
+#[test]
+fn a_node_that_is_made_fast_leaves_the_others_slow() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let running = Running::new();
+    let node = || json!({ "command": ["sleep", "infinity"] });
+    let body = json!({
+        "network": { "subnet": "10.9.0.0/24", "slow": "300ms" },
+        "containers": { "n1": node(), "n2": node(), "n3": node() },
+    });
+    running.post("/blockade/c1", body).with(204);
+    let put = |state: &str, nodes: &[&str]| {
+        let body = json!({ "network_state": state, "container_names": nodes });
+        running.post("/blockade/c1/network_state", body).with(204);
+        ["n1", "n2", "n3"].map(|node| of(&running, node, "network_state").as_str().unwrap().to_owned()).join(" ")
+    };
+    let is_late = |source: &str, target: &str| {
+        let probe = json!({ "kind": "round_trip", "source": source, "target": target });
+        let seen = running.post("/v1/clusters/c1/probes", probe).with(200).json();
+        seen["rtt_us"].as_u64().unwrap() >= 300_000
+    };
+    assert_eq!(put("slow", &["n1"]), "SLOW NORMAL NORMAL");
+    assert_eq!(put("fast", &["n3"]), "SLOW NORMAL NORMAL");
+    assert_eq!((is_late("n1", "n3"), is_late("n2", "n3")), (true, false));
+    assert_eq!(put("slow", &["n2", "n3"]), "SLOW SLOW SLOW");
+    assert_eq!(put("fast", &["n1", "n2"]), "NORMAL NORMAL SLOW");
+    assert_eq!((is_late("n1", "n2"), is_late("n2", "n3")), (false, true));
+    assert_eq!(put("fast", &["n3"]), "NORMAL NORMAL NORMAL");
+    assert!(!is_late("n2", "n3"));
+}
+
+#[test]
+fn groups_that_overlap_have_numbers_of_their_own() {
+    let running = Running::with_cluster("sim");
+    running.post("/blockade/c1/partitions", json!({ "partitions": [["n1", "n2"], ["n2", "n3"]] })).with(204);
+    assert_eq!(["n1", "n2", "n3"].map(|node| of(&running, node, "partition")), [json!(1), json!(1), json!(2)]);
+}
+
 #[test]
 fn a_random_partition_takes_a_seed_and_gives_it_back() {
     let running = Running::with_cluster("sim");

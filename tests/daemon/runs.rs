@@ -67,6 +67,19 @@ fn a_run_is_begun_watched_and_read_to_its_last_file() {
 }
 
 #[test]
+fn a_run_on_a_cluster_that_is_removed_ends_with_it() {
+    let running = Running::with_cluster("sim");
+    let script = json!({ "name": "a.rhai", "text": LONG });
+    let body = json!({ "script": script, "cluster": "c1", "attach": true, "seed": 7 });
+    let id = running.post("/v1/runs", body).with(201).json()["id"].as_str().unwrap().to_owned();
+    until_json(&running, "/v1/clusters/c1/faults", |faults| faults["faults"].as_array().unwrap().len() == 1);
+    running.ask("DELETE", "/v1/clusters/c1", "").with(200);
+    let run = ended(&running, &id);
+    assert_eq!((&run["verdict"], &run["exit_code"]), (&json!("error"), &json!(3)));
+    assert_eq!(run["result"]["failure"]["message"], "the cluster `c1` was removed meanwhile");
+}
+
+#[test]
 fn a_run_is_given_what_the_command_line_can_give() {
     let running = Running::new();
     let script = json!({ "name": "x/a.rhai", "text": "import \"b\" as b;\nfn chaos() { note(b::word() + param(\"who\", \"\")); }" });

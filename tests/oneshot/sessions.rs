@@ -4,6 +4,7 @@ use super::up::{Up, until};
 use blockade::engine::{Command, Event, EventBody, Port, Reply, Selection};
 use blockade::fault::Fault;
 use blockade::supervisor::{ClusterFolder, Connection, connect};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 fn folder(up: &Up) -> ClusterFolder {
@@ -78,5 +79,43 @@ async fn a_supervisor_that_dies_fails_every_call_with_what_is_known() {
         let error = session.port.call("main", Command::Heal { which: Selection::All }).await.unwrap_err();
         assert_eq!(error.kind.exit_code(), 3);
         insta::allow_duplicates! { insta::assert_snapshot!(error.message.replace(&pid, "PID"), @"the cluster `c1` has died: its supervisor (process PID) is gone; its nodes are gone with it"); }
+    }
+}
+
+/// Waits for much longer than the test does, each in another way.
+const WAITS: [&str; 3] = [
+    "fn chaos() { isolate(\"n1\"); sleep(\"10m\"); }",
+    "fn chaos() { during(isolate(\"n1\"), \"10m\"); }",
+    "const OPTIONS = #{ clients: 2 };\nfn client(id) { loop { sleep(\"1s\"); } }\n\
+     fn chaos() { let t = task(|| wait_until(\"10m\", || faults().is_empty())); isolate(\"n1\"); t.join(); }",
+];
+
+#[test]
+fn an_attached_run_ends_with_its_cluster_whatever_it_waits_for() {
+    for (script, by_force) in WAITS.into_iter().flat_map(|script| [(script, false), (script, true)]) {
+        let up = Up::on("sim");
+        up.place.write("s.rhai", script);
+        let mut command = up.place.command(&["-n", "c1", "run", "s.rhai", "--attach", "--out", "out", "--seed", "1"]);
+        let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        until(|| up.says(&["faults"]).contains("isolate n1"));
+        let pid = up.supervisor().as_raw_nonzero().to_string();
+        if by_force {
+            up.kill_supervisor()
+        } else {
+            drop(up.says(&["destroy"]))
+        }
+        let ended = super::common::ended(run.wait_with_output().unwrap()).with(3);
+        let (told, result) = (ended.stderr.replace(&pid, "PID"), up.place.read("out/result.json"));
+        let why = if by_force {
+            "the cluster `c1` has died: its supervisor (process PID) is gone; its nodes are gone with it"
+        } else {
+            "the cluster `c1` was removed meanwhile"
+        };
+        assert!(told.contains(why), "{script}: {told}");
+        let result: serde_json::Value = serde_json::from_str(&result).unwrap();
+        assert_eq!((&result["verdict"], &result["cleanup"]["ok"]), (&"error".into(), &true.into()), "{script}");
+        if by_force {
+            up.run(&["destroy"]).with(0);
+        }
     }
 }

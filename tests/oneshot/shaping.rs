@@ -69,22 +69,64 @@ fn every_impairment_has_a_line_and_says_by_what_means_it_acts() {
             "by": ["netem", "htb"],
         })
     );
-    // `fast` heals those that touch a node, and cuts stay.
+    // `fast` heals those of what a node sends, and cuts stay.
     up.says(&["block", "n3", "n1"]);
     up.says(&["heal", "f1", "f2", "f3", "f6", "f7", "f8"]);
-    insta::assert_snapshot!(up.says(&["fast", "n1"]), @r"
+    assert_eq!(up.run(&["fast", "n1"]).with(0).stderr, "nothing to heal\n");
+    insta::assert_snapshot!(up.says(&["fast", "n3"]), @r"
     healed f4: duplicate n3 → n1, n3 → n2: duplicate 5 %
+    healed f5: corrupt n3 → world, world → n3: corrupt 1 %
     ");
     insta::assert_snapshot!(up.says(&["faults"]), @r"
-    ID  FAULT                                        BY
-    f5  corrupt n3 → world, world → n3: corrupt 1 %  userspace
+    ID  FAULT
     f9  block n3 → n1
     ");
-    assert_eq!(up.run(&["fast", "n1"]).with(0).stderr, "nothing to heal\n");
-    insta::assert_snapshot!(up.says(&["heal"]), @r"
-    healed f5: corrupt n3 → world, world → n3: corrupt 1 %
-    healed f9: block n3 → n1
-    ");
+    assert_eq!(up.says(&["heal"]), "healed f9: block n3 → n1\n");
+}
+
+#[test]
+fn a_node_is_what_it_sends_and_fast_leaves_what_others_send() {
+    let up = Up::on("sim");
+    let states = || {
+        let lines: Value = serde_json::from_str(&up.says(&["status", "--json"])).unwrap();
+        let states = lines.as_array().unwrap().iter().map(|line| line["network_state"].as_str().unwrap().to_owned());
+        states.collect::<Vec<_>>().join(" ")
+    };
+    let after = |commands: &[&[&str]]| {
+        commands.iter().for_each(|command| drop(up.run(command).with(0)));
+        states()
+    };
+    assert_eq!(after(&[&["slow", "n1"]]), "SLOW NORMAL NORMAL");
+    assert_eq!(after(&[&["fast", "n3"]]), "SLOW NORMAL NORMAL");
+    assert_eq!(after(&[&["flaky", "n2"]]), "SLOW FLAKY NORMAL");
+    assert_eq!(after(&[&["fast", "n2"]]), "SLOW NORMAL NORMAL");
+    assert_eq!(after(&[&["fast", "n1"]]), "NORMAL NORMAL NORMAL");
+    // One fault of two senders goes on for the other, also where its time is over later.
+    assert_eq!(after(&[&["slow", "n1", "n2", "--delay", "9ms", "--for", "10m"]]), "SLOW SLOW NORMAL");
+    assert_eq!(up.says(&["fast", "n2"]), "healed f3: slow n2 → n1, n2 → n3, n2 → world: delay 9 ms\n");
+    assert_eq!(states(), "SLOW NORMAL NORMAL");
+    assert!(up.says(&["faults"]).contains("\nf3  slow n1 → n2, n1 → n3, n1 → world: delay 9 ms "));
+    assert_eq!(after(&[&["heal", "f3"]]), "NORMAL NORMAL NORMAL");
+    assert_eq!(after(&[&["slow", "n1", "--both"]]), "SLOW SLOW SLOW");
+    assert_eq!(after(&[&["fast", "n2"]]), "SLOW NORMAL SLOW");
+    assert_eq!(after(&[&["fast", "n1"]]), "NORMAL NORMAL NORMAL");
+    assert_eq!(up.run(&["faults"]).stderr, "no faults\n");
+}
+
+#[test]
+fn a_partition_has_the_number_of_the_first_group_that_holds_the_node() {
+    let up = Up::on("sim");
+    let numbers = |groups: &[&str]| {
+        up.says(&[&["partition"], groups].concat());
+        let lines: Value = serde_json::from_str(&up.says(&["status", "--json"])).unwrap();
+        lines.as_array().unwrap().iter().map(|line| line["partition"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&["n1,n2", "n2,n3"]), [1, 1, 2]);
+    assert_eq!(numbers(&["n3", "n2"]), [3, 2, 1]);
+    assert_eq!(numbers(&["n2"]), [2, 1, 2]);
+    // With another cut beside them, groups do not tell who reaches whom.
+    up.says(&["block", "n1", "n3"]);
+    assert!(up.says(&["status"]).lines().skip(1).map(|line| &line[line.len() - 1..]).eq(["1", "2", "3"]));
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn what_was_done_to_a_cluster_is_told_also_after_its_end() {
     slow Success ["n1"] by command
     stop Success ["n1"] by command
     start Success ["n1"] by command
-    join Success [] by command
+    join Success ["n1","n2","n3"] by command
     destroy Success ["n1","n2","n3"] by command
     "#);
     let table = up.says(&["events"]);

@@ -60,6 +60,10 @@ const KINDS = {
     active.delete(id);
     return ["healed", `${id} ${text}, after ${lasted(t_us - since)}`, "ok"];
   },
+  "fault.narrow": ({ id, fault }, active) => {
+    if (active.has(id)) active.get(id).text = faultText(fault);
+  },
+  "fault.narrowed": ({ id }, active) => ["healed", `${id} in part, left is ${active.get(id)?.text ?? ""}`, "ok"],
   "node.start": ({ node }) => ["start", node],
   "node.resume": ({ node }) => ["resume", node],
   "node.restart": ({ node }) => ["restart", node],

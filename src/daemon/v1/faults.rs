@@ -57,7 +57,7 @@ struct Which {
     /// All of them, where nothing is given.
     #[param(inline)]
     only: Option<Only>,
-    /// With `only=impairments`: those that touch these nodes, `n1,n2`; all otherwise.
+    /// With `only=impairments`: those of what these nodes send, `n1,n2`; all otherwise.
     nodes: Option<String>,
 }
 

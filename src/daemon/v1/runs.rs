@@ -226,7 +226,9 @@ fn seen(daemon: &Daemon, run: &Found) -> Run {
         CommandState::Interrupted => RunState::Interrupted,
     };
     let script = looked.script.clone().or_else(|| script_of(&verb, args));
-    Run { state, script, started: looked.started.clone().or(Some(started)), exit_code, ..looked }
+    // What the folder's name tells is less exact.
+    let started = looked.started.clone().filter(|_| !looked.result.is_null()).or(Some(started));
+    Run { state, script, started, exit_code, ..looked }
 }
 
 /// The script that `run SCRIPT` names first.

@@ -132,8 +132,7 @@ impl Controller {
             Selection::All => !active.keep,
             Selection::One(one) => id == one,
             Selection::Partitions => active.fault.is_partition() && !active.keep,
-            Selection::Impairments(nodes) => matches!(&active.fault, Fault::Degrade { links, .. }
-                if links.pairs.iter().any(|(a, b)| [a, b].iter().any(|end| nodes.contains(&end.to_string())))),
+            Selection::Impairments(_) => false, // of those only parts may be meant: see `fast`
         };
         self.faults.iter().filter(|(id, active)| wanted(id, active)).map(|(id, _)| *id).collect()
     }

@@ -76,7 +76,9 @@ assert(reachable("n1", "n2"));"#,
     },
     Reference {
         name: "fast",
-        text: "Heals the impairments only: all, or those of links that touch these nodes.",
+        text: "Heals the impairments only: all, or those of what these nodes send. What the world sends to them goes with \
+               it, and so does the way back of links that were impaired both ways for their sake. A fault that is \
+               others' too goes on for those.",
         takes: &[("nodes", NODES)],
         returns: "nothing, when it is done",
         example: r#"slow("n1", "20ms");
