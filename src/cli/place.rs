@@ -27,6 +27,14 @@ impl Place {
         errand::current().map_or(&self.data_dir, |errand| &errand.data_dir)
     }
 
+    /// What a folder of runs is called by whoever asks: for an errand, where its client has it once all is fetched.
+    pub fn shown(&self, path: &Path) -> PathBuf {
+        let Some(errand) = errand::current() else { return path.to_owned() };
+        let below = |room: &Path| room.canonicalize().ok().and_then(|room| path.strip_prefix(room).ok());
+        let sent = || below(Path::new(".")).map(Path::to_owned);
+        below(&errand.data_dir).map(|rest| self.data_dir.join(rest)).or_else(sent).unwrap_or_else(|| path.to_owned())
+    }
+
     /// The folder of a run, a replay or a soak, where one was named. An errand's lies where its daemon finds it.
     pub fn out<'a>(&self, named: Option<&'a Path>) -> Option<&'a Path> {
         errand::current().map_or(named, |errand| errand.out.as_deref())

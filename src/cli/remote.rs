@@ -28,7 +28,7 @@ pub(super) fn main(global: &Global, command: &Command) -> Result<Option<ExitCode
 fn done(global: &Global, command: &Command, client: &Client) -> Result<ExitCode> {
     early::end_on_signals();
     let folder = folder()?;
-    let here = Here { folder: &folder, data_dir: &global.data_dir, say: report::message };
+    let here = Here { folder: &folder, data_dir: &global.data_dir, say: report::message, print: report::bytes };
     let ended = match command {
         Command::Run(args) if args.resume().is_some() => {
             let out = args.out().map(Path::to_path_buf);
@@ -60,8 +60,14 @@ fn is_here(run: &Path, data_dir: &Path) -> bool {
 fn fetch(global: &Global, run: &Path) -> Result<Option<ExitCode>> {
     let (Some(client), Some(name)) = (Client::open(&global.remote)?, run.to_str()) else { return Ok(None) };
     let folder = folder()?;
-    let here = Here { folder: &folder, data_dir: &global.data_dir, say: report::message };
-    remote::fetch_run(&client, name, here).map_or_else(|failure| told(failure).map(Some), |()| Ok(None))
+    let here = Here { folder: &folder, data_dir: &global.data_dir, say: report::message, print: report::bytes };
+    match remote::fetch_run(&client, name, here) {
+        Ok(folder) if folder.file_name() == run.file_name() => Ok(None),
+        // Something else is called so here.
+        Ok(folder) => Err(Error::usage(format!("there is no run in {}", run.display()))
+            .help(format!("that of the daemon was fetched: `blockade report {}`", folder.display()))),
+        Err(failure) => told(failure).map(Some),
+    }
 }
 
 fn folder() -> Result<std::path::PathBuf> {

@@ -38,7 +38,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let past = Past::open(place, &args.run)?;
     let seed = past.run.seed;
     let tell = if args.json { report::message } else { report::line };
-    tell(&format!("replaying {}: seed {seed}, {}", past.run.folder.path.display(), past.schedule.size()));
+    tell(&format!("replaying {}: seed {seed}, {}", place.shown(&past.run.folder.path).display(), past.schedule.size()));
     let folder = RunFolder::create(place.out(args.out.as_deref()), &place.data_dir().join("runs"), seed)?;
     let chaos = Script::compile(&folder.file("chaos.rhai").display().to_string(), &past.schedule.text(Times::Exact))?;
     let settings: Settings = past.settings(chaos, Some(folder.clone()));

@@ -18,6 +18,20 @@ pub(super) fn line(text: &str) {
     }
 }
 
+/// Bytes on stdout, as they are and at once; false where their reader has gone. What else keeps them from being written
+/// is an error at the end likewise.
+pub(super) fn bytes(bytes: &[u8]) -> bool {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
+        Err(error) => {
+            let _first = LOST.set(error.to_string());
+            true
+        }
+        Ok(()) => true,
+    }
+}
+
 /// The error that results did not reach stdout, if some did not.
 pub(super) fn lost() -> Option<Error> {
     LOST.get().map(|cause| Error::machine(format!("cannot write the results to standard output: {cause}")))

@@ -7,6 +7,7 @@ use super::report;
 use super::setup;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::journal::RunFolder;
+use crate::remote::CALLED;
 use crate::run::{Settings, Stop};
 use crate::script::Script;
 use crate::shrink::{Best, Budget, Clusters, Counts, Demand, Found, Rate, Reruns, TrialFolder, Watch, shrink};
@@ -36,6 +37,9 @@ pub(super) struct Args {
     run: PathBuf,
     #[command(flatten)]
     effort: Effort,
+    /// What the run's folder is called by somebody on another machine
+    #[arg(long = CALLED, hide = true, value_name = "DIR")]
+    called: Option<String>,
 }
 
 /// How much may be tried, and how.
@@ -60,12 +64,19 @@ impl Effort {
 }
 
 pub(super) fn main(place: &Place, args: Args) -> Result<u8> {
-    let found = shrink_run(place, &args.run, args.effort, report::line)?;
+    let found = shrink_run(place, &args.run, args.called.map(PathBuf::from), args.effort, report::line)?;
     Ok(found.interrupted.map_or(0, |error| error.kind.exit_code()))
 }
 
-/// Shrinks the schedule of a run that failed. `soak --shrink` does the same.
-pub(super) fn shrink_run(place: &Place, run: &Path, effort: Effort, tell: fn(&str)) -> Result<Found> {
+/// Shrinks the schedule of a run that failed. `soak --shrink` does the same. `called` is what its folder is called, where
+/// that is not what it is here.
+pub(super) fn shrink_run(
+    place: &Place,
+    run: &Path,
+    called: Option<PathBuf>,
+    effort: Effort,
+    tell: fn(&str),
+) -> Result<Found> {
     let Effort { trials, lasting, jobs } = effort;
     let until = lasting.and_then(|us| Instant::now().checked_add(Duration::from_micros(us)));
     let past = Past::open(place, run)?;
@@ -89,7 +100,8 @@ pub(super) fn shrink_run(place: &Place, run: &Path, effort: Effort, tell: fn(&st
         spent: Mutex::default(),
         next: AtomicU64::default(),
     };
-    let mut told = Told { place, past: &past, began: Instant::now(), tell };
+    let called = called.unwrap_or_else(|| place.shown(&past.run.folder.path));
+    let mut told = Told { place, past: &past, called, began: Instant::now(), tell };
     let found = shrink(&past.schedule, &nodes, Budget { trials }, &mut lab, &mut told);
     let mean = lab.mean();
     drop(folder);
@@ -129,6 +141,8 @@ fn settings(place: &Place, past: &Past, jobs: u32, job: usize, chaos: Script, fo
 struct Told<'a> {
     place: &'a Place,
     past: &'a Past,
+    /// The run's folder, as whoever asks calls it.
+    called: PathBuf,
     began: Instant,
     tell: fn(&str),
 }
@@ -195,7 +209,7 @@ impl Told<'_> {
         let mut words = setup::replay(&place, &run.script_path, run.seed, &params);
         words.extend(["--runtime".to_owned(), run.runtime.clone()]);
         words.extend(self.past.options());
-        words.extend(["--chaos".to_owned(), self.past.run.folder.file("minimal.rhai").display().to_string()]);
+        words.extend(["--chaos".to_owned(), self.called.join("minimal.rhai").display().to_string()]);
         command_line(&words)
     }
 
@@ -227,7 +241,7 @@ impl Told<'_> {
             counted(found.trials, "trial"),
             mean.as_secs_f64()
         ));
-        (self.tell)(&format!("{}:", self.past.run.folder.file("minimal.rhai").display()));
+        (self.tell)(&format!("{}:", self.called.join("minimal.rhai").display()));
         (self.tell)(found.best.text().trim_end());
         (self.tell)(&format!("run it: {}", self.command()));
     }

@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, RuntimeKind};
 use crate::run::{Settings, sha256, worst};
 use crate::soak::{self, Bounds, Ended, Failed, Group, Record, Seeds, SoakFolder, State, Summary, Turn, Watch};
 use crate::words::{command_line, counted};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, errand};
 use progress::{Pace, Progress};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ const LISTED: usize = 10;
 const AFTER_HELP: &str = "\
 Every seed is a run like that of `blockade run SCRIPT --seed N`, with its folder in the soak's; of a run that passes only \
 the result.json stays. Ctrl-C heals the runs under way; the same command with --out DIR then goes on with the seeds that \
-are left.
+are left (with --host, where each soak is a new one, the same command with the --seed-start that is printed then).
 
 Exit codes: the worst of all runs, in the order 4, 1, 3, 5; 130 when interrupted.";
 
@@ -103,13 +103,28 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     told.progress.end();
     conclude(&ended, args.json, source.kind);
     if ended.interrupted {
-        report::message(&format!("interrupted: the same command with --out {} goes on", path.display()));
+        report::message(&interrupted(&path, start, args.runs()));
     }
     let mut code = ended.exit_code();
     if args.shrink && !ended.interrupted && ended.trouble.is_none() {
         code = shrink_failures(place, args, &ended).map_or_else(|error| also(code, &error), |()| code);
     }
     ended.trouble.map_or(Ok(code), Err)
+}
+
+/// What there is to do about the seeds that are left. An errand's soak begins anew each time it is asked for.
+fn interrupted(path: &Path, start: u64, runs: Option<u64>) -> String {
+    if errand::current().is_none() {
+        return format!("interrupted: the same command with --out {} goes on", path.display());
+    }
+    // Of a run that was cut short nothing stays.
+    let is_left = |seed: &u64| !path.join(seed.to_string()).join("result.json").exists();
+    let next = (start..=u64::MAX).find(is_left).unwrap_or(start);
+    let left = runs.map(|runs| format!(" --runs {}", (start + runs).saturating_sub(next).max(1)));
+    let left = left.unwrap_or_default();
+    format!(
+        "interrupted: seeds from {next} are left: the same command with --seed-start {next}{left} runs them, as a new soak"
+    )
 }
 
 /// The exit code where shrinking came to an early end, too: as that of the soak, for which see [`Ended::exit_code`].
@@ -128,7 +143,7 @@ fn shrink_failures(place: &Place, args: &Args, ended: &Ended) -> Result<()> {
     for group in ended.summary.groups() {
         let is_first = |failed: &&Failed| failed.signature == group.signature;
         let Some(first) = ended.summary.failures.iter().find(is_first) else { continue };
-        match shrink::shrink_run(place, Path::new(&first.run), shrink::Effort::usual(args.jobs as u32), tell) {
+        match shrink::shrink_run(place, Path::new(&first.run), None, shrink::Effort::usual(args.jobs as u32), tell) {
             Ok(found) => found.interrupted.map_or(Ok(()), Err)?,
             Err(error) if matches!(error.kind, ErrorKind::Usage | ErrorKind::Unknown) => report::error(&error),
             Err(error) => return Err(error),

@@ -20,6 +20,7 @@ use attend::{Attendant, Order};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -62,6 +63,8 @@ pub(super) struct Errands {
     data_dir: PathBuf,
     limits: Limits,
     running: Mutex<BTreeMap<String, Arc<Attendant>>>,
+    /// Whether no more are begun. Set while nobody else has those that run.
+    is_ending: AtomicBool,
     /// Turns true when all have ended, and no more will come.
     over: watch::Sender<bool>,
 }
@@ -88,7 +91,13 @@ impl Errands {
             // It heals, which may take a while.
             drop(std::thread::Builder::new().name("errand".to_owned()).spawn(move || folder.conclude_for_the_dead()));
         }
-        Self { data_dir, limits, running: Mutex::default(), over: watch::Sender::new(false) }
+        Self {
+            data_dir,
+            limits,
+            running: Mutex::default(),
+            is_ending: AtomicBool::new(false),
+            over: watch::Sender::new(false),
+        }
     }
 
     /// Begins one. It goes on whether or not whoever asked waits.
@@ -99,6 +108,12 @@ impl Errands {
         let order = Order { is_typed: known.is_typed, is_lasting: LASTING.contains(&verb.as_str()) };
         let (folder, errand, output) = blocking(move || errands.prepare(known, &asked)).await?;
         let mut running = self.running();
+        if self.is_ending.load(Ordering::SeqCst) {
+            drop(running);
+            forget(&folder, &errand);
+            let error = Error::machine("the daemon is about to end, and begins nothing more");
+            return Err(Refused::Busy(error.help("ask again once it has been started again")));
+        }
         // Asked for last, so that two that come at once are two.
         if running.len() >= self.limits.commands {
             drop(running);
@@ -154,8 +169,9 @@ impl Errands {
         let out = out.transpose()?.map(|folder| folder.path);
         let run = out.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let id = run.clone().map_or_else(fresh_id, Ok)?;
-        // A past run names its script, and the modules beside it, as they were sent then; and so the variables.
-        let before = known.run.as_deref().and_then(Path::file_name);
+        // A past run names its script, and the modules beside it, as they were sent then; and so the variables. One that
+        // was sent along now is another one, even if it is called like one here.
+        let before = known.run.as_deref().filter(|run| sent_journal(run, asked).is_none()).and_then(Path::file_name);
         let before = before.and_then(|id| ErrandFolder::find(&self.data_dir, &id.to_string_lossy()));
         let mut env = before.as_ref().map(ErrandFolder::env).unwrap_or_default();
         env.extend(asked.env.clone());
@@ -210,9 +226,14 @@ impl Errands {
         self.over.subscribe()
     }
 
-    /// Asks all to end, and waits until they have healed.
-    pub(super) async fn end_all(&self) {
-        let all: Vec<Arc<Attendant>> = self.running().values().cloned().collect();
+    /// Asks all to end, and waits until they have healed. Whether somebody listened to one that leaves files.
+    pub(super) async fn end_all(&self) -> bool {
+        let all: Vec<Arc<Attendant>> = {
+            let running = self.running();
+            self.is_ending.store(true, Ordering::SeqCst);
+            running.values().cloned().collect()
+        };
+        let is_heard = all.iter().any(|attendant| attendant.is_lasting() && attendant.is_heard());
         for attendant in &all {
             attendant.end();
         }
@@ -225,6 +246,7 @@ impl Errands {
             tracing::warn!("commands are still under way; they end by themselves");
         }
         self.over.send_replace(true);
+        is_heard
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Attendant>>> {
@@ -257,17 +279,22 @@ fn seeded(args: &mut Vec<String>, option: &str, seed: Option<u64>) -> Result<u64
 
 /// The seed of a past run: of one that was sent along, whose process finds out whether it is whole, or of one here.
 fn past_seed(named: &Path, asked: &Asked, runs: &Path) -> Result<u64> {
-    let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_path_buf();
-    let journal = plain(&named.join("journal.jsonl"));
-    if let Some((_, text)) = asked.files.iter().find(|(path, _)| plain(Path::new(path)) == journal) {
+    if let Some(text) = sent_journal(named, asked) {
         let head = text.lines().next().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
         return Ok(head.and_then(|head| head["seed"].as_u64()).unwrap_or_default());
     }
     let here = Found::named(runs, &named.components().as_path().to_string_lossy());
     here.and_then(|run| run.look().seed).ok_or_else(|| {
         Error::usage(format!("there is no run in {}", named.display()))
-            .help("name a run of the daemon's, as `blockade run` prints it, or send a run's folder along")
+            .help("name a run of the daemon's, as `blockade run` prints it, or a run's folder where you are")
     })
+}
+
+/// The journal of a past run, where that was sent along.
+fn sent_journal<'a>(named: &Path, asked: &'a Asked) -> Option<&'a str> {
+    let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_path_buf();
+    let journal = plain(&named.join("journal.jsonl"));
+    asked.files.iter().find(|(path, _)| plain(Path::new(path)) == journal).map(|(_, text)| text.as_str())
 }
 
 /// When it began, and a number that makes it one of its kind.

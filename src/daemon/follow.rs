@@ -93,6 +93,7 @@ impl Follower {
     async fn next(&mut self) -> Option<String> {
         while !self.is_over {
             // Asked before the read: what was written until then is read once more.
+            let is_stopped = *self.stopped.borrow();
             let is_last_look = match &self.until {
                 Until::Removed(says) => self.tail.as_ref().is_none_or(Tail::is_removed) || says(),
                 Until::Kind(_) => false,
@@ -112,10 +113,11 @@ impl Follower {
                     self.is_over = true;
                     return Some("event: end\ndata: {}\n\n".to_owned());
                 }
+                Ok(None) if is_stopped => self.is_over = true,
                 Ok(None) if self.spoke.elapsed() > SILENCE_MAX => return Some(self.say(":\n\n".to_owned())),
                 Ok(None) => tokio::select! {
                     () = tokio::time::sleep(INTERVAL) => {}
-                    () = is_over(&mut self.stopped) => self.is_over = true,
+                    () = is_over(&mut self.stopped) => {}
                 },
                 Err(_) => self.is_over = true,
             }
@@ -138,4 +140,31 @@ impl Follower {
 
 fn event(line: &Line) -> String {
     format!("id: {}\nevent: {}\ndata: {}\n\n", line.seq, line.kind, line.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+
+    #[test]
+    fn what_is_written_just_before_the_daemon_ends_is_still_told() {
+        let place = tempfile::NamedTempFile::new().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let mut follower = Follower::new(place.path(), 1, Until::Kind("exit"), stopped).unwrap();
+        let end = async {
+            let line = b"{\"seq\":1,\"kind\":\"exit\",\"code\":130}\n";
+            File::options().append(true).open(place.path()).unwrap().write_all(line).unwrap();
+            stop.send_replace(true);
+        };
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (told, after) = tokio.block_on(async {
+            let (told, ()) = tokio::join!(follower.next(), end);
+            (told, follower.next().await)
+        });
+        let told = told.unwrap_or_default();
+        assert!(told.contains("event: exit\n") && told.contains("\"code\":130"), "{told}");
+        assert_eq!(after, None);
+    }
 }

@@ -45,6 +45,7 @@ use listen::Listener;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use token::Token;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -82,6 +83,8 @@ pub enum Privacy {
     },
 }
 
+/// How long those who have heard the end of their commands may still begin to fetch files of theirs.
+const FETCHING: Duration = Duration::from_secs(2);
 /// The token's file in the data folder.
 const TOKEN: &str = "daemon.token";
 
@@ -97,13 +100,17 @@ pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
         let routes = routes::all(Arc::clone(&daemon), Gate::new(token));
         say(&format!("listening on {address}"));
         let ending = Arc::clone(&daemon.errands);
-        let mut over = stopped.clone();
-        // Side by side: who listens to a command hears its end.
+        let (close, closed) = watch::channel(false);
+        let mut over = stopped;
+        // Before the doors are closed: who listens to a command hears its end, and fetches what it has left.
         let ended = async {
             is_over(&mut over).await;
-            ending.end_all().await;
+            if ending.end_all().await {
+                tokio::time::sleep(FETCHING).await;
+            }
+            close.send_replace(true);
         };
-        let (served, ()) = tokio::join!(serve::serve(listener, routes, stopped), ended);
+        let (served, ()) = tokio::join!(serve::serve(listener, routes, closed), ended);
         served?;
         daemon.end_chaos().await
     })

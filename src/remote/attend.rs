@@ -6,7 +6,7 @@ use super::interrupts::Interrupts;
 use super::output::Output;
 use super::wire::{Command, Kind, Said, command_path};
 use crate::{Error, ErrorKind};
-use std::io::{self, Write};
+use std::io::Write;
 
 /// How the last moment of a command came.
 pub(super) enum End {
@@ -17,8 +17,13 @@ pub(super) enum End {
 }
 
 /// Prints what a command says until it ends. The first interrupt ends the command over there, which heals; the second
-/// one leaves at once.
-pub(super) async fn attend(client: &Client, command: &Command, interrupts: &mut Interrupts) -> Result<End, Failure> {
+/// one leaves at once. `print` takes results, and says whether somebody reads them; see [`Here`](super::Here).
+pub(super) async fn attend(
+    client: &Client,
+    command: &Command,
+    interrupts: &mut Interrupts,
+    print: fn(&[u8]) -> bool,
+) -> Result<End, Failure> {
     let mut output = Output::new(client, command);
     let mut asked_to_end = false;
     loop {
@@ -38,15 +43,10 @@ pub(super) async fn attend(client: &Client, command: &Command, interrupts: &mut 
         if said.kind == Kind::Exit {
             return Ok(End::Exit(said.code.unwrap_or(ErrorKind::Machine.exit_code())));
         }
-        match print(said) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !outlives(command) => {
-                end(client, command, interrupts).await?;
-                return Ok(End::Left(0));
-            }
-            // A reader that has gone does not end a run, and does not end it here either.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            Err(error) => return Err(Error::machine(format!("cannot write to standard output: {error}")).into()),
+        // A reader that has gone does not end a run, and does not end it here either.
+        if !show(said, print) && !outlives(command) {
+            end(client, command, interrupts).await?;
+            return Ok(End::Left(0));
         }
     }
 }
@@ -66,16 +66,14 @@ pub(super) async fn cancel(client: &Client, command: &Command) -> Result<(), Fai
     client.post::<Command>(&command_path(&command.id, "/cancel"), Vec::new()).await.map(drop)
 }
 
-fn print(said: Said) -> io::Result<()> {
-    let is_result = said.kind == Kind::Out;
-    let bytes = said.bytes();
-    if is_result {
-        let mut out = io::stdout().lock();
-        return out.write_all(&bytes).and_then(|()| out.flush());
+/// Whether there is somebody who reads results.
+fn show(said: Said, print: fn(&[u8]) -> bool) -> bool {
+    if said.kind == Kind::Out {
+        return print(&said.bytes());
     }
     // Nobody reads messages: nothing can be told about that.
-    let _nobody = io::stderr().write_all(&bytes);
-    Ok(())
+    let _nobody = std::io::stderr().write_all(&said.bytes());
+    true
 }
 
 /// Whether it goes on where nobody listens.

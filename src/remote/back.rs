@@ -1,6 +1,7 @@
 //! What was written over there and belongs here: which files, and where to. Nothing else is taken, whatever is offered.
 //! Pure.
 
+use super::draft::Place;
 use crate::text::is_plain;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ pub(super) struct Back {
     pub(super) out: Option<PathBuf>,
     /// The files that it was told to write.
     pub(super) targets: Vec<Target>,
-    /// A past run over there to whose folder something is added, and where that lies here.
-    pub(super) renewed: Option<(String, PathBuf)>,
+    /// A past run over there to whose folder something is added, and where that belongs here.
+    pub(super) renewed: Option<(String, Place)>,
 }
 
 /// A file that is taken.
@@ -22,12 +23,19 @@ pub(super) struct Target {
     pub(super) there: String,
     /// Its path here.
     pub(super) here: PathBuf,
+    /// Whether somebody has named it.
+    pub(super) is_named: bool,
 }
 
 impl Back {
     /// Where a file belongs that has this name over there; none where nobody has asked for it.
     pub(super) fn place(&self, there: &str) -> Option<PathBuf> {
         self.targets.iter().find(|target| target.there == there).map(|target| target.here.clone())
+    }
+
+    /// The files here that were named to be written.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = &Path> {
+        self.targets.iter().filter(|target| target.is_named).map(|target| target.here.as_path())
     }
 }
 
@@ -52,7 +60,7 @@ mod tests {
 
     #[test]
     fn only_what_was_asked_for_is_taken() {
-        let target = |there: &str, here: &str| Target { there: there.into(), here: here.into() };
+        let target = |there: &str, here: &str| Target { there: there.into(), here: here.into(), is_named: false };
         let targets = vec![target("f.json", "/tmp/f.json"), target("1/minimal.rhai", "../runs/1/minimal.rhai")];
         let back = Back { targets, ..Back::default() };
         assert_eq!(back.place("f.json"), Some("/tmp/f.json".into()));

@@ -1,32 +1,49 @@
 //! Files from over there: the folder of a run or a soak, and what a command has written. Writes them where they belong.
 
-use super::back::{Back, below};
+use super::back::Back;
+use super::draft::{Draft, Place, cannot};
 use super::failure::Failure;
 use super::http::{Client, encoded};
 use super::wire::{Files, command_path};
-use crate::Error;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Comes last: a folder that has it is a run's, and so has all the rest.
-const JOURNAL: &str = "journal.jsonl";
-/// A file in a run's folder that is still on its way.
-const DRAFT: &str = ".fetched";
-
-/// All files of a run or a soak, into a folder that is made where there is none; false where it has none. `kind` is
-/// `runs` or `soaks`.
-pub(super) async fn folder(client: &Client, kind: &str, id: &str, folder: &Path) -> Result<bool, Failure> {
-    let path = format!("/v1/{kind}/{}/files", encoded(id));
-    let Files { mut files } = client.get(&path).await?;
-    files.sort_by_key(|file| file.path == JOURNAL);
-    let draft = folder.join(DRAFT);
-    for file in &files {
-        let here = below(folder, &file.path).ok_or_else(|| astray(client, &file.path))?;
-        save(client, &format!("{path}/{}", encoded(&file.path)), &draft).await?;
-        here.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(|error| cannot(&here, &error))?;
-        std::fs::rename(&draft, &here).map_err(|error| cannot(&here, &error))?;
+/// All files of a run or a soak, into a folder that is made where there is none: the folder; none where it has no files.
+/// `kind` is `runs` or `soaks`.
+pub(super) async fn folder(client: &Client, kind: &str, id: &str, place: &Place) -> Result<Option<PathBuf>, Failure> {
+    let path = files_of(kind, id);
+    let Files { files } = client.get(&path).await?;
+    if files.is_empty() {
+        return Ok(None);
     }
-    Ok(!files.is_empty())
+    let mut draft = Draft::begin(place)?;
+    for file in &files {
+        let here = draft.file(&file.path)?.ok_or_else(|| astray(client, &file.path))?;
+        save(client, &format!("{path}/{}", encoded(&file.path)), &here).await?;
+    }
+    Ok(draft.settle(place).map(Some)?)
+}
+
+fn files_of(kind: &str, id: &str) -> String {
+    format!("/v1/{kind}/{}/files", encoded(id))
+}
+
+/// Whether a file of a run over there is byte for byte the one that lies here.
+pub(super) async fn is_same(client: &Client, run: &str, name: &str, here: &Path) -> Result<bool, Failure> {
+    let path = format!("{}/{}", files_of("runs", run), encoded(name));
+    let mut coming = match client.open_stream(&path, None).await {
+        Err(failure) if failure.is_unknown() => return Ok(false),
+        coming => coming?,
+    };
+    let Ok(mut file) = File::open(here) else { return Ok(false) };
+    while let Some(bytes) = coming.next().await? {
+        let mut ours = vec![0; bytes.len()];
+        if file.read_exact(&mut ours).is_err() || ours != bytes {
+            return Ok(false);
+        }
+    }
+    Ok(matches!(file.read(&mut [0]), Ok(0)))
 }
 
 /// What a command has written and was told to write: the paths here.
@@ -45,8 +62,9 @@ pub(super) async fn written(client: &Client, id: &str, back: &Back) -> Result<Ve
     Ok(saved)
 }
 
-/// A file that a command has written; false where there is none.
+/// A file that a command has written, in a folder that is made for it; false where there is none.
 pub(super) async fn one(client: &Client, id: &str, name: &str, here: &Path) -> Result<bool, Failure> {
+    here.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(|error| cannot(here, &error))?;
     match save(client, &command_path(id, &format!("/files/{}", encoded(name))), here).await {
         Err(failure) if failure.is_unknown() => Ok(false),
         saved => saved.map(|()| true),
@@ -57,17 +75,10 @@ fn astray(client: &Client, path: &str) -> Failure {
     client.foreign(&format!("it offers a file that would lie outside of its folder: {path:?}")).into()
 }
 
-fn cannot(here: &Path, error: &std::io::Error) -> Error {
-    Error::machine(format!("cannot write {}: {error}", here.display())).help("what is over there stays there")
-}
-
 async fn save(client: &Client, path: &str, here: &Path) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| cannot(here, &error);
-    if let Some(folder) = here.parent() {
-        std::fs::create_dir_all(folder).map_err(cannot)?;
-    }
     let mut coming = client.open_stream(path, None).await?;
-    let mut file = std::fs::File::create(here).map_err(cannot)?;
+    let mut file = File::create(here).map_err(cannot)?;
     while let Some(bytes) = coming.next().await? {
         file.write_all(&bytes).map_err(cannot)?;
     }

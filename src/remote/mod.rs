@@ -2,7 +2,7 @@
 //!
 //! A command line is looked at here as ever, and then sent as it stands, with the files that it names ([`argv`],
 //! [`upload`], [`root`]). Over there it runs as a process of its own, as if the person sat there; its output comes back
-//! byte for byte ([`output`], [`attend`]), and at last what it has written ([`fetch`], [`back`]). So messages, places
+//! byte for byte ([`output`], [`attend`]), and at last what it has written ([`fetch`], [`draft`], [`back`]). So messages, places
 //! and exit codes are those of a local command, and nothing is known of the command here but which words are paths.
 //!
 //! Touches the network, files that are named on the command line and those that they need, and folders of runs. Nothing
@@ -13,12 +13,14 @@ mod attend;
 mod back;
 mod connect;
 mod dialogue;
+mod draft;
 mod failure;
 mod fetch;
 mod host;
 mod http;
 mod input;
 mod interrupts;
+mod known;
 mod options;
 mod output;
 mod root;
@@ -33,13 +35,16 @@ pub use failure::{Answer, Failure};
 pub use host::Host;
 pub use http::Client;
 pub use options::Options;
+pub use upload::CALLED;
 
 use crate::journal::RunFolder;
 use crate::{Error, ErrorKind, Result};
 use argv::Argv;
 use attend::{End, attend, cancel, unfetched};
-use back::{Back, below};
+use back::Back;
+use draft::Place;
 use interrupts::Interrupts;
+use known::known_run;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wire::Command;
@@ -53,6 +58,9 @@ pub struct Here<'a> {
     pub data_dir: &'a Path,
     /// How the person is told what is no result.
     pub say: fn(&str),
+    /// How results are printed; false where nobody reads them any more. Whoever gives this tells at the end what else kept
+    /// them from being written.
+    pub print: fn(&[u8]) -> bool,
 }
 
 impl Here<'_> {
@@ -97,33 +105,57 @@ pub fn rejoin(
     here: Here<'_>,
 ) -> Result<u8, Failure> {
     threads()?.block_on(async {
-        let command: Command = client.get(&wire::command_path(id, "")).await?;
+        let command = known_command(client, id).await?;
         // What it was told to write may mean anything by now; the folder of a run is known by its name.
         let past = upload::past_run(&Argv::new(program, &command.args));
-        let renewed = past.and_then(|run| Some((run.clone(), below(&here.data_dir.join("runs"), &run)?)));
+        let past = past.and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
+        let renewed = past.and_then(|run| Some((run.clone(), Place::below(&here.data_dir.join("runs"), &run)?)));
         let mut interrupts = Interrupts::listen()?;
         follow(client, &command, &Back { out, renewed, ..Back::default() }, &mut interrupts, here).await
     })
 }
 
-/// Fetches the folder of a run of this name into the data folder.
+/// A command that the daemon remembers.
+async fn known_command(client: &Client, id: &str) -> Result<Command, Failure> {
+    let unknown = || {
+        let error = Error::usage(format!("the daemon at {} knows no command `{id}`", client.host()));
+        error.help(
+            "a run's is what its folder over there is called, like 20261126T204501Z-7: see `run folder: …` in what it said",
+        )
+    };
+    if Place::below(Path::new(""), id).is_none() {
+        return Err(unknown().into());
+    }
+    let command = client.get(&wire::command_path(id, "")).await;
+    command.map_err(|failure| if failure.is_unknown() { unknown().into() } else { failure })
+}
+
+/// Fetches the folder of a run of this name into the data folder: where it lies now.
 ///
 /// # Errors
 /// As for [`carry_out`]; there is no such run.
-pub fn fetch_run(client: &Client, id: &str, here: Here<'_>) -> Result<(), Failure> {
-    let folder =
-        below(&here.data_dir.join("runs"), id).ok_or_else(|| Error::usage(format!("there is no run in {id}")))?;
-    threads()?.block_on(fetch::folder(client, "runs", id, &folder)).map(drop)
+pub fn fetch_run(client: &Client, id: &str, here: Here<'_>) -> Result<PathBuf, Failure> {
+    let unknown = || {
+        let error = Error::usage(format!("there is no run in {id}, and the daemon at {} has none", client.host()));
+        error.help("name a run's folder here, or the last part of that of one over there, like 20261126T204501Z-7")
+    };
+    let place = Place::below(&here.data_dir.join("runs"), id).ok_or_else(unknown)?;
+    match threads()?.block_on(fetch::folder(client, "runs", id, &place)) {
+        Ok(folder) => Ok(folder.ok_or_else(unknown)?),
+        Err(failure) if failure.is_unknown() => Err(unknown().into()),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Sends a command line, with all that belongs to it. Until then nothing is over there that could be ended, and an
 /// interrupt ends this process; from then on it is heard.
 async fn begin(client: &Client, argv: Argv<'_>, here: Here<'_>) -> Result<(Command, Back, Interrupts), Failure> {
-    let known = known_run(client, upload::past_run(&argv)).await?;
+    let known = known_run(client, &argv, here.data_dir).await?;
     let upload = upload::gather(argv, here.folder, here.data_dir, known.as_deref())?;
     if let Some(out) = &upload.back.out {
         check_out(out, &upload.verb)?;
     }
+    upload.back.outputs().try_for_each(check_output)?;
     let mut interrupts = Interrupts::listen()?;
     // What was sent may run already: it is not given up at the first sign.
     let command = tokio::select! {
@@ -131,6 +163,17 @@ async fn begin(client: &Client, argv: Argv<'_>, here: Here<'_>) -> Result<(Comma
         () = interrupts.second() => return Err(interrupted().into()),
     };
     Ok((command, upload.back, interrupts))
+}
+
+/// Refuses a file here that cannot be written, as the command would have.
+fn check_output(path: &Path) -> Result<()> {
+    let room = path.parent().filter(|room| !room.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if room.is_dir() && !path.is_dir() {
+        return Ok(());
+    }
+    // Why not; nothing comes of it.
+    let opened = std::fs::File::options().append(true).open(path);
+    opened.map(drop).map_err(|error| Error::usage(format!("cannot write {}: {error}", path.display())))
 }
 
 /// Refuses a folder here that is to hold something new, and holds something.
@@ -145,18 +188,6 @@ fn check_out(out: &Path, verb: &str) -> Result<()> {
     Ok(())
 }
 
-/// The past run of this name, if it is over there.
-async fn known_run(client: &Client, name: Option<String>) -> Result<Option<String>, Failure> {
-    let Some(id) = name else { return Ok(None) };
-    let run = format!("/v1/runs/{}", http::encoded(&id));
-    match client.text(&run).await {
-        Ok(_) => Ok(Some(id)),
-        // What is no run's name at all is refused in another way.
-        Err(Failure::There(answer)) if answer.status.is_client_error() => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
 /// To its end, and with what it leaves.
 async fn follow(
     client: &Client,
@@ -165,7 +196,7 @@ async fn follow(
     interrupts: &mut Interrupts,
     here: Here<'_>,
 ) -> Result<u8, Failure> {
-    let code = match attend(client, command, interrupts).await? {
+    let code = match attend(client, command, interrupts, here.print).await? {
         End::Exit(code) => code,
         End::Left(code) => return Ok(code),
     };
@@ -190,20 +221,20 @@ async fn follow(
 /// Fetches what belongs here, and says where it lies.
 async fn bring(client: &Client, command: &Command, back: &Back, here: Here<'_>) -> Result<(), Failure> {
     let place = |folder: &str, id: &str| {
-        let usual =
-            || below(&here.data_dir.join(folder), id).ok_or_else(|| client.foreign(&format!("{id:?} is no name")));
-        back.out.clone().map_or_else(usual, Ok)
+        let foreign = || client.foreign(&format!("{id:?} is no name"));
+        let usual = || Place::below(&here.data_dir.join(folder), id).ok_or_else(foreign);
+        back.out.clone().map_or_else(usual, |out| Ok(Place::Named(out)))
     };
     let own = command.run.as_ref().map(|run| Ok::<_, Error>(("runs", run, place("runs", run)?))).transpose()?;
     let is_soak = command.verb == "soak";
     let soak = is_soak.then(|| Ok::<_, Error>(("soaks", &command.id, place("soak", &command.id)?))).transpose()?;
     let renewed = back.renewed.as_ref().filter(|_| command.verb == "shrink");
-    let renewed = renewed.map(|(run, folder)| ("runs", run, folder.clone()));
-    for (kind, id, folder) in own.into_iter().chain(soak).chain(renewed) {
-        match fetch::folder(client, kind, id, &folder).await {
-            Ok(true) => (here.say)(&format!("fetched into {}", folder.display())),
+    let renewed = renewed.map(|(run, place)| ("runs", run, place.clone()));
+    for (kind, id, place) in own.into_iter().chain(soak).chain(renewed) {
+        match fetch::folder(client, kind, id, &place).await {
+            Ok(Some(folder)) => (here.say)(&fetched(&folder, &place)),
             // What was refused before it began has left nothing.
-            Ok(false) => {}
+            Ok(None) => {}
             Err(failure) if failure.is_unknown() => {}
             Err(failure) => return Err(failure),
         }
@@ -212,6 +243,13 @@ async fn bring(client: &Client, command: &Command, back: &Back, here: Here<'_>) 
         (here.say)(&format!("fetched {}", path.display()));
     }
     Ok(())
+}
+
+/// Where a folder lies now.
+fn fetched(folder: &Path, place: &Place) -> String {
+    let usual = place.usual();
+    let why = if folder == usual { String::new() } else { format!(", since {} holds another one", usual.display()) };
+    format!("fetched into {}{why}", folder.display())
 }
 
 /// Where there is a daemon, but one that runs no commands.

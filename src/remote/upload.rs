@@ -3,9 +3,11 @@
 
 use super::argv::{Argv, Named, no_text};
 use super::back::{Back, Target};
+use super::draft::Place;
 use super::http;
 use super::root::{Root, absolute};
 use super::wire::NewCommand;
+use crate::journal::PastRun;
 use crate::text::is_plain;
 use crate::{Error, Result, cluster, script, text};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,9 +17,11 @@ use std::path::{Component, Path, PathBuf};
 /// The largest command that a daemon takes, bytes.
 const BODY_MAX: usize = 64 << 20;
 /// What repeating a run takes of its folder.
-const RUN_FILES: [&str; 5] = ["journal.jsonl", "result.json", "script.rhai", CLUSTER, "chaos.rhai"];
+pub(super) const RUN_FILES: [&str; 5] = ["journal.jsonl", "result.json", "script.rhai", CLUSTER, "chaos.rhai"];
 /// A run's copy of its cluster file.
 const CLUSTER: &str = "cluster.yaml";
+/// How `shrink` is told what whoever asks calls the run's folder.
+pub const CALLED: &str = "called";
 /// What shrinking a run adds to its folder.
 const ADDED: &str = "minimal.rhai";
 /// Commands that read a cluster file, also one that nobody has named.
@@ -34,21 +38,30 @@ pub(super) struct Upload {
     pub(super) back: Back,
 }
 
-/// The past run that the command line names, as it may be known over there.
-pub(super) fn past_run(argv: &Argv<'_>) -> Option<String> {
-    let named = argv.named().into_iter().find(|named| named.id == "run")?;
-    Some(named.path.file_name()?.to_str()?.to_owned())
+/// The past run that the command line names.
+pub(super) fn past_run(argv: &Argv<'_>) -> Option<PathBuf> {
+    argv.named().into_iter().find(|named| named.id == "run").map(|named| named.path)
+}
+
+/// The folder here that a past run's name or path means, where there is one.
+pub(super) fn run_folder(named: &Path, data_dir: &Path) -> Option<PathBuf> {
+    if named.is_dir() {
+        return Some(named.to_owned());
+    }
+    let folder = data_dir.join("runs").join(named);
+    (is_plain(named) && folder.join("journal.jsonl").is_file()).then_some(folder)
 }
 
 /// Gathers it. `data_dir` is where runs lie here; `known` the name of the past run that is there already.
 pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Option<&str>) -> Result<Upload> {
     let (verb, _) = argv.verb();
     let mut named = argv.named();
+    let called = past_run(&argv).and_then(|run| run_folder(&run, data_dir));
     let renewed = known.map(|run| name_past_run(&mut argv, &mut named, data_dir, run)).transpose()?;
     let mut pack = Pack::new(here, data_dir);
     pack.named(&named)?;
     let config = pack.cluster_file(&verb, &named);
-    pack.imports();
+    pack.imports()?;
     let root = Root::of(here, &pack.written, &pack.paths());
     let mut files = pack.called(&root)?;
     let back = Back { renewed: renewed.flatten(), ..back(&mut argv, &named, &pack, &root)? };
@@ -56,6 +69,12 @@ pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Op
         && needs_naming(&argv, &config, &files)
     {
         argv.words.splice(0..0, ["--config".to_owned(), config]);
+    }
+    if verb == "shrink"
+        && let Some(folder) = called
+    {
+        let end = argv.words.iter().position(|word| word == "--").unwrap_or(argv.words.len());
+        argv.words.insert(end, format!("--{CALLED}={}", folder.to_str().ok_or_else(|| no_text(&folder))?));
     }
     files.append(&mut pack.runs);
     let env = environment(&pack.clusters);
@@ -69,27 +88,28 @@ pub(super) fn gather(mut argv: Argv<'_>, here: &Path, data_dir: &Path, known: Op
 pub(super) fn script(here: &Path, path: &Path) -> Result<(String, BTreeMap<String, String>)> {
     let mut pack = Pack::new(here, here);
     pack.file(path)?;
-    pack.scripts.push(path.to_owned());
-    pack.imports();
+    pack.scripts.push((path.to_owned(), path.to_owned()));
+    pack.imports()?;
     let root = Root::of(here, &[path.to_owned()], &pack.paths());
     let name = root.name(&absolute(here, path)).ok_or_else(|| no_text(path))?;
     Ok((name, pack.called(&root)?))
 }
 
-/// Calls the past run by its name over there, where all of it is; gives its folder here.
+/// Calls the past run by its name over there, where all of it is; gives where it belongs here.
 fn name_past_run(
     argv: &mut Argv<'_>,
     named: &mut Vec<Named>,
     data_dir: &Path,
     id: &str,
-) -> Result<Option<(String, PathBuf)>> {
+) -> Result<Option<(String, Place)>> {
     let Some(at) = named.iter().position(|named| named.id == "run") else { return Ok(None) };
     let path = named.remove(at).path;
     if path != Path::new(id) {
         argv.replace(&path, id)?;
     }
-    let folder = if path.is_dir() { path } else { data_dir.join("runs").join(id) };
-    Ok(Some((id.to_owned(), folder)))
+    // Where there is none here yet, it is made as one that was run over there.
+    let place = run_folder(&path, data_dir).map(Place::Named).or_else(|| Place::below(&data_dir.join("runs"), id));
+    Ok(place.map(|place| (id.to_owned(), place)))
 }
 
 /// Files by where they are here.
@@ -100,9 +120,9 @@ struct Pack<'a> {
     written: Vec<PathBuf>,
     /// Texts by their absolute paths.
     files: BTreeMap<PathBuf, String>,
-    /// Scripts, as they were named.
-    scripts: Vec<PathBuf>,
-    /// Files of runs that only their name tells: by what they are called over there.
+    /// Scripts, as they were named, and beside which of them is what they import.
+    scripts: Vec<(PathBuf, PathBuf)>,
+    /// Files of runs that only their name tells, and modules of theirs: by what they are called over there.
     runs: BTreeMap<String, String>,
     /// Folders of runs, as they are called on the command line.
     folders: Vec<PathBuf>,
@@ -127,6 +147,7 @@ impl<'a> Pack<'a> {
 
     /// Those that the command line names. What is not there, the command itself misses over there.
     fn named(&mut self, named: &[Named]) -> Result<()> {
+        let script = named.iter().find(|named| named.id == "script").map(|named| &named.path);
         for Named { path, id, .. } in named.iter().filter(|named| !named.is_written) {
             if id == "run" && path.is_dir() {
                 self.folder(path)?;
@@ -137,7 +158,9 @@ impl<'a> Pack<'a> {
                 let text = self.file(path)?;
                 match id.as_str() {
                     "config" => self.clusters.push(text),
-                    _ => self.scripts.push(path.clone()),
+                    // Its statements stand in the script, and import from there.
+                    "chaos" => self.scripts.push((path.clone(), script.unwrap_or(path).clone())),
+                    _ => self.scripts.push((path.clone(), path.clone())),
                 }
             }
             self.written.push(path.clone());
@@ -157,6 +180,24 @@ impl<'a> Pack<'a> {
             self.file(&path.join(name))?;
         }
         self.folders.push(path.to_owned());
+        self.past_imports(path)
+    }
+
+    /// What the script of a past run imports, called as the run names its script: from where it was begun. What is wrong
+    /// with the run is told over there.
+    fn past_imports(&mut self, folder: &Path) -> Result<()> {
+        let Ok(past) = PastRun::open(folder, folder) else { return Ok(()) };
+        let named = past.journal.header["script"]["path"].as_str().map(Path::new).filter(|named| is_plain(named));
+        let Some(named) = named else { return Ok(()) };
+        let depth = named.components().filter(|part| *part != Component::CurDir).count();
+        let there = past.script_path.ancestors().nth(depth).unwrap_or(Path::new("")).to_owned();
+        let script = past.script_path.display().to_string();
+        for module in script::imported(&script, &script, &past.script)? {
+            let called = module.strip_prefix(&there).ok().filter(|called| is_plain(called)).and_then(Path::to_str);
+            if let (Some(called), Ok(text)) = (called, text::read("the module", &module)) {
+                self.runs.insert(called.to_owned(), text);
+            }
+        }
         Ok(())
     }
 
@@ -172,7 +213,7 @@ impl<'a> Pack<'a> {
             let text = text::read("the file", &folder.join(file))?;
             self.runs.insert(called, text);
         }
-        Ok(())
+        self.past_imports(&folder)
     }
 
     /// The cluster file that the command finds; what is wrong with it is told over there.
@@ -197,14 +238,15 @@ impl<'a> Pack<'a> {
     }
 
     /// What the scripts import.
-    fn imports(&mut self) {
-        for script in std::mem::take(&mut self.scripts) {
+    fn imports(&mut self) -> Result<()> {
+        for (script, importer) in std::mem::take(&mut self.scripts) {
             let Some(text) = self.files.get(&absolute(self.here, &script)).cloned() else { continue };
-            for module in script::imported(&script.display().to_string(), &text) {
+            for module in script::imported(&script.display().to_string(), &importer.display().to_string(), &text)? {
                 // One that cannot be read is told by whoever imports it.
                 let _without = self.file(&module).is_err();
             }
         }
+        Ok(())
     }
 
     /// Where all of it lies here. A folder counts as what lies in it.
@@ -233,7 +275,7 @@ fn back(argv: &mut Argv<'_>, named: &[Named], pack: &Pack<'_>, root: &Root) -> R
             back.targets.extend(read(argv, &named.path, pack, root)?);
         } else if !pack.runs.is_empty() {
             let here = pack.data_dir.join("runs").join(&named.path).join(ADDED);
-            back.targets.push(Target { there: format!("{}/{ADDED}", named.path.display()), here });
+            back.targets.push(Target { there: format!("{}/{ADDED}", named.path.display()), here, is_named: false });
         }
     }
     Ok(back)
@@ -250,7 +292,7 @@ fn written(argv: &mut Argv<'_>, named: &Named, back: &mut Back) -> Result<()> {
     if named.id == "out" {
         back.out = Some(path.clone());
     } else {
-        back.targets.push(Target { there: name.to_owned(), here: path.clone() });
+        back.targets.push(Target { there: name.to_owned(), here: path.clone(), is_named: true });
     }
     Ok(())
 }
@@ -262,7 +304,7 @@ fn read(argv: &mut Argv<'_>, path: &Path, pack: &Pack<'_>, root: &Root) -> Resul
         argv.replace(path, name)?;
     }
     let there = name.map_or_else(|| ADDED.to_owned(), |name| format!("{name}/{ADDED}"));
-    Ok(path.is_dir().then(|| Target { there, here: path.join(ADDED) }))
+    Ok(path.is_dir().then(|| Target { there, here: path.join(ADDED), is_named: false }))
 }
 
 /// Whether a path as it is written means this name.

@@ -140,6 +140,73 @@ fn ctrl_c_here_heals_there() {
     assert!(String::from_utf8_lossy(&ended.stderr).contains("error: interrupted"), "{ended:?}");
 }
 
+#[test]
+fn a_daemon_that_ends_tells_how_its_commands_ended_and_hands_out_what_they_left() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let (daemon, desk) = (Daemon::new(), desk());
+    let mut run = desk.command(&["--host", &daemon.url, "run", "scripts/long.rhai", "--out", "out"]);
+    let run = run.env("GREETING", "x").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = run.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("now it is cut")));
+    kill_process(Pid::from_child(&daemon.child), Signal::TERM).unwrap();
+    assert!(lines.any(|line| line.contains("everything is removed")), "it heals");
+    let ended = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(130), "{told}");
+    assert!(told.contains("error: interrupted") && told.ends_with("fetched into out\n"), "{told}");
+    assert!(desk.path().join("out/result.json").is_file());
+}
+
+#[test]
+fn the_folder_that_was_named_is_replayed_and_no_other_of_its_name() {
+    let (daemon, desk) = (Daemon::new(), desk());
+    let (code, _, told) =
+        at(&desk, &["--host", &daemon.url, "run", "scripts/pass.rhai", "--runtime", "sim", "--seed", "1"]);
+    assert_eq!(code, 0, "{told}");
+    let id = told.trim_end().rsplit('/').next().unwrap();
+    let mine = format!("mine/{id}");
+    let run = ["run", "scripts/fail.rhai", "--runtime", "sim", "--seed", "2", "--out", &mine];
+    assert_eq!(at(&desk, &run).0, 1);
+    let (code, out, told) = at(&desk, &["--host", &daemon.url, "replay", &mine]);
+    assert!(code == 1 && out.contains("seed 2,") && told.contains("the same failure as recorded"), "{out}\n{told}");
+    let (code, out, told) = at(&desk, &["--host", &daemon.url, "replay", id]);
+    assert!(code == 0 && out.contains("seed 1,") && told.contains("passed, as recorded"), "{out}\n{told}");
+}
+
+#[test]
+fn what_is_said_of_files_names_them_as_they_lie_here() {
+    let (daemon, desk) = (Daemon::new(), desk());
+    let there = |args: &[&str]| at(&desk, &[&["--host", daemon.url.as_str()], args].concat());
+    let run = ["run", "scripts/fail.rhai", "--runtime", "sim", "--seed", "2"];
+    let (_, _, told) = there(&run);
+    let folder = told.trim_end().rsplit(' ').next().unwrap().to_owned();
+    there(&[&run[..], &["--out", "mine/r"]].concat());
+    for folder in [folder.as_str(), "mine/r"] {
+        let (code, out, told) = there(&["shrink", folder, "--trials", "60"]);
+        assert_eq!(code, 0, "{told}");
+        let named = format!("--chaos {folder}/minimal.rhai");
+        assert!(out.contains(&named) && desk.read(&format!("{folder}/minimal.rhai")).contains(&named), "{out}");
+        assert!(!out.contains(&daemon.place.path().display().to_string()), "{out}");
+    }
+    let mut soak =
+        desk.command(&["--host", &daemon.url, "soak", "scripts/long.rhai", "--seed-start", "5", "--runs", "3"]);
+    let mut child = soak.env("GREETING", "x").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    if !namespaces(User::Ours) {
+        return;
+    }
+    assert!(lines.any(|line| line.starts_with("soak folder: ")));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let told: Vec<String> = lines.collect();
+    let advice =
+        "interrupted: seeds from 5 are left: the same command with --seed-start 5 --runs 3 runs them, as a new soak";
+    assert!(told.iter().any(|line| line == advice), "{told:?}");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
 /// Hands on all connections to a daemon until it is told to cut them.
 struct Proxy {
     url: String,

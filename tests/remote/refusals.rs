@@ -145,3 +145,21 @@ fn a_folder_in_the_place_of_a_script_takes_no_files_from_there() {
         assert_eq!(told, format!("error: cannot read the file {folder}: Is a directory (os error 21)\n"));
     }
 }
+
+#[test]
+fn a_command_that_nobody_knows_is_told_as_to_somebody_at_a_terminal() {
+    let place = place();
+    let fake = Fake::new(|asked, _| {
+        assert_eq!(asked.line, "GET /v1/commands/x-1");
+        problem("404 Not Found", "error: no command `x-1` is known here\nhelp: GET /v1/commands lists them\n", 2)
+    });
+    insta::assert_snapshot!(said(&place, &fake.url, &["run", "--resume", "x-1"], 2), @r##"
+    error: the daemon at URL knows no command `x-1`
+    help: a run's is what its folder over there is called, like 20261126T204501Z-7: see `run folder: …` in what it said
+    "##);
+    // What is no name is no way to another route, either.
+    for odd in ["../x", "/x", "a/b", ""] {
+        let told = said(&place, &fake.url, &["run", "--resume", odd], 2);
+        assert!(told.starts_with(&format!("error: the daemon at URL knows no command `{odd}`\n")), "{told}");
+    }
+}

@@ -9,8 +9,10 @@ pub fn daemon(code: u8) -> Fake {
     Fake::new(move |asked: &Asked, _| match asked.line.as_str() {
         "POST /v1/commands" => {
             let args = asked.json()["args"].to_string();
-            let verb = ["run", "soak", "events", "shrink", "status"].into_iter().find(|verb| args.contains(verb));
-            json("201 Created", &command(verb.unwrap_or("other"), "running"))
+            let verb = ["\"run\"", "soak", "events", "shrink", "replay", "status"]
+                .into_iter()
+                .find(|verb| args.contains(verb));
+            json("201 Created", &command(verb.unwrap_or("other").trim_matches('"'), "running"))
         }
         "GET /v1/commands/r-1/output" => events(&[
             value!({ "seq": 1, "kind": "out", "text": "seed 7\n" }),
@@ -22,13 +24,16 @@ pub fn daemon(code: u8) -> Fake {
             "200 OK",
             &value!({ "files": [{ "path": "journal.jsonl", "bytes": 3 }, { "path": "logs/n 1.log", "bytes": 2 }] }),
         ),
+        "GET /v1/runs/r-1/files/cluster.yaml" => problem("404 Not Found", "error: there is no such file\n", 2),
         "GET /v1/runs/r-1/files/journal.jsonl" => bytes(b"{}\n"),
         "GET /v1/runs/r-1/files/logs/n%201.log" => bytes(&[0xff, 0]),
         "GET /v1/commands/r-1/files" => json(
             "200 OK",
             &value!({ "files": [{ "path": "f.json", "bytes": 1 }, { "path": ".profile", "bytes": 1 }, { "path": "old/minimal.rhai", "bytes": 1 }] }),
         ),
-        "GET /v1/runs/old" | "GET /v1/runs/none" => problem("404 Not Found", "error: there is no such run\n", 2),
+        "GET /v1/runs/old" | "GET /v1/runs/none" | "GET /v1/runs/past" => {
+            problem("404 Not Found", "error: there is no such run\n", 2)
+        }
         "GET /v1/runs/r-1" => json("200 OK", &value!({ "id": "r-1", "state": "ended" })),
         "GET /v1/commands/r-1/files/f.json" => bytes(b"[]"),
         "GET /v1/commands/r-1/files/old/minimal.rhai" => bytes(b"// less"),
@@ -102,6 +107,7 @@ fn paths_that_mean_something_else_over_there_are_called_from_their_common_folder
 #[test]
 fn only_what_a_command_was_told_to_write_is_taken() {
     let (place, fake) = (place(), daemon(0));
+    std::fs::create_dir_all(place.path().join("sub")).unwrap();
     let ended = place.blockade(&["--host", &fake.url, "events", "--output", "sub/f.json"]).with(0);
     assert!(ended.stderr.ends_with("fetched sub/f.json\n"), "{ended:?}");
     assert_eq!(place.read("sub/f.json"), "[]");
@@ -111,8 +117,21 @@ fn only_what_a_command_was_told_to_write_is_taken() {
     place.write("old/logs/n1.log", "long");
     place.blockade(&["--host", &fake.url, "shrink", "old"]).with(0);
     let sent = fake.of("POST /v1/commands").pop().unwrap().json();
-    assert_eq!((&sent["args"], files(&sent)), (&value!(["shrink", "old"]), vec!["old/journal.jsonl"]));
+    let args = value!(["shrink", "old", "--called=old"]);
+    assert_eq!((&sent["args"], files(&sent)), (&args, vec!["old/journal.jsonl"]));
     assert_eq!(place.read("old/minimal.rhai"), "// less");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_here_is_refused_as_here_before_anything_is_sent() {
+    let place = place();
+    let fake = Fake::new(|asked, _| panic!("{}", asked.line));
+    for output in ["nowhere/f.json", ".", "lib", "s.rhai/f.json"] {
+        let there = place.blockade(&["events", "--output", output, "--host", &fake.url]).with(2);
+        let here = std::fs::write(place.path().join(output), "").unwrap_err();
+        assert_eq!(there.stderr, format!("error: cannot write {output}: {here}\n"));
+    }
+    assert!(!place.path().join("nowhere").exists());
 }
 
 #[test]
@@ -120,21 +139,117 @@ fn a_run_that_is_over_there_is_only_named() {
     let (place, fake) = (place(), daemon(0));
     let sent = || fake.of("POST /v1/commands").pop().unwrap().json();
     std::fs::create_dir_all(place.path().join("here/r-1")).unwrap();
-    place.write("here/r-1/journal.jsonl", "old");
+    place.write("here/r-1/journal.jsonl", "{}\n");
     let mut shrink = place.command(&["--host", &fake.url, "shrink", "here/r-1", "--trials", "9"]);
     let ended = shrink.env("TAG", "v7").output().unwrap();
     assert_eq!((ended.status.code(), &sent()["env"]), (Some(0), &value!({})));
-    assert_eq!((&sent()["args"], &sent()["files"]), (&value!(["shrink", "r-1", "--trials", "9"]), &value!({})));
+    let args = value!(["shrink", "r-1", "--trials", "9", "--called=here/r-1"]);
+    assert_eq!((&sent()["args"], &sent()["files"]), (&args, &value!({})));
     assert!(String::from_utf8_lossy(&ended.stderr).ends_with("fetched into here/r-1\n"), "{ended:?}");
-    assert_eq!(place.read("here/r-1/journal.jsonl"), "{}\n");
+    assert!(place.path().join("here/r-1/logs/n 1.log").is_file());
     place.blockade(&["--host", &fake.url, "shrink", "none"]).with(0);
     assert_eq!(sent()["args"], value!(["shrink", "none"]));
-    // One of this machine's is found here as a local command finds it.
-    std::fs::create_dir_all(place.path().join(".blockade/runs/old")).unwrap();
-    place.write(".blockade/runs/old/journal.jsonl", "{}\n");
-    place.blockade(&["--host", &fake.url, "shrink", "old"]).with(0);
-    assert_eq!((&sent()["args"], files(&sent())), (&value!(["shrink", "old"]), vec!["old/journal.jsonl"]));
+}
+
+#[test]
+fn a_run_that_only_is_called_like_one_over_there_is_sent() {
+    let (place, fake) = (place(), daemon(0));
+    let sent = || fake.of("POST /v1/commands").pop().unwrap().json();
+    for folder in ["here/r-1", ".blockade/runs/r-1", ".blockade/runs/old"] {
+        std::fs::create_dir_all(place.path().join(folder)).unwrap();
+        place.write(&format!("{folder}/journal.jsonl"), "{}\nmore\n");
+    }
+    place.blockade(&["--host", &fake.url, "shrink", "here/r-1"]).with(0);
+    assert_eq!(sent()["args"], value!(["shrink", "here/r-1", "--called=here/r-1"]));
+    assert_eq!(sent()["files"], value!({ "here/r-1/journal.jsonl": "{}\nmore\n" }));
+    // One that lies where runs do is found here by its name, as a local command finds it.
+    for name in ["r-1", "old"] {
+        place.blockade(&["--host", &fake.url, "shrink", name]).with(0);
+        assert_eq!(sent()["args"], value!(["shrink", name, format!("--called=.blockade/runs/{name}")]));
+        assert_eq!(files(&sent()), [format!("{name}/journal.jsonl")]);
+    }
     assert_eq!(place.read(".blockade/runs/old/minimal.rhai"), "// less");
+    // The script, or the cluster, may have been changed since it was fetched.
+    place.write("here/r-1/journal.jsonl", "{}\n");
+    place.write("here/r-1/cluster.yaml", THREE);
+    place.blockade(&["--host", &fake.url, "replay", "here/r-1"]).with(0);
+    assert_eq!(files(&sent()), ["here/r-1/cluster.yaml", "here/r-1/journal.jsonl"]);
+}
+
+#[test]
+fn a_run_of_this_machine_is_sent_with_the_modules_of_its_script() {
+    let (place, fake) = (place(), daemon(0));
+    place.write("lib/b.rhai", "fn f() { 1 }");
+    place.blockade(&["run", "s.rhai", "--runtime", "sim", "--out", "past"]).with(0);
+    place.blockade(&["--host", &fake.url, "replay", "past"]).with(0);
+    let sent = fake.of("POST /v1/commands").pop().unwrap().json();
+    let past = ["cluster.yaml", "journal.jsonl", "result.json", "script.rhai"].map(|name| format!("past/{name}"));
+    assert_eq!(files(&sent), [&["lib/a.rhai".to_owned(), "lib/b.rhai".to_owned()], &past[..]].concat());
+}
+
+#[test]
+fn another_run_of_the_same_name_is_not_written_over() {
+    let (place, fake) = (place(), daemon(0));
+    std::fs::create_dir_all(place.path().join(".blockade/runs/r-1")).unwrap();
+    place.write(".blockade/runs/r-1/journal.jsonl", "ours\n");
+    for _again in 0..2 {
+        let ended = place.blockade(&["--host", &fake.url, "run", "s.rhai"]).with(0);
+        let told = "fetched into .blockade/runs/r-1-2, since .blockade/runs/r-1 holds another one\n";
+        assert!(ended.stderr.ends_with(told), "{ended:?}");
+    }
+    assert_eq!(place.read(".blockade/runs/r-1/journal.jsonl"), "ours\n");
+    assert_eq!(place.read(".blockade/runs/r-1-2/journal.jsonl"), "{}\n");
+    assert!(!place.path().join(".blockade/runs/r-1-3").exists());
+}
+
+#[test]
+fn modules_are_sent_from_where_a_local_run_would_take_them() {
+    let (place, fake) = (place(), daemon(0));
+    let sent = || fake.of("POST /v1/commands").pop().unwrap().json();
+    std::fs::create_dir_all(place.path().join("c")).unwrap();
+    place.write("c/c.rhai", "import \"h\" as h;\nh::f();");
+    place.write("h.rhai", "fn f() {}");
+    place.write("plain.rhai", "fn chaos() {}");
+    place.write("plain.yaml", THREE);
+    place.blockade(&["--host", &fake.url, "run", "plain.rhai", "--chaos", "c/c.rhai"]).with(0);
+    assert_eq!(files(&sent()), ["c/c.rhai", "h.rhai", "plain.rhai", "plain.yaml"]);
+    place.write("plain.rhai", "const M = \"h\";\nimport M as h;\nfn chaos() {}");
+    place.blockade(&["--host", &fake.url, "run", "plain.rhai"]).with(0);
+    let all = ["c/c.rhai", "h.rhai", "lib/a.rhai", "lib/b.rhai", "plain.rhai", "plain.yaml", "s.rhai"];
+    assert_eq!(files(&sent()), all);
+    place.write("plain.rhai", "import \"/abs/lib/h\" as h;\nfn chaos() {}");
+    let before = fake.asked().len();
+    let refused = place.blockade(&["--host", &fake.url, "run", "plain.rhai"]).with(2);
+    assert!(refused.stderr.contains("plain.rhai:1:8") && refused.stderr.contains("absolute path"), "{refused:?}");
+    assert_eq!(fake.asked().len(), before, "nothing is sent");
+}
+
+#[test]
+fn results_that_cannot_be_written_end_nothing_and_are_told_at_the_end() {
+    for (code, ends) in [(0, 3), (1, 1)] {
+        let (place, fake) = (place(), daemon(code));
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = place.command(&["--host", &fake.url, "run", "s.rhai"]).stdout(full).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(ends), "{told}");
+        assert!(told.contains("fetched into .blockade/runs/r-1\n"), "{told}");
+        assert_eq!(
+            told.matches("cannot write the results to standard output").count(),
+            usize::from(code == 0),
+            "{told}"
+        );
+        assert_eq!(place.read(".blockade/runs/r-1/journal.jsonl"), "{}\n");
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_ends_no_run() {
+    let (place, fake) = (place(), daemon(1));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = place.command(&["--host", &fake.url, "run", "s.rhai"]).stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(place.read(".blockade/runs/r-1/journal.jsonl"), "{}\n");
 }
 
 #[test]
@@ -185,5 +300,8 @@ fn a_report_of_a_run_over_there_is_made_here() {
     place.blockade(&["report", "r-7", "--host", &fake.url]).with(0);
     assert_eq!(fake.asked().len(), asked, "it is here by now");
     let none = place.blockade(&["report", "r-8", "--host", &fake.url]).with(2);
-    assert_eq!(none.stderr, "error: there is no run r-8\n");
+    insta::assert_snapshot!(none.stderr.replace(&fake.url, "URL"), @r##"
+    error: there is no run in r-8, and the daemon at URL has none
+    help: name a run's folder here, or the last part of that of one over there, like 20261126T204501Z-7
+    "##);
 }

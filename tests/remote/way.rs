@@ -204,7 +204,8 @@ fn what_was_fetched_in_part_is_no_run_and_is_fetched_again() {
     is_whole.store(true, Ordering::SeqCst);
     place.blockade(&["report", "r-1", "--host", &fake.url]);
     assert_eq!(place.read(".blockade/runs/r-1/logs/n1.log"), "log");
-    assert!(!place.path().join(".blockade/runs/r-1/.fetched").exists());
+    let left: Vec<_> = std::fs::read_dir(place.path().join(".blockade/runs")).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
 }
 
 #[test]
@@ -221,4 +222,32 @@ fn standard_input_that_is_no_text_is_refused_as_here() {
         (Some(2), "error: cannot read standard input: stream did not contain valid UTF-8\n")
     );
     assert_eq!(fake.of("POST /v1/commands/r-1/cancel").len(), 1, "it does not wait for more over there");
+}
+
+#[test]
+fn two_that_fetch_one_run_at_once_both_have_it() {
+    let asked_for = Arc::new(std::sync::atomic::AtomicUsize::default());
+    let count = Arc::clone(&asked_for);
+    let fake = Fake::new(move |asked, _| match asked.line.as_str() {
+        "GET /v1/commands/r-1" => json("200 OK", &command("run", "ended")),
+        "GET /v1/commands/r-1/output" => events(&[exit(1, 0)]),
+        "GET /v1/runs/r-1/files" => {
+            let names = ["script.rhai", "journal.jsonl"];
+            json("200 OK", &value!({ "files": names.map(|name| value!({ "path": name })) }))
+        }
+        "GET /v1/runs/r-1/files/script.rhai" => {
+            count.fetch_add(1, Ordering::SeqCst);
+            until("both fetch", || count.load(Ordering::SeqCst) == 2);
+            bytes(b"fn chaos() {}")
+        }
+        _ => bytes(b"{}\n"),
+    });
+    let place = place();
+    let both = [0, 1].map(|_| place.start(&["run", "--resume", "r-1", "--host", &fake.url]));
+    for ended in both.map(|child| child.wait_with_output().unwrap()) {
+        assert!(ended.status.success(), "{ended:?}");
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "fetched into .blockade/runs/r-1\n");
+    }
+    let left: Vec<_> = std::fs::read_dir(place.path().join(".blockade/runs")).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
 }

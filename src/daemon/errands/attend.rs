@@ -42,7 +42,7 @@ pub(in crate::daemon) struct Attendant {
     signals: mpsc::Sender<Signal>,
     /// What somebody types goes there.
     input: Mutex<Option<ChildStdin>>,
-    is_typed: bool,
+    order: Order,
     listeners: watch::Sender<usize>,
     ended: watch::Receiver<bool>,
 }
@@ -70,7 +70,7 @@ impl Attendant {
             attend(child, output, told, heard, order).await;
             end.send_replace(true);
         });
-        Ok(Self { folder: folder.clone(), signals, input, is_typed: order.is_typed, listeners, ended })
+        Ok(Self { folder: folder.clone(), signals, input, order, listeners, ended })
     }
 
     pub(super) fn folder(&self) -> &ErrandFolder {
@@ -96,7 +96,17 @@ impl Attendant {
 
     /// Whether anything can be typed to it.
     pub(in crate::daemon) fn is_typed(&self) -> bool {
-        self.is_typed
+        self.order.is_typed
+    }
+
+    /// Whether it goes on where nobody listens, and leaves files.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.order.is_lasting
+    }
+
+    /// Whether somebody listens.
+    pub(super) fn is_heard(&self) -> bool {
+        *self.listeners.borrow() > 0
     }
 
     /// Types to it; `end` says that no more will come.

@@ -16,6 +16,7 @@ mod functions;
 mod handles;
 mod imports;
 mod keys;
+mod names;
 mod nodes;
 mod parts;
 mod program;
@@ -63,18 +64,6 @@ fn functions(ast: &AST) -> Vec<Function> {
         Function { name: function.name.clone(), params: function.params.to_vec(), statements }
     });
     all.collect()
-}
-
-/// The modules that a text imports by a name that is written in it, wherever that stands.
-fn names(ast: &AST) -> Vec<String> {
-    let (functions, mut names) = (functions(ast), Vec::new());
-    let body = Unit { name: None, params: &[], statements: ast.statements() };
-    for unit in std::iter::once(body).chain(functions.iter().map(Unit::of)) {
-        for piece in unit.pieces() {
-            piece.each(&mut |piece| names.extend(piece.import().map(|(name, _)| name.to_owned())));
-        }
-    }
-    names
 }
 
 /// A part of a script that runs as one: its body, a function, a closure.

@@ -4,7 +4,8 @@
 use super::doubt;
 use super::functions::Functions;
 use super::keys::Keys;
-use super::{Function, Subject, Unit, functions, names};
+use super::names::Names;
+use super::{Function, Subject, Unit, functions};
 use crate::script::diagnose::Source;
 use crate::script::{Script, modules};
 use rhai::AST;
@@ -34,7 +35,7 @@ impl Program {
         let mut next = 0;
         while let Some(text) = program.texts.get(next) {
             let path = text.source.path.clone();
-            for name in names(&text.ast) {
+            for (name, _) in Names::of(&text.ast).written {
                 program.import(&name, &path);
             }
             next += 1;
