@@ -70,15 +70,16 @@ fn describe_answers(operation: &mut Operation) {
     }
 }
 
-/// Each name in the path is a parameter.
+/// Each name in the path is a parameter, whether its handler says so or not.
 fn declare(operation: &mut Operation, path: &str) {
     let declared = operation.parameters.get_or_insert_default();
-    declared.retain(|parameter| !is_in_path(parameter));
-    declared.extend(names(path).map(|name| RefOr::T(in_path(name))));
+    let missing = names(path).filter(|name| !declared.iter().any(|parameter| is_for(parameter, name)));
+    let missing: Vec<_> = missing.map(|name| RefOr::T(in_path(name))).collect();
+    declared.extend(missing);
 }
 
-fn is_in_path(parameter: &RefOr<Parameter>) -> bool {
-    matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path)
+fn is_for(parameter: &RefOr<Parameter>, name: &str) -> bool {
+    matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path && parameter.name == name)
 }
 
 fn names(path: &str) -> impl Iterator<Item = &str> {

@@ -7,7 +7,7 @@
 //! own, which heals, too.
 //!
 //! A request passes the [`gate`] (token, origin, size, time), then a route: of the [`old`] Blockade's REST, of
-//! [`v1`] or of the [`page`], which reads what it has [`received`]; every refusal is a [`problem`].
+//! [`v1`] or of the [`page`]. What it brings is [`received`] in one way; every refusal is a [`problem`].
 
 mod certificate;
 mod chaos;

@@ -219,6 +219,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_long_is_cut() {
+        let long = "ä".repeat(10_000);
+        for text in [
+            format!(r#"{{"{long}": 1}}"#),
+            format!(r#"{{"port": "{long}"}}"#),
+            format!(r#"{{"words": {{"{long}": 1}}}}"#),
+            format!(r#"{{"act": {{"kind": "{long}"}}}}"#),
+        ] {
+            assert!(body(&text).len() < 600, "{}", body(&text));
+        }
+    }
+
+    #[test]
     fn a_query_means_what_the_old_tool_took_for_it() {
         let random = |query: &str| asked(query).map(|asked| asked.random).map_err(|error| error.to_string());
         for yes in ["?random", "?random=", "?random=1", "?random=true", "?random=True"] {

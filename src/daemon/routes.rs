@@ -111,9 +111,9 @@ mod tests {
         let document = document();
         for (method, path, operation) in operations(&document) {
             assert!(!path.contains('*'), "{path}");
-            let named: Vec<&str> = path.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect();
+            let named: BTreeSet<&str> = path.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect();
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-            let declared: Vec<&str> = parameters
+            let declared: BTreeSet<&str> = parameters
                 .iter()
                 .filter(|parameter| parameter["in"] == "path" && parameter["required"] == true)
                 .map(|parameter| parameter["name"].as_str().unwrap())

@@ -9,6 +9,8 @@ use std::fmt;
 
 /// So much of a text is shown, characters.
 const SHOWN_MAX: usize = 40;
+/// And of the keys on the way to a value, which a client may have made up.
+const WAY_MAX: usize = 200;
 
 /// One wrong value.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +62,7 @@ impl Wrong {
     /// As the user is told it: where in which part of the request, and what.
     pub(super) fn in_the(self, part: &str) -> Error {
         let way: String = self.way.into_iter().rev().collect();
-        let place = match way.trim_start_matches('.') {
+        let place = match &*cut(way.trim_start_matches('.'), WAY_MAX) {
             "" => format!("the {part}"),
             way if self.is_inside => format!("the {part}, in `{way}`"),
             way => format!("the {part}, at `{way}`"),
@@ -124,11 +126,11 @@ impl de::Error for Wrong {
 }
 
 fn quoted(name: &str) -> String {
-    format!("`{}`", cut(name))
+    format!("`{}`", cut(name, SHOWN_MAX))
 }
 
-fn cut(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(SHOWN_MAX) {
+fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
         None => text.into(),
     }
@@ -137,7 +139,7 @@ fn cut(text: &str) -> Cow<'_, str> {
 /// What was found, so short that it can be read.
 fn shown(found: &Given) -> String {
     match found {
-        Given::Text(text) | Given::Loose(text) => format!("{:?}", cut(text)),
+        Given::Text(text) | Given::Loose(text) => format!("{:?}", cut(text, SHOWN_MAX)),
         other => other.to_string(),
     }
 }

@@ -64,8 +64,8 @@ pub(super) struct Script {
     text: String,
 }
 
-/// A run that is to begin; what is no part of its source is what `blockade run` calls so. All keys stand in one object
-/// and one type: through serde's `flatten` no key knows its place, and none is unknown.
+// One type has all keys, those of the source, too: through serde's `flatten` no key knows its place, and none is unknown.
+/// A run that is to begin: its source, and what `blockade run` calls so.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewRun {

@@ -35,7 +35,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
         .routes(routes!(artifact))
 }
 
-/// A soak that is to begin, in one type as a run is; what is no part of its source is what `blockade soak` calls so.
+// In one type, as a run is.
+/// A soak that is to begin: its source, and what `blockade soak` calls so.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewSoak {
