@@ -67,7 +67,7 @@ pub enum OneShot {
     Throttle(shaping::Shape),
     /// Several at once: delay, loss, rate and the rest
     Degrade(shaping::Shape),
-    /// Remove every delay, loss and the like from nodes
+    /// Remove every delay, loss and the like from what nodes send
     Fast(faults::Fast),
     /// Print what a node has written
     Logs(exec::Logs),

@@ -100,9 +100,9 @@ fn an_attached_run_ends_with_its_cluster_whatever_it_waits_for() {
         until(|| up.says(&["faults"]).contains("isolate n1"));
         let pid = up.supervisor().as_raw_nonzero().to_string();
         if by_force {
-            up.kill_supervisor()
+            up.kill_supervisor();
         } else {
-            drop(up.says(&["destroy"]))
+            up.says(&["destroy"]);
         }
         let ended = super::common::ended(run.wait_with_output().unwrap()).with(3);
         let (told, result) = (ended.stderr.replace(&pid, "PID"), up.place.read("out/result.json"));

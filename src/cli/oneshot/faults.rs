@@ -204,7 +204,8 @@ pub(super) async fn list(remote: &Remote, format: Format) -> Result<Shown> {
     show::faults(&faults(remote, Command::Faults).await?, format)
 }
 
-/// Heals all that shapes the nodes' links.
+/// Heals every delay, loss and the like of what nodes send. What others send to them stays as it is, but for the way
+/// back of --both.
 #[derive(Debug, Args)]
 pub struct Fast {
     #[command(flatten)]
