@@ -276,7 +276,7 @@ mod tests {
             json!({ "kind": "pause", "nodes": ["n1"] }),
             json!({ "kind": "kill", "nodes": ["n1"], "signal": "term" }),
             json!({ "kind": "slow", "nodes": ["n1"], "to": ["n2"], "both": true, "delay": "100ms", "proto": "tcp", "port": 80 }),
-            json!({ "kind": "degrade", "nodes": ["n1"], "to": ["n2"], "delay": 0.1, "loss": 0.01, "reorder": 1, "gap": 5, "rate": 1000000 }),
+            json!({ "kind": "degrade", "nodes": ["n1"], "to": ["n2"], "delay": 0.1, "loss": 0.01, "reorder": 1, "gap": 5, "rate": 1_000_000 }),
             json!({ "kind": "flaky", "nodes": ["n1"], "to": ["n2"] }),
             json!({ "kind": "duplicate", "nodes": ["n1"], "to": ["n2"], "duplicate": "7%" }),
             json!({ "kind": "corrupt", "nodes": ["n1"], "to": ["n2"] }),
