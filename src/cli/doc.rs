@@ -182,7 +182,9 @@ fn write_definitions(folder: &Path, as_json: bool) -> Result<()> {
     if as_json {
         return report::json(&written);
     }
-    written.iter().for_each(|path| report::line(path));
+    for path in &written {
+        report::line(path);
+    }
     Ok(())
 }
 

@@ -233,7 +233,7 @@ mod tests {
             pieces in prop::collection::vec(("[ (`=:,]{0,2}[a-z]{0,9}[:(=,]? ", values(), values(), "[),:;%` ]"), 1..6)
         ) {
             let render = |which: fn(&(String, String, String, String)) -> &String| -> String {
-                pieces.iter().map(|piece| format!("{}{}{}", piece.0, which(piece), piece.3)).collect()
+                pieces.iter().flat_map(|piece| [&piece.0, which(piece), &piece.3]).map(String::as_str).collect()
             };
             prop_assert_eq!(of(&render(|piece| &piece.1)), of(&render(|piece| &piece.2)));
         }

@@ -225,6 +225,20 @@ fn an_error_inside_a_module_shows_the_modules_own_line() {
     let run = |call: &str| told(&format!("import \"helpers\" as helpers;\n\nhelpers::{call};\n"), &files);
     insta::assert_snapshot!(run("isolates(\"n9\")"), @r"
     exit 2
+    warning: unknown function `nothing`
+      --> helpers.rhai:26:26
+       |
+    26 | fn asks() { let x = 1; x.nothing() }
+       |                          ^^^^^^^ not a function
+       |
+    help: `blockade doc` lists the functions
+    warning: unknown function `helpre`
+      --> helpers.rhai:27:18
+       |
+    27 | fn misspells() { helpre() }
+       |                  ^^^^^^ not a function
+       |
+    help: did you mean `helper`?
     error: there is no node `n9`
       --> helpers.rhai:23:5
        |
@@ -235,6 +249,20 @@ fn an_error_inside_a_module_shows_the_modules_own_line() {
     ");
     insta::assert_snapshot!(run("throws()"), @r"
     exit 2
+    warning: unknown function `nothing`
+      --> helpers.rhai:26:26
+       |
+    26 | fn asks() { let x = 1; x.nothing() }
+       |                          ^^^^^^^ not a function
+       |
+    help: `blockade doc` lists the functions
+    warning: unknown function `helpre`
+      --> helpers.rhai:27:18
+       |
+    27 | fn misspells() { helpre() }
+       |                  ^^^^^^ not a function
+       |
+    help: did you mean `helper`?
     error: the script threw: 42
       --> helpers.rhai:25:15
        |
@@ -243,6 +271,13 @@ fn an_error_inside_a_module_shows_the_modules_own_line() {
     ");
     insta::assert_snapshot!(run("misspells()"), @r"
     exit 2
+    warning: unknown function `nothing`
+      --> helpers.rhai:26:26
+       |
+    26 | fn asks() { let x = 1; x.nothing() }
+       |                          ^^^^^^^ not a function
+       |
+    help: `blockade doc` lists the functions
     error: unknown function `helpre`
       --> helpers.rhai:27:18
        |
@@ -260,6 +295,13 @@ fn an_error_inside_a_module_shows_the_modules_own_line() {
        |                          ^^^^^^^ not a function
        |
     help: `blockade doc` lists the functions
+    warning: unknown function `helpre`
+      --> helpers.rhai:27:18
+       |
+    27 | fn misspells() { helpre() }
+       |                  ^^^^^^ not a function
+       |
+    help: did you mean `helper`?
     ");
     insta::assert_snapshot!(run("invoke(|| isolate(\"n9\"))"), @r#"
     exit 2
@@ -270,6 +312,20 @@ fn an_error_inside_a_module_shows_the_modules_own_line() {
       |                            ^^^^
       |
     help: did you mean `n1`? the nodes are n1, n2, n3
+    warning: unknown function `nothing`
+      --> helpers.rhai:26:26
+       |
+    26 | fn asks() { let x = 1; x.nothing() }
+       |                          ^^^^^^^ not a function
+       |
+    help: `blockade doc` lists the functions
+    warning: unknown function `helpre`
+      --> helpers.rhai:27:18
+       |
+    27 | fn misspells() { helpre() }
+       |                  ^^^^^^ not a function
+       |
+    help: did you mean `helper`?
     error: there is no node `n9`
      --> s.rhai:3:20
       |
@@ -280,6 +336,20 @@ fn an_error_inside_a_module_shows_the_modules_own_line() {
     "#);
     insta::assert_snapshot!(run("invoke(|x| 1)"), @r"
     exit 2
+    warning: unknown function `nothing`
+      --> helpers.rhai:26:26
+       |
+    26 | fn asks() { let x = 1; x.nothing() }
+       |                          ^^^^^^^ not a function
+       |
+    help: `blockade doc` lists the functions
+    warning: unknown function `helpre`
+      --> helpers.rhai:27:18
+       |
+    27 | fn misspells() { helpre() }
+       |                  ^^^^^^ not a function
+       |
+    help: did you mean `helper`?
     error: the closure takes other arguments than the () it is called with
       --> helpers.rhai:11:32
        |
@@ -333,13 +403,6 @@ fn a_circle_of_imports_is_named() {
     "#);
     insta::assert_snapshot!(told("import \"a\" as a;\na::f();\n", &[("a.rhai", "fn f() { import \"s\" as s; }\n")]), @r#"
     exit 2
-    warning: circular import: s.rhai → s.rhai
-     --> a.rhai:1:17
-      |
-    1 | fn f() { import "s" as s; }
-      |                 ^
-      |
-    help: move what both need into a module that imports neither
     error: circular import: s.rhai → s.rhai
      --> a.rhai:1:17
       |

@@ -4,7 +4,7 @@
 use super::closures::captures;
 use super::walk::Piece;
 use super::{Subject, Unit};
-use rhai::{ASTFlags, Expr, Stmt};
+use rhai::{ASTFlags, Expr, ImmutableString, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The constants of a text.
@@ -12,7 +12,7 @@ pub(super) struct Constants<'a> {
     /// Of each unit, in their order.
     units: Vec<BTreeMap<&'a str, &'a Expr>>,
     /// What each closure captures, and of which unit; none where it is written in several.
-    closures: BTreeMap<&'a str, Option<(usize, &'a [rhai::ImmutableString])>>,
+    closures: BTreeMap<&'a str, Option<(usize, &'a [ImmutableString])>>,
 }
 
 impl<'a> Constants<'a> {
@@ -54,7 +54,7 @@ impl<'a> Constants<'a> {
 /// The constants that a unit declares outside of all its blocks, by names that nothing else in it has.
 fn declared<'a>(unit: &Unit<'a>) -> BTreeMap<&'a str, &'a Expr> {
     let names = names(unit);
-    let taken: BTreeSet<&str> = unit.params.iter().map(|name| name.as_str()).collect();
+    let taken: BTreeSet<&str> = unit.params.iter().map(ImmutableString::as_str).collect();
     let constants = unit.statements.iter().filter_map(|stmt| match stmt {
         Stmt::Var(of, flags, _) if flags.contains(ASTFlags::CONSTANT) => Some((of.0.name.as_str(), &of.1)),
         _ => None,
