@@ -65,7 +65,8 @@ impl Drop for Draft {
 impl Draft {
     /// Begins one for this place.
     pub(super) fn begin(place: &Place) -> Result<Self> {
-        let path = place.room().join(format!(".fetched-{}", std::process::id()));
+        // No run is called so: whoever lists those passes it over.
+        let path = place.room().join(format!(".fetched_{}", std::process::id()));
         std::fs::create_dir_all(&path).map_err(|error| cannot(&path, &error))?;
         Ok(Self { path, files: Vec::new() })
     }
