@@ -39,9 +39,9 @@ fn required(parts: &[&Value]) -> BTreeSet<String> {
 
 /// The one key whose value says which object it is, with that value.
 fn tag(parts: &[&Value]) -> Option<(String, Value)> {
-    let properties = parts.iter().filter_map(|part| part["properties"].as_object()).flatten();
+    let mut properties = parts.iter().filter_map(|part| part["properties"].as_object()).flatten();
     let one = |schema: &Value| Some(schema["enum"].as_array().filter(|values| values.len() == 1)?[0].clone());
-    properties.filter_map(|(key, schema)| Some((key.clone(), one(schema)?))).next()
+    properties.find_map(|(key, schema)| Some((key.clone(), one(schema)?)))
 }
 
 /// What stands in backticks.
@@ -80,7 +80,7 @@ fn a_body_has_the_keys_that_the_document_says_and_needs_those_that_it_says() {
                 let answer = refused(None);
                 match answer.json()["detail"].as_str().and_then(|detail| detail.strip_suffix("` is missing")) {
                     Some(missing) => {
-                        assert!(needed.iter().any(|key| missing.ends_with(key)), "{method} {path}: {answer:?}")
+                        assert!(needed.iter().any(|key| missing.ends_with(key)), "{method} {path}: {answer:?}");
                     }
                     None => assert_eq!(needed, BTreeSet::new(), "{method} {path}: {answer:?}"),
                 }
