@@ -317,6 +317,7 @@ fn the_version_and_the_functions_are_told_as_json() {
     assert!(all.contains(&kill) && all.contains(&json(&["doc", "nemesis::halves", "--json"])));
     let whole = |one: &serde_json::Value| !one["text"].as_str().unwrap().is_empty() && !one["signatures"][0].is_null();
     assert_eq!(all.iter().find(|one| !whole(one)), None);
+    assert!(all.iter().all(|one| one["example"].is_string()), "{all:?}");
     let module = json(&["doc", "wait", "--json"]);
     assert!(module["functions"].as_array().unwrap().iter().all(|function| all.contains(function)), "{module}");
     Place::new().blockade(&["doc", "wait::nothing", "--json"]).with(2);

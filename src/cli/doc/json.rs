@@ -73,8 +73,13 @@ fn documented(module: &str, functions: &[Documented]) -> Vec<Value> {
             "group": module,
             "signatures": forms.iter().map(|form| format!("{module}::{}", form.signature())).collect::<Vec<_>>(),
             "text": texts.join("\n\n"),
-            "example": null,
+            "example": forms.iter().find_map(example),
         })
     });
     told.collect()
+}
+
+/// The last line of a comment, by the standard library's custom.
+fn example(function: &Documented) -> Option<&str> {
+    function.comment.iter().find_map(|line| line.strip_prefix("Example: `")?.strip_suffix('`'))
 }
