@@ -303,6 +303,20 @@ fn an_error_inside_a_module_shows_the_modules_own_line() {
        |
     help: did you mean `helper`?
     ");
+    insta::assert_snapshot!(told("import \"bad\" as bad;\n", &[("bad.rhai", "fn f() {\n    1 +\n}\n")]), @r"
+    exit 2
+    error: syntax error: unexpected '}'
+     --> bad.rhai:3:1
+      |
+    3 | }
+      | ^ here
+    ");
+}
+
+#[test]
+fn an_error_in_a_closure_that_a_module_calls_shows_who_is_wrong() {
+    let files = [("helpers.rhai", HELPERS), ("more.rhai", MORE)];
+    let run = |call: &str| told(&format!("import \"helpers\" as helpers;\n\nhelpers::{call};\n"), &files);
     insta::assert_snapshot!(run("invoke(|| isolate(\"n9\"))"), @r#"
     exit 2
     warning: there is no node `n9`
@@ -357,14 +371,6 @@ fn an_error_inside_a_module_shows_the_modules_own_line() {
        |                                ^^^^
        |
     help: write `||` for a closure without arguments
-    ");
-    insta::assert_snapshot!(told("import \"bad\" as bad;\n", &[("bad.rhai", "fn f() {\n    1 +\n}\n")]), @r"
-    exit 2
-    error: syntax error: unexpected '}'
-     --> bad.rhai:3:1
-      |
-    3 | }
-      | ^ here
     ");
 }
 
