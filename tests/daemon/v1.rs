@@ -81,6 +81,7 @@ fn a_fault_may_end_by_itself_and_cuts_and_impairments_are_healed_apart() {
     let mut cuts = healed("?only=partitions");
     cuts.sort();
     assert_eq!(cuts, ["block", "partition"]);
+    assert_eq!(healed(""), ["slow"], "what the others send was still slow");
     assert_eq!(healed(""), [""; 0]);
 }
 

@@ -30,6 +30,7 @@ fn choose(page: &mut Browser, label: &str, option: &str) {
 }
 
 const VERDICT: &str = "document.querySelector('.bar .word')?.textContent";
+const REPORT: &str = "[...document.querySelectorAll('.bar a')].find(link => link.checkVisibility())";
 
 #[test]
 fn a_run_is_begun_with_a_seed_followed_and_read_and_one_that_is_wrong_shows_where() {
@@ -49,8 +50,9 @@ fn a_run_is_begun_with_a_seed_followed_and_read_and_one_that_is_wrong_shows_wher
     let facts = page.value("document.querySelector('.facts').innerText");
     assert!(facts.as_str().unwrap().contains("9223372036854775807"), "{facts}");
     page.until("document.querySelector('#output pre').textContent.includes('as it was told')");
-    let report = page
-        .value("[...document.querySelectorAll('.bar a')].find(link => link.checkVisibility()).getAttribute('href')");
+    // The verdict is there before all is cleaned up.
+    page.until(&format!("{REPORT} !== undefined"));
+    let report = page.value(&format!("{REPORT}.getAttribute('href')"));
     let report = running.ask("GET", report.as_str().unwrap(), "").with(200).body;
     assert!(report.contains("as it was told"));
     page.until("[...document.querySelectorAll('.files a')].some(link => link.textContent === 'journal.jsonl')");
