@@ -87,7 +87,7 @@ const WAITS: [&str; 3] = [
     "fn chaos() { isolate(\"n1\"); sleep(\"10m\"); }",
     "fn chaos() { during(isolate(\"n1\"), \"10m\"); }",
     "const OPTIONS = #{ clients: 2 };\nfn client(id) { loop { sleep(\"1s\"); } }\n\
-     fn chaos() { let t = task(|| wait_until(\"10m\", || faults().is_empty())); isolate(\"n1\"); t.join(); }",
+     fn chaos() { isolate(\"n1\"); let t = task(|| wait_until(\"10m\", || faults().is_empty())); t.join(); }",
 ];
 
 #[test]
