@@ -14,7 +14,7 @@ use super::clusters::blocking;
 use super::runs::Found;
 use crate::cli::sent::{Sent, sent};
 use crate::errand::Errand;
-use crate::journal::RunFolder;
+use crate::journal::{RunFolder, STAMP};
 use crate::{Error, Result, entropy, text};
 use attend::{Attendant, Order};
 use std::collections::BTreeMap;
@@ -299,6 +299,6 @@ fn sent_journal<'a>(named: &Path, asked: &'a Asked) -> Option<&'a str> {
 
 /// When it began, and a number that makes it one of its kind.
 fn fresh_id() -> Result<String> {
-    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let now = jiff::Timestamp::now().strftime(STAMP);
     Ok(format!("{now}-c{}", entropy::fresh_seed()?))
 }

@@ -67,11 +67,7 @@ impl Gate {
 
     /// Hands on what may come in.
     async fn enter(&self, request: Request, next: Next) -> Response {
-        let bytes_max = if request.body().size_hint().upper().is_some_and(|bytes| bytes <= BODY_MAX as u64) {
-            BODY_MAX
-        } else {
-            body_max(&request)
-        };
+        let bytes_max = body_max(&request);
         let _one_of_few = if bytes_max > BODY_MAX { self.large.acquire().await.ok() } else { None };
         match arrived(request, bytes_max).await {
             Ok(request) => told(next.run(request).await).await,
@@ -80,10 +76,11 @@ impl Gate {
     }
 }
 
-/// The largest body that a request may have, bytes.
+/// The largest body that a request may have, bytes: the usual where that is certain to be enough.
 fn body_max(request: &Request) -> usize {
+    let is_usual = request.body().size_hint().upper().is_some_and(|bytes| bytes <= BODY_MAX as u64);
     let may_bring_a_run = request.method() == Method::POST && request.uri().path() == "/v1/commands";
-    if may_bring_a_run { PAST_RUN_MAX } else { BODY_MAX }
+    if may_bring_a_run && !is_usual { PAST_RUN_MAX } else { BODY_MAX }
 }
 
 /// What a request gives for the token: as it is, or, since browsers can ask their user for nothing else, as a password.

@@ -2,7 +2,7 @@
 
 use super::files::latest_first;
 use crate::cluster::check_name;
-use crate::journal::is_locked;
+use crate::journal::{STAMP, is_locked};
 use serde::Serialize;
 use serde_json::Value;
 use std::fs::File;
@@ -111,7 +111,7 @@ impl Found {
 /// When a run was begun whose folder was called after the time and the seed: `20261126T204501Z-7`.
 fn begun(id: &str) -> Option<String> {
     let (time, _) = id.split_once('-')?;
-    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
+    let time = jiff::civil::DateTime::strptime(STAMP, time).ok()?;
     Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 

@@ -4,6 +4,14 @@ use crate::{Error, Result, platform};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+/// The time in a folder's name, UTC.
+pub const STAMP: &str = "%Y%m%dT%H%M%SZ";
+
+/// What a folder may be called that should have this name, in their order: so, or with a number from 2 on behind it.
+pub fn names_like(first: &str) -> impl Iterator<Item = String> {
+    std::iter::once(first.to_owned()).chain((2..=u32::MAX).map(move |number| format!("{first}-{number}")))
+}
+
 /// Where a run keeps its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFolder {
@@ -29,10 +37,9 @@ impl RunFolder {
     pub fn fresh(runs: &Path, seed: u64, is_known: impl Fn(&str) -> bool) -> Result<Self> {
         std::fs::create_dir_all(runs).map_err(|error| cannot("create", runs, &error))?;
         let runs = runs.canonicalize().map_err(|error| cannot("find", runs, &error))?;
-        let first = format!("{}-{seed}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
+        let first = format!("{}-{seed}", jiff::Timestamp::now().strftime(STAMP));
         // Several runs of one seed within a second.
-        let names = std::iter::once(first.clone()).chain((2..=u32::MAX).map(|n| format!("{first}-{n}")));
-        for name in names.filter(|name| !is_known(name)) {
+        for name in names_like(&first).filter(|name| !is_known(name)) {
             let path = runs.join(name);
             match std::fs::create_dir(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}

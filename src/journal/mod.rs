@@ -11,7 +11,7 @@ mod result;
 mod signature;
 mod writer;
 
-pub use folder::{RunFolder, remove_folder};
+pub use folder::{RunFolder, STAMP, names_like, remove_folder};
 pub use history::HistoryWriter;
 pub use lines::is_locked;
 pub use past::PastRun;

@@ -4,7 +4,7 @@
 //! Touches those folders.
 
 use super::back::below;
-use crate::journal::{is_locked, remove_folder};
+use crate::journal::{is_locked, names_like, remove_folder};
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -107,8 +107,7 @@ impl Draft {
             }
             Place::Below(room, id) => (room, id),
         };
-        let names = std::iter::once(id.clone()).chain((2..=u32::MAX).map(|n| format!("{id}-{n}")));
-        for folder in names.map(|name| room.join(name)) {
+        for folder in names_like(id).map(|name| room.join(name)) {
             match std::fs::create_dir(&folder) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && !self.is_in(&folder) => {}
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(folder),
