@@ -86,6 +86,22 @@ fn a_fault_may_end_by_itself_and_cuts_and_impairments_are_healed_apart() {
 }
 
 #[test]
+fn of_several_who_heal_a_fault_at_once_one_has() {
+    let running = Running::with_cluster("sim");
+    for round in 1..=10 {
+        running.post("/v1/clusters/c1/faults", json!({ "fault": { "kind": "isolate", "nodes": ["n1"] } })).with(201);
+        let fault = format!("/v1/clusters/c1/faults/f{round}");
+        let codes: Vec<u16> = std::thread::scope(|scope| {
+            let heal = || running.ask("DELETE", &fault, "").status;
+            let healers: Vec<_> = (0..6).map(|_| scope.spawn(heal)).collect();
+            healers.into_iter().map(|healer| healer.join().unwrap()).collect()
+        });
+        assert_eq!(codes.iter().filter(|code| **code == 200).count(), 1, "{codes:?}");
+        assert_eq!(codes.iter().filter(|code| **code == 404).count(), 5, "{codes:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_a_problem() {
     let running = Running::with_cluster("sim");
     let told = |method: &str, path: &str, body: &str| {
