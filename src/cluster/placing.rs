@@ -97,7 +97,7 @@ fn check_free(reader: &Reader<'_>, name: &Placed<String>, network: &External, gr
         let room = subnet::room_beside(subnet, &network.taken);
         if room < nodes as u128 {
             let message =
-                format!("the network `{}` has {room} free addresses for the cluster's {nodes} nodes", name.value);
+                format!("the network `{}` has free addresses for {room} of the cluster's {nodes} nodes", name.value);
             let help = format!("its subnet is {subnet}: remove containers from it, or name a larger network");
             reader.report(&name.span, Problem::new(message, help));
         }

@@ -15,6 +15,7 @@ use super::runs::Found;
 use crate::cli::sent::{Sent, sent};
 use crate::errand::Errand;
 use crate::journal::{RunFolder, STAMP};
+use crate::words::counted;
 use crate::{Error, Result, entropy, text};
 use attend::{Attendant, Order};
 use std::collections::BTreeMap;
@@ -118,8 +119,11 @@ impl Errands {
         if running.len() >= self.limits.commands {
             drop(running);
             forget(&folder, &errand);
-            let error = Error::machine(format!("{} commands run for others already", self.limits.commands))
-                .help("wait for one to end, cancel one, or start the daemon with a larger --max-commands");
+            let error = Error::machine(format!(
+                "the limit of {} for others is reached",
+                counted(self.limits.commands, "command")
+            ))
+            .help("wait for one to end, cancel one, or start the daemon with a larger --max-commands");
             return Err(Refused::Busy(error));
         }
         let begun = Attendant::begin(&folder, output, order).inspect_err(|_| forget(&folder, &errand));

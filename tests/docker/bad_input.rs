@@ -149,7 +149,7 @@ fn a_network_without_free_addresses() {
     let network = stage.network_beside("small", &["--subnet", "10.234.56.0/30"]);
     stage.place.write("blockade.yaml", &format!("{THREE}network: {{ external: {network} }}\n"));
     insta::assert_snapshot!(refused(&stage, &["up"], 2), @"
-    error: the network `NAME-small` has 1 free addresses for the cluster's 3 nodes
+    error: the network `NAME-small` has free addresses for 1 of the cluster's 3 nodes
      --> blockade.yaml:6:22
       |
     6 | network: { external: NAME-small }

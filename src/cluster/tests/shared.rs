@@ -59,7 +59,7 @@ fn only_docker_has_networks_that_exist() {
 fn a_network_that_cannot_take_the_cluster_is_shown_in_the_file() {
     let full = host(&["10.5.0.0/29"], &["10.5.0.1", "10.5.0.2", "10.5.0.3", "10.5.0.4"]);
     insta::assert_snapshot!(wrong_on(&full, FILE), @"
-    error: the network `shared` has 2 free addresses for the cluster's 3 nodes
+    error: the network `shared` has free addresses for 2 of the cluster's 3 nodes
      --> blockade.yaml:2:22
       |
     2 | network: { external: shared }
