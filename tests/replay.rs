@@ -120,7 +120,7 @@ fn on_real_nodes_two_faults_are_left() {
         return;
     }
     let place = failed_soon();
-    let ended = shrink(&place, &["--jobs", "6", "--trials", "60"]).with(0);
+    let ended = shrink(&place, &["--jobs", "6", "--trials", "90"]).with(0);
     assert!(ended.stdout.contains("no faults at all 0/"), "{}", ended.stdout);
     let text = place.read("out/minimal.rhai");
     let calls = ["kill(", "stop(", "isolate(", "partition(", "one_way(", "slow("];
