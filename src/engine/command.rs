@@ -211,6 +211,8 @@ pub struct ExecOutput {
     pub stdout: String,
     /// What it wrote to standard error, likewise.
     pub stderr: String,
+    /// Whether it wrote more than is kept of either, 4 MiB.
+    pub dropped: bool,
     /// Whether the time ran out.
     pub timed_out: bool,
     /// How long it ran, microseconds.

@@ -53,6 +53,9 @@ fn exec_hands_through_what_a_program_reads_and_writes_and_tells_its_exit_code_in
     assert_eq!((output["code"].as_i64(), output["stdout"].as_str()), (Some(7), Some("x\n")));
     let ended = up.run(&["exec", "n2", "--timeout", "50ms", "--", "sleep", "1h"]).with(1);
     assert_eq!(ended.stderr, "error: `sleep` on n2 did not end in time and was killed\n");
+    let ended = up.run(&["exec", "n2", "--", "sh", "-c", "head -c 5000000 /dev/zero | tr '\\0' x"]).with(1);
+    assert_eq!(ended.stdout.len(), 4 << 20);
+    assert!(ended.stderr.starts_with("error: `sh` on n2 wrote more than 4 MiB\n"), "{}", ended.stderr);
     let mut cat = up.place.command(&["-n", "c1", "exec", "n2", "-i", "--", "cat"]);
     let words = up.place.write("words", "from outside\n");
     let output = cat.stdin(std::fs::File::open(words).unwrap()).output().unwrap();

@@ -3,7 +3,7 @@
 use super::image::{Broken, Defaults, Image, Step};
 use super::node::{Node, ended_child};
 use super::{init, join};
-use crate::agent::protocol::{Ended, Exec, Executed, Failure, OUTPUT_BYTES_MAX};
+use crate::agent::protocol::{Ended, Exec, Executed, Failure, Kept, Written};
 use crate::agent::readable::{Readable, readable};
 use crate::agent::{sys, tree};
 use crate::error::{Error, Result};
@@ -78,8 +78,7 @@ fn not_run(image: &Image, broken: Broken) -> Result<Executed> {
         Broken { step: Step::Exec, .. } => 126,
         _ => return Err(error),
     };
-    let stderr = format!("blockade: {error}\n");
-    Ok(Executed { code: Some(code), signal: None, stdout: String::new(), stderr, timed_out: false, took_us: 0 })
+    Ok(Executed { code: Some(code), stderr: format!("blockade: {error}\n"), ..Executed::default() })
 }
 
 enum Outcome {
@@ -154,7 +153,9 @@ impl Running {
             Ended::Signal(signal) => (None, Some(signal)),
         };
         let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
-        Ok(Outcome::Ended(Executed { code, signal, stdout, stderr, timed_out, took_us: 0 }))
+        let dropped = stdout.dropped || stderr.dropped;
+        let (stdout, stderr) = (stdout.text, stderr.text);
+        Ok(Outcome::Ended(Executed { code, signal, stdout, stderr, dropped, timed_out, took_us: 0 }))
     }
 }
 
@@ -197,23 +198,8 @@ async fn exit(child: &Readable) -> std::io::Result<Ended> {
 /// the command itself has ended, up to the limit.
 struct Output {
     pipe: pipe::Receiver,
-    kept: RefCell<Kept>,
-}
-
-#[derive(Default)]
-struct Kept {
-    bytes: Vec<u8>,
-    cut: bool,
-    over: bool,
-}
-
-impl Kept {
-    fn add(&mut self, bytes: &[u8]) {
-        let room = if self.over { 0 } else { OUTPUT_BYTES_MAX - self.bytes.len() };
-        let fitting = bytes.len().min(room);
-        self.bytes.extend_from_slice(&bytes[..fitting]);
-        self.cut |= fitting < bytes.len() && !self.over;
-    }
+    /// Nothing more is kept once the command has ended.
+    kept: RefCell<Option<Kept>>,
 }
 
 /// The most that a pipe holds, unless root made it larger.
@@ -221,7 +207,7 @@ const PIPE_BYTES_MAX: usize = 1 << 20;
 
 impl Output {
     fn collect(pipe: pipe::Receiver) -> Rc<Self> {
-        let output = Rc::new(Self { pipe, kept: RefCell::default() });
+        let output = Rc::new(Self { pipe, kept: RefCell::new(Some(Kept::default())) });
         let reader = output.clone();
         spawn_local(async move { while reader.pipe.readable().await.is_ok() && !reader.read_some() {} });
         output
@@ -233,7 +219,9 @@ impl Output {
         match self.pipe.try_read(&mut buffer) {
             Ok(0) => true,
             Ok(length) => {
-                self.kept.borrow_mut().add(&buffer[..length]);
+                if let Some(kept) = self.kept.borrow_mut().as_mut() {
+                    kept.add(&buffer[..length]);
+                }
                 false
             }
             Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
@@ -242,24 +230,16 @@ impl Output {
 
     /// After the command's end: all that it wrote is in the pipe by now. Not by `try_read`, which relies on the event
     /// loop having been told so.
-    fn take(&self) -> String {
+    fn take(&self) -> Written {
+        let mut kept = self.kept.take().unwrap_or_default();
         let mut buffer = vec![0; 64 << 10];
         for _ in 0..PIPE_BYTES_MAX / buffer.len() {
             match rustix::io::read(&self.pipe, &mut buffer) {
                 Err(Errno::INTR) => {}
-                Ok(length) if length > 0 => self.kept.borrow_mut().add(&buffer[..length]),
+                Ok(length) if length > 0 => kept.add(&buffer[..length]),
                 _ => break,
             }
         }
-        let mut kept = self.kept.borrow_mut();
-        kept.over = true;
-        let mut text = match String::from_utf8(std::mem::take(&mut kept.bytes)) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        };
-        if kept.cut {
-            text.push_str("\n[blockade: the rest of the output was dropped]\n");
-        }
-        text
+        kept.written()
     }
 }

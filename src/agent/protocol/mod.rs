@@ -4,6 +4,7 @@
 
 mod frames;
 mod networks;
+mod output;
 mod programs;
 
 use crate::error::{Error, Result};
@@ -11,6 +12,7 @@ use crate::plan::Interfaces;
 pub(super) use frames::write;
 pub(crate) use frames::{frame, read};
 pub use networks::*;
+pub use output::*;
 pub use programs::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -6,9 +6,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// The most of stdout, and of stderr, that an exec keeps: a script's texts hold both, even where each byte is replaced.
-pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
-
 /// Creates the whole network: bridge, namespaces, links, addresses. Once, before anything else. Answered with the
 /// addresses of each node, link-local ones included, IPv4 first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -121,16 +118,18 @@ pub struct Abandon {
 }
 
 /// What a command did. One that could not be started has code 127 (not found) or 126, as in a shell.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executed {
     /// The exit code, unless a signal ended it.
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// Its output, at most [`OUTPUT_BYTES_MAX`] of it; what is no UTF-8 is replaced.
+    /// Its output, at most [`OUTPUT_BYTES_MAX`](super::OUTPUT_BYTES_MAX) of it; what is no UTF-8 is replaced.
     pub stdout: String,
     /// Its error output, bounded in the same way.
     pub stderr: String,
+    /// Whether it wrote more than that of either.
+    pub dropped: bool,
     /// Whether it was killed because its time was over.
     pub timed_out: bool,
     /// From the request to the end.

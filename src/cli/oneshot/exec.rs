@@ -50,7 +50,11 @@ impl Exec {
 fn failure(program: &str, node: &str, output: &ExecOutput) -> Option<Error> {
     let end = match output {
         ExecOutput { timed_out: true, .. } => "did not end in time and was killed".to_owned(),
-        ExecOutput { code: 0, .. } => return None,
+        ExecOutput { code: 0, dropped: false, .. } => return None,
+        ExecOutput { code: 0, .. } => {
+            let error = Error::new(ErrorKind::Failed, format!("`{program}` on {node} wrote more than 4 MiB"));
+            return Some(error.help("the rest was dropped: let it write into a file of the node, or less"));
+        }
         ExecOutput { code, .. } => format!("ended with exit code {code}"),
     };
     Some(Error::new(ErrorKind::Failed, format!("`{program}` on {node} {end}")))

@@ -192,6 +192,8 @@ struct Ran {
     code: i32,
     stdout: String,
     stderr: String,
+    /// Whether it wrote more than is kept of either, 4 MiB.
+    dropped: bool,
     /// Whether the time ran out.
     timed_out: bool,
     /// How long it ran, microseconds.
@@ -199,8 +201,8 @@ struct Ran {
 }
 
 impl From<ExecOutput> for Ran {
-    fn from(ExecOutput { code, stdout, stderr, timed_out, took_us }: ExecOutput) -> Self {
-        Self { code, stdout, stderr, timed_out, took_us }
+    fn from(ExecOutput { code, stdout, stderr, dropped, timed_out, took_us }: ExecOutput) -> Self {
+        Self { code, stdout, stderr, dropped, timed_out, took_us }
     }
 }
 

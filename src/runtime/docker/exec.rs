@@ -4,7 +4,7 @@ use super::error::{self, Explained};
 use super::life::{Life, State};
 use super::runtime::Inner;
 use super::spec::with_our_binary;
-use crate::agent::protocol::{KillTree, OUTPUT_BYTES_MAX};
+use crate::agent::protocol::{Kept, KillTree};
 use crate::engine::{Exec, ExecOutput};
 use crate::{Error, Result};
 use bollard::container::LogOutput;
@@ -86,7 +86,7 @@ impl Inner {
         };
         let text = exec.stdin.clone();
         let writing = tokio::spawn(write(input, text));
-        let mut kept = Kept::default();
+        let mut kept = Outputs::default();
         let within = Duration::from_micros(exec.timeout_us);
         let ended = tokio::select! {
             biased;
@@ -109,7 +109,7 @@ impl Inner {
         &self,
         id: &str,
         mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>,
-        kept: &mut Kept,
+        kept: &mut Outputs,
     ) -> Result<i32, bollard::errors::Error> {
         let mut pause = INTERVAL;
         loop {
@@ -183,20 +183,14 @@ async fn write(mut input: Pin<Box<dyn AsyncWrite + Send>>, text: String) {
     let _ = input.shutdown().await;
 }
 
-/// What a program writes, up to the limit.
+/// Both of a program's outputs.
 #[derive(Default)]
-struct Kept {
-    stdout: Stdstream,
-    stderr: Stdstream,
+struct Outputs {
+    stdout: Kept,
+    stderr: Kept,
 }
 
-#[derive(Default)]
-struct Stdstream {
-    bytes: Vec<u8>,
-    cut: bool,
-}
-
-impl Kept {
+impl Outputs {
     fn add(&mut self, piece: LogOutput) {
         match piece {
             LogOutput::StdErr { message } => self.stderr.add(&message),
@@ -207,8 +201,9 @@ impl Kept {
 
     /// Docker says 126 of every program that it could not run, and why among the program's output.
     fn output(self, code: i32, timed_out: bool) -> ExecOutput {
-        let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
-        let mut output = ExecOutput { code, stdout, stderr, timed_out, took_us: 0 };
+        let (stdout, stderr) = (self.stdout.written(), self.stderr.written());
+        let dropped = stdout.dropped || stderr.dropped;
+        let mut output = ExecOutput { code, stdout: stdout.text, stderr: stderr.text, dropped, timed_out, took_us: 0 };
         let is_dockers = |text: &str| text.starts_with("OCI runtime exec failed");
         if code == NOT_EXECUTABLE && (is_dockers(&output.stdout) || is_dockers(&output.stderr)) {
             let says = std::mem::take(&mut output.stdout) + output.stderr.as_str();
@@ -217,26 +212,6 @@ impl Kept {
             output.stderr = format!("blockade: {}\n", says.trim());
         }
         output
-    }
-}
-
-impl Stdstream {
-    fn add(&mut self, bytes: &[u8]) {
-        let fitting = bytes.len().min(OUTPUT_BYTES_MAX - self.bytes.len());
-        self.bytes.extend_from_slice(&bytes[..fitting]);
-        self.cut |= fitting < bytes.len();
-    }
-
-    /// Broken bytes are replaced.
-    fn text(self) -> String {
-        let mut text = match String::from_utf8(self.bytes) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        };
-        if self.cut {
-            text.push_str("\n[blockade: the rest of the output was dropped]\n");
-        }
-        text
     }
 }
 
@@ -251,7 +226,7 @@ mod tests {
     #[test]
     fn a_program_that_is_not_there_is_told_from_one_that_may_not_be_run() {
         let code = |says| {
-            let mut kept = Kept::default();
+            let mut kept = Outputs::default();
             kept.add(stdout(says));
             kept.output(126, false).code
         };
@@ -259,14 +234,5 @@ mod tests {
         assert_eq!(code("OCI runtime exec failed: … \"/x\": stat /x: no such file or directory: unknown"), 127);
         assert_eq!(code("OCI runtime exec failed: … exec: \"/etc\": permission denied: unknown"), 126);
         assert_eq!(code("it says 126 itself, not found"), 126);
-    }
-
-    #[test]
-    fn more_output_than_is_kept_is_marked() {
-        let mut stream = Stdstream::default();
-        stream.add(&vec![b'x'; OUTPUT_BYTES_MAX]);
-        assert!(!stream.cut);
-        stream.add(b"y");
-        assert!(stream.text().ends_with("x\n[blockade: the rest of the output was dropped]\n"));
     }
 }

@@ -209,6 +209,7 @@ impl Inner {
                 code: done.code.unwrap_or_else(|| 128 + done.signal.unwrap_or(0)),
                 stdout: done.stdout,
                 stderr: done.stderr,
+                dropped: done.dropped,
                 timed_out: done.timed_out,
                 took_us: done.took_us,
             }),

@@ -50,7 +50,7 @@ fn exec(host: &Host, node: &Dynamic, command: &Dynamic, options: &Map) -> Result
     let line = exec.argv.join(" ");
     match host.call(Command::Exec { node: node.clone(), exec })? {
         Reply::Exec(output) => {
-            let result = json!({ "command": cut(&line), "code": output.code, "timed_out": output.timed_out,
+            let result = json!({ "command": cut(&line), "code": output.code, "timed_out": output.timed_out, "dropped": output.dropped,
                 "stdout": cut(&output.stdout), "stderr": cut(&output.stderr), "took_us": output.took_us });
             observed(host, "exec", &node, result)?;
             Ok(output_map(output))
@@ -81,6 +81,7 @@ fn output_map(output: ExecOutput) -> Map {
     map.insert("code".into(), i64::from(output.code).into());
     map.insert("stdout".into(), output.stdout.into());
     map.insert("stderr".into(), output.stderr.into());
+    map.insert("dropped".into(), output.dropped.into());
     map.insert("timed_out".into(), output.timed_out.into());
     map.insert("took".into(), seconds(output.took_us).into());
     map

@@ -14,7 +14,8 @@ pub(super) const FUNCTIONS: &[Reference] = &[
             ("command", "a list like [\"redis-cli\", \"ping\"], or a line for the node's shell"),
             ("options", "#{ timeout, stdin }: a duration (\"5s\"), and text for its standard input"),
         ],
-        returns: "#{ code, stdout, stderr, ok, timed_out, took }: took in seconds, ok where the code is 0",
+        returns: "#{ code, stdout, stderr, ok, timed_out, dropped, took }: took in seconds, ok where the code is 0, dropped \
+                  where it wrote more than 4 MiB, of which the rest is lost",
         example: r#"let answer = exec("n1", ["redis-cli", "ping"], #{ timeout: "2s" });
 assert(answer.ok, answer.stderr);"#,
     },
