@@ -53,7 +53,7 @@ impl Host {
         let host = uri.host().unwrap_or_default();
         let port = uri.authority().and_then(|all| all.as_str().strip_prefix(host)?.strip_prefix(':'));
         let port = port.map_or(Ok(PORT), str::parse).map_err(|_| wrong("what follows the last colon is no port"))?;
-        let name = host.trim_matches(['[', ']']).to_owned();
+        let name = host.trim_matches(['[', ']']).to_ascii_lowercase();
         match port {
             0 => Err(wrong(&format!("{url}: there is no port 0"))),
             _ if name.is_empty() => Err(wrong(&format!("{url} names no machine"))),
@@ -66,7 +66,7 @@ impl Host {
     pub fn is_in_the_open(&self) -> bool {
         match self {
             Self::Tcp { tls: false, name, .. } => {
-                name != "localhost" && !name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+                name != "localhost" && !name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
             }
             Self::Tcp { .. } | Self::Unix(_) => false,
         }
@@ -145,8 +145,12 @@ mod tests {
     #[test]
     fn only_plain_text_beyond_this_machine_is_in_the_open() {
         let open = |url: &str| Host::parse(url).unwrap().is_in_the_open();
-        assert!(open("http://box") && open("http://10.0.0.1") && open("http://localhost.example"));
-        for closed in ["https://box", "http://127.0.0.7", "http://[::1]", "http://localhost", "unix:///x"] {
+        for far in ["http://box", "http://10.0.0.1", "http://localhost.example", "http://[::ffff:10.0.0.1]"] {
+            assert!(open(far), "{far}");
+        }
+        let here =
+            ["http://127.0.0.7", "http://[::1]", "http://[::ffff:127.0.0.1]", "http://localhost", "http://LOCALHOST"];
+        for closed in here.into_iter().chain(["https://box", "unix:///x"]) {
             assert!(!open(closed), "{closed}");
         }
     }

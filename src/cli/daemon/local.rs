@@ -44,7 +44,7 @@ impl Args {
     }
 
     fn privacy(&self, listen: Option<SocketAddr>, insecure: bool) -> Privacy {
-        let leaves_this_machine = listen.is_some_and(|address| !address.ip().is_loopback());
+        let leaves_this_machine = listen.is_some_and(|address| !address.ip().to_canonical().is_loopback());
         match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Privacy::Given { certificate: certificate.clone(), key: key.clone() },
             _ if self.tls || (leaves_this_machine && !insecure) => Privacy::Own,
