@@ -189,6 +189,45 @@ nodes:
 }
 
 #[test]
+fn while_a_node_has_its_grace_the_rest_of_the_cluster_goes_on() {
+    let cluster = "
+nodes:
+  n1: { command: [bash, -c, 'trap \"\" TERM; echo ready; while :; do sleep 0.1; done'], stop: { within: 4s }, ready: { log: ready } }
+  n2: {}
+  n3: {}
+";
+    let script = r#"
+        const OPTIONS = #{ clients: 1, recovery: "100ms" };
+        fn setup() { state("stopped", false); state("during", 0); }
+        fn client(id) {
+            loop {
+                if op("look", (), || exec("n2", "true").ok).value == true && !state("stopped") {
+                    state("during", state("during") + 1);
+                }
+                sleep("20ms");
+            }
+        }
+        fn chaos() {
+            for verb in [|| stop("n1"), || restart("n1")] {
+                state("stopped", false);
+                let halt = task(|| { let fault = call(verb); state("stopped", true); fault });
+                sleep("200ms");
+                let cut = isolate("n2");
+                assert(!reachable("n3", "n2"), "the cut is in force");
+                cut.heal();
+                assert(reachable("n3", "n2"), "the cut is gone");
+                assert(!state("stopped"), "all that while the node had its grace");
+                halt.join();
+                heal();
+                assert(status("n1") == "UP", "it is back");
+            }
+        }
+        fn check() { assert(state("during") > 10, `clients went on: ${state("during")}`); }
+    "#;
+    holds(&[User::Ours], cluster, script);
+}
+
+#[test]
 fn a_program_that_ends_by_itself_is_an_event_with_its_last_words() {
     let cluster = "
 nodes:

@@ -189,7 +189,8 @@ impl Daemon {
     pub(super) async fn destroy(&self, name: &str) -> Result<Destroyed, Problem> {
         let folder = self.folder(name)?;
         supervisor::destroy(&folder).await.map_err(|error| match folder.is_free() {
-            Ok(true) => Problem::unknown(&error),
+            // What could not be removed is there all the same.
+            Ok(true) if error.kind != ErrorKind::Cleanup => Problem::unknown(&error),
             _ => error.into(),
         })
     }

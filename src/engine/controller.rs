@@ -3,6 +3,7 @@
 //! The network is computed anew from the set of faults at every change; only rulesets that differ are handed to the
 //! runtime. No kernel, clock or terminal is touched here.
 
+mod begun;
 mod faults;
 mod jobs;
 mod narrow;
@@ -11,12 +12,14 @@ mod others;
 mod verify;
 
 use super::command::RunState;
+use super::turns::Turns;
 use super::{Clock, Command, EventBody, FaultInfo, Job, Recorder, Reply, Selection, status};
 use crate::cluster::Cluster;
 use crate::fault::{Fault, FaultId, Matrix, Member, Party};
 use crate::plan::{Interfaces, Plan, Planner, Shaper};
 use crate::runtime::{LogPieces, Notice, Place, Runtime};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
+pub(super) use begun::Begun;
 use jobs::{Troubles, then};
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +69,8 @@ pub struct Controller {
     /// For how long a node's program ran without its faults at its last start.
     gaps: Vec<Option<u64>>,
     hurry: Hurry,
+    /// Who is at which nodes' programs.
+    pub(super) turns: Turns,
     /// Whether the cluster was removed.
     removed: bool,
     /// On whose behalf the change under way is: the task of its events.
@@ -82,7 +87,7 @@ impl Hurry {
         self.0.send_replace(true);
     }
 
-    async fn raised(&self) {
+    pub(super) async fn raised(&self) {
         // The sender is our own.
         let _ = self.0.subscribe().wait_for(|raised| *raised).await;
     }
@@ -113,6 +118,7 @@ impl Controller {
             lives: vec![0; size],
             gaps: vec![None; size],
             hurry: Hurry::default(),
+            turns: Turns::default(),
             removed: false,
             by: "engine".to_owned(),
         }
@@ -175,11 +181,9 @@ impl Controller {
         troubles.outcome()
     }
 
-    /// Heals all that belongs to this owner: the end of its run.
-    pub async fn release(&mut self, owner: Owner) -> Result<Vec<FaultInfo>> {
-        let ids: Vec<FaultId> =
-            self.faults.iter().filter(|(_, active)| active.owner == owner).map(|(id, _)| *id).collect();
-        self.heal(ids).await
+    /// The faults that belong to this owner.
+    pub(super) fn owned(&self, owner: Owner) -> Vec<FaultId> {
+        self.faults.iter().filter(|(_, active)| active.owner == owner).map(|(id, _)| *id).collect()
     }
 
     /// Takes in what a node did by itself. A failure to follow is an error for the caller to report.
@@ -246,16 +250,6 @@ impl Controller {
             | Command::Add { .. } => return None,
         };
         Some(job.unwrap_or_else(|error| super::ready(Err(error))))
-    }
-
-    /// Carries out a command that changes something, unless there is a [`Hurry`].
-    pub async fn change(&mut self, owner: Owner, command: Command) -> Result<Reply> {
-        let hurry = self.hurry.clone();
-        tokio::select! {
-            biased;
-            () = hurry.raised() => Err(Error::new(ErrorKind::Interrupted, "given up: the cluster is being removed")),
-            reply = self.carry_out(owner, command) => reply,
-        }
     }
 
     async fn carry_out(&mut self, owner: Owner, command: Command) -> Result<Reply> {

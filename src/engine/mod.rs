@@ -4,6 +4,7 @@
 //! the active faults and asks a runtime to bring the nodes to what the faults demand. Everything that happens leaves
 //! as an [`Event`] through the [`Recorder`]. Nothing here touches the kernel or a terminal.
 
+mod change;
 mod clock;
 mod command;
 mod controller;
@@ -13,7 +14,9 @@ mod recorder;
 mod status;
 #[cfg(test)]
 mod tests;
+mod turns;
 
+pub use change::{change, release};
 pub use clock::Clock;
 pub use command::{
     Command, Ended, Exec, ExecOutput, FaultInfo, NodeAction, NodeStatus, ProbeReply, Reply, RunState, Selection,

@@ -1,6 +1,6 @@
 //! Where front ends hand in their commands: the controller in this process, or a supervisor in another.
 
-use super::{Command, Controller, Hurry, Job, Owner, Reply};
+use super::{Command, Controller, Hurry, Job, Owner, Reply, change};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -11,11 +11,24 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Gets at the controller for the end of its cluster. A change under way has a moment to come to its own end; then it
 /// is given up, since all that it was to change goes. Must be called within tokio.
 pub async fn seize(controller: &Arc<Mutex<Controller>>, hurry: &Hurry) -> OwnedMutexGuard<Controller> {
-    let patient = tokio::time::timeout(PATIENCE, Arc::clone(controller).lock_owned()).await;
+    let patient = tokio::time::timeout(PATIENCE, quiet(controller)).await;
     hurry.raise();
     match patient {
         Ok(controller) => controller,
         Err(_) => Arc::clone(controller).lock_owned().await,
+    }
+}
+
+/// The controller, when nobody is at any program either.
+async fn quiet(controller: &Arc<Mutex<Controller>>) -> OwnedMutexGuard<Controller> {
+    loop {
+        let held = Arc::clone(controller).lock_owned().await;
+        let next_end = held.turns.next_end();
+        if held.turns.are_over() {
+            return held;
+        }
+        drop(held);
+        next_end.await;
     }
 }
 
@@ -77,12 +90,12 @@ async fn carry_out(
     task: &str,
     command: Command,
 ) -> crate::Result<Reply> {
-    let mut controller = controller.lock().await;
-    if let Some(observation) = controller.observe(&command).await {
-        drop(controller); // a slow look must not hold up anybody's change
-        return observation.await;
+    let look = controller.lock().await.observe(&command).await;
+    match look {
+        // A slow look must not hold up anybody's change.
+        Some(look) => look.await,
+        None => change(&controller, owner, task, command).await,
     }
-    controller.on_behalf_of(task).change(owner, command).await
 }
 
 fn crash(panic: &tokio::task::JoinError) -> crate::Error {

@@ -16,6 +16,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+mod grace;
 mod others;
 
 /// A simulation in which one node refuses everything, and which looks at a link after every change of the network.
@@ -449,6 +450,19 @@ fn a_fault_retired_by_a_start_that_fails_is_not_said_to_be_healed() {
     test.refusing(None);
     test.act(NodeAction::Start, &["n1"]).unwrap();
     assert_eq!(test.states()[0], "Up");
+}
+
+#[test]
+fn a_node_that_does_not_start_stays_under_its_fault_and_healing_tries_again() {
+    let mut test = Test::new();
+    test.inject(Fault::Stop { nodes: names(&["n1", "n2"]) }).unwrap();
+    test.refusing(Some(0));
+    test.act(NodeAction::Start, &["n1", "n2"]).unwrap_err();
+    assert_eq!((test.states(), test.faults().len()), (vec!["Down".into(), "Up".into(), "Up".into()], 1));
+    test.heal(1).unwrap_err();
+    test.refusing(None);
+    test.heal(1).unwrap();
+    assert_eq!((test.states()[0].as_str(), test.faults().len()), ("Up", 0));
 }
 
 #[test]

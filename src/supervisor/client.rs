@@ -64,11 +64,11 @@ pub async fn destroy(folder: &ClusterFolder) -> Result<Destroyed> {
     match folder.reach()? {
         Reached::Supervisor(stream) => {
             let port = RemotePort::open(folder, stream, None)?;
-            let answer = port.ask(Ask::Destroy).await;
-            if answer.is_ok() || !port.is_lost() {
-                return answer.map(|_| Destroyed::Live);
+            match port.send(Ask::Destroy, None).await {
+                // It ends with its answer, which is true however fast it is gone.
+                Ok(answer) => answer.map(|_| Destroyed::Live),
+                Err(_lost) => after_the_loss(folder).await.unwrap_or_else(|| Err(port.lost())),
             }
-            after_the_loss(folder).await.unwrap_or_else(|| answer.map(|_| Destroyed::Live))
         }
         Reached::Dead(state) => clear_up(folder, state.as_ref()).await,
         Reached::Nobody => from_labels(folder).await,
@@ -179,28 +179,34 @@ impl RemotePort {
         follower: Option<mpsc::Sender<String>>,
     ) -> impl Future<Output = Result<Answer>> + Send + 'static {
         let (began, asked) = (Instant::now(), tracing::enabled!(tracing::Level::INFO).then(|| format!("{ask:?}")));
-        let (sender, answer) = oneshot::channel();
-        let waiting = Arc::clone(&self.waiting);
-        {
-            let mut waiting = lock(&waiting);
-            waiting.last += 1;
-            let id = waiting.last;
-            if waiting.lost.is_none() {
-                waiting.answers.insert(id, sender);
-                waiting.followers.extend(follower.map(|follower| (id, follower)));
-                self.output.send(&Request { id, ask });
-            }
-        }
+        let (answer, port) = (self.send(ask, follower), self.clone());
         async move {
-            let answer = answer.await.unwrap_or_else(|_| {
-                Err(lock(&waiting).lost.clone().unwrap_or_else(|| Error::machine("the connection was closed")))
-            });
+            let answer = answer.await.unwrap_or_else(|_| Err(port.lost()));
             if let Some(asked) = asked {
                 tracing::info!(ok = answer.is_ok(), took = ?began.elapsed(), "{asked}");
             }
             tracing::debug!(?answer);
             answer
         }
+    }
+
+    /// Sends a request. Its answer never comes where the supervisor is gone first.
+    fn send(&self, ask: Ask, follower: Option<mpsc::Sender<String>>) -> oneshot::Receiver<Result<Answer>> {
+        let (sender, answer) = oneshot::channel();
+        let mut waiting = lock(&self.waiting);
+        waiting.last += 1;
+        let id = waiting.last;
+        if waiting.lost.is_none() {
+            waiting.answers.insert(id, sender);
+            waiting.followers.extend(follower.map(|follower| (id, follower)));
+            self.output.send(&Request { id, ask });
+        }
+        answer
+    }
+
+    /// Why no answer came.
+    fn lost(&self) -> Error {
+        self.loss().unwrap_or_else(|| Error::machine("the connection was closed"))
     }
 
     /// Whether the supervisor is gone by now.

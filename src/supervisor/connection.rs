@@ -10,7 +10,7 @@ use super::protocol::{Answer, Ask, Info, Message, Request, VERSION};
 use super::serve::{End, request};
 use super::sessions::{Sessions, task};
 use super::state::State;
-use crate::engine::{Command, Controller, Hurry, Owner, Recorder, Reply, Selection};
+use crate::engine::{Command, Controller, Hurry, Owner, Recorder, Reply, Selection, change, release};
 use crate::fault::FaultId;
 use crate::{Error, Result};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -92,20 +92,19 @@ impl Hub {
 
     async fn call(self: &Arc<Self>, owner: Owner, script: &str, command: Command) -> Result<Reply> {
         let began = Instant::now();
-        let mut controller = self.controller.lock().await;
-        if let Some(look) = controller.observe(&command).await {
-            drop(controller); // a slow look must not hold up anybody's change
+        let look = self.controller.lock().await.observe(&command).await;
+        if let Some(look) = look {
+            // A slow look must not hold up anybody's change.
             let outcome = look.await;
             tracing::debug!(?command, took = ?began.elapsed(), "looked");
             return outcome;
         }
         let by = task(owner);
         let task = format!("{by} {script}");
-        let outcome = controller.on_behalf_of(task.trim_end()).change(owner, command.clone()).await;
+        let outcome = change(&self.controller, owner, task.trim_end(), command.clone()).await;
         if matches!(command, Command::Add { .. }) {
-            self.grown(&controller);
+            self.grown(&*self.controller.lock().await);
         }
-        drop(controller);
         tracing::debug!(?command, by, "changed");
         self.audit(Entry::of(&command, &by, &outcome), began.elapsed());
         if let (Some(for_us), Ok(Reply::Fault(info))) = (command.for_us(), &outcome) {
@@ -117,12 +116,8 @@ impl Hub {
     async fn heal_after(self: Arc<Self>, owner: Owner, id: FaultId, for_us: u64) {
         tokio::time::sleep(Duration::from_micros(for_us)).await;
         let began = Instant::now();
-        let mut controller = self.controller.lock().await;
-        let healed = match controller
-            .on_behalf_of(&task(owner))
-            .change(owner, Command::Heal { which: Selection::One(id) })
-            .await
-        {
+        let heal = Command::Heal { which: Selection::One(id) };
+        let healed = match change(&self.controller, owner, &task(owner), heal).await {
             Ok(Reply::Faults(healed)) => Ok(healed),
             Ok(_) => Ok(Vec::new()),
             Err(error) => {
@@ -130,15 +125,12 @@ impl Hub {
                 Err(error)
             }
         };
-        drop(controller);
         self.audit(Entry::healed(&task(owner), "its time is over", &healed), began.elapsed());
     }
 
     async fn release(&self, owner: Owner) -> Result<()> {
         let began = Instant::now();
-        let mut controller = self.controller.lock().await;
-        let released = controller.on_behalf_of(&task(owner)).release(owner).await;
-        drop(controller);
+        let released = release(&self.controller, owner, &task(owner)).await;
         self.audit(Entry::healed(&task(owner), "the session is over", &released), began.elapsed());
         released.map(|_| ())
     }

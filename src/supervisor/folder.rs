@@ -260,7 +260,11 @@ impl ClusterFolder {
     /// The supervisor has come to a bad end.
     pub(super) fn dead(&self, state: Option<&State>) -> Error {
         let stands = state.is_some_and(State::outlives);
-        let nodes = if stands { "its faults are healed, its containers stand" } else { "its nodes are gone with it" };
+        let nodes = if stands {
+            "its links are whole, its containers stand as it left them"
+        } else {
+            "its nodes are gone with it"
+        };
         let cause = match state {
             Some(State { died: Some(cause), .. }) => cause.clone(),
             Some(State { pid, .. }) => format!("its supervisor (process {pid}) is gone; {nodes}"),
@@ -366,7 +370,7 @@ mod tests {
             died: None,
         };
         insta::assert_snapshot!(folder.dead(Some(&state("netns"))), @"the cluster `c1` has died: its supervisor (process 7) is gone; its nodes are gone with it (`blockade up` starts it anew, `blockade destroy` removes its files)");
-        insta::assert_snapshot!(folder.dead(Some(&state("docker"))), @"the cluster `c1` has died: its supervisor (process 7) is gone; its faults are healed, its containers stand (`blockade up` starts it anew, `blockade destroy` removes its containers and files)");
+        insta::assert_snapshot!(folder.dead(Some(&state("docker"))), @"the cluster `c1` has died: its supervisor (process 7) is gone; its links are whole, its containers stand as it left them (`blockade up` starts it anew, `blockade destroy` removes its containers and files)");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Faults: adding them to the active ones, taking them out again, and bringing the network to what is left.
 
+use super::begun::{Begun, Rest, Stopping};
 use super::jobs::{Troubles, merge};
 use super::{Active, Controller, Owner};
 use crate::engine::{EventBody, FaultInfo, Selection};
@@ -16,6 +17,16 @@ impl Controller {
         let id = self.announce(&fault)?;
         self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
         self.settle(id, fault, before, Vec::new()).await
+    }
+
+    /// As far as the nodes have begun to stop.
+    pub(super) async fn begin_stop(&mut self, owner: Owner, fault: Fault) -> Result<Begun> {
+        let fault = self.admit(fault).await?;
+        let before = self.clock.now_us();
+        let id = self.announce(&fault)?;
+        self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
+        let jobs = self.stops(&self.running(fault.halted()));
+        Ok(Begun::Stopping(Stopping { jobs, rest: Rest::Fault { id, fault, before } }))
     }
 
     /// Puts a partition in the place of this owner's others: one step for the network. Where it fails, they stand.
@@ -98,6 +109,19 @@ impl Controller {
     ) -> Result<FaultInfo> {
         let halting: BTreeSet<usize> = self.running(fault.halted());
         let carried_out = if fault.is_network() { self.reconcile().await } else { self.halt(&fault).await.map(|()| 0) };
+        self.take_in(id, fault, before, former, halting, carried_out).await
+    }
+
+    /// Takes in what came of a fault. Where it failed, it is taken back, from the nodes that were to be halted too.
+    pub(super) async fn take_in(
+        &mut self,
+        id: FaultId,
+        fault: Fault,
+        before: u64,
+        former: Vec<(FaultId, Active)>,
+        halting: BTreeSet<usize>,
+        carried_out: Result<u64>,
+    ) -> Result<FaultInfo> {
         let held = carried_out.and_then(|spread_us| {
             let took_us = self.clock.now_us() - before;
             self.record(EventBody::FaultActive { id, took_us, spread_us })
@@ -127,7 +151,7 @@ impl Controller {
     }
 
     /// The ids of the faults that a selection means now.
-    pub(super) fn selected(&self, which: &Selection) -> Vec<FaultId> {
+    pub(in crate::engine) fn selected(&self, which: &Selection) -> Vec<FaultId> {
         let wanted = |id: &FaultId, active: &Active| match which {
             Selection::All => !active.keep,
             Selection::One(one) => id == one,
@@ -139,7 +163,7 @@ impl Controller {
 
     /// Heals these faults, all of them, whatever fails on the way. One that could not be healed stays active, so that
     /// it is seen and can be healed again.
-    pub(super) async fn heal(&mut self, ids: Vec<FaultId>) -> Result<Vec<FaultInfo>> {
+    pub(in crate::engine) async fn heal(&mut self, ids: Vec<FaultId>) -> Result<Vec<FaultInfo>> {
         let before = self.clock.now_us();
         let mut troubles = Troubles::default();
         let healing: Vec<(FaultId, Active)> =

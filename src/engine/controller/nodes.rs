@@ -1,7 +1,8 @@
 //! The nodes' programs: halted by faults, started and resumed again, and brought to what the active faults leave.
 
-use super::Controller;
+use super::begun::{Begun, Rest, Stopping};
 use super::jobs::{all, merge};
+use super::{Active, Controller};
 use crate::engine::{Ended, EventBody, Job, NodeAction, RunState};
 use crate::fault::{Fault, FaultId};
 use crate::signal::Signal;
@@ -24,7 +25,12 @@ impl Controller {
         let nodes = self.running(fault.halted());
         let jobs = nodes.iter().map(|&node| self.halting(fault, node)).collect::<Result<Vec<_>>>()?;
         let outcomes = all(jobs).await;
-        for (&node, _) in nodes.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()) {
+        self.halted(fault, nodes.into_iter().zip(outcomes).collect())
+    }
+
+    /// Takes in what came of halting programs.
+    pub(super) fn halted(&mut self, fault: &Fault, outcomes: Vec<(usize, Result<()>)>) -> Result<()> {
+        for &(node, _) in outcomes.iter().filter(|(_, outcome)| outcome.is_ok()) {
             self.nodes[node] = match fault {
                 Fault::Pause { .. } => RunState::Paused,
                 // Of any other signal the program may die later or never: its exit will tell.
@@ -33,7 +39,12 @@ impl Controller {
             };
             self.take_note(node);
         }
-        merge(outcomes.into_iter().filter_map(Result::err))
+        merge(outcomes.into_iter().filter_map(|(_, outcome)| outcome.err()))
+    }
+
+    /// What stops these nodes, with their grace.
+    pub(super) fn stops(&self, nodes: &BTreeSet<usize>) -> Vec<(usize, Job<()>)> {
+        nodes.iter().map(|&node| (node, self.runtime.stop(node))).collect()
     }
 
     fn halting(&self, fault: &Fault, node: usize) -> Result<Job<()>> {
@@ -44,41 +55,85 @@ impl Controller {
         })
     }
 
-    /// Starts, resumes or restarts nodes.
+    /// Starts or resumes nodes, or restarts those that do not run.
     pub(super) async fn act(&mut self, action: NodeAction, names: &[String]) -> Result<()> {
+        self.announce_action(action, names)?;
+        let before = self.clock.now_us();
+        self.bring_back(action, names, before, Vec::new()).await
+    }
+
+    /// A restart, as far as the nodes have begun to stop.
+    pub(super) fn begin_restart(&mut self, names: Vec<String>) -> Result<Begun> {
+        self.announce_action(NodeAction::Restart, &names)?;
+        let before = self.clock.now_us();
+        let nodes = self.running(&names);
+        // Whatever ends them now, they are started by us.
+        self.dying.retain(|node| !nodes.contains(node));
+        Ok(Begun::Stopping(Stopping { jobs: self.stops(&nodes), rest: Rest::Restart { names, before } }))
+    }
+
+    /// The rest of a restart. Those that did not stop are left as they are.
+    pub(super) async fn start_again(
+        &mut self,
+        names: &[String],
+        before: u64,
+        stopped: Vec<(usize, Result<()>)>,
+    ) -> Result<()> {
+        for &(node, _) in stopped.iter().filter(|(_, outcome)| outcome.is_ok()) {
+            self.nodes[node] = RunState::Down;
+            self.take_note(node);
+        }
+        let errors = stopped.into_iter().filter_map(|(_, outcome)| outcome.err()).collect();
+        self.bring_back(NodeAction::Restart, names, before, errors).await
+    }
+
+    fn announce_action(&self, action: NodeAction, names: &[String]) -> Result<()> {
         for name in names {
             self.at(name)?;
         }
-        for name in names {
-            let node = name.clone();
+        names.iter().cloned().try_for_each(|node| {
             self.record(match action {
                 NodeAction::Start => EventBody::NodeStart { node },
                 NodeAction::Resume => EventBody::NodeResume { node },
                 NodeAction::Restart => EventBody::NodeRestart { node },
-            })?;
-        }
-        let before = self.clock.now_us();
-        let nodes: BTreeSet<usize> = self.named(names).into_iter().collect();
-        let mut errors = Vec::new();
-        if action == NodeAction::Restart {
-            errors.extend(self.stop_all(&self.running(names)).await);
-        }
+            })
+        })
+    }
+
+    /// Ends what faults halted these nodes, and brings their programs to what is left. A node that does not start stays
+    /// under the faults that halted it: healing them tries again.
+    async fn bring_back(
+        &mut self,
+        action: NodeAction,
+        names: &[String],
+        before: u64,
+        mut errors: Vec<Error>,
+    ) -> Result<()> {
+        let former = self.faults.clone();
         let over = self.retire(action, names)?;
-        errors.extend(self.revive(&nodes, action != NodeAction::Resume).await.into_values());
+        let nodes: BTreeSet<usize> = self.named(names).into_iter().collect();
+        let failed = self.revive(&nodes, action != NodeAction::Resume).await;
+        let back: Vec<String> = self
+            .named(names)
+            .into_iter()
+            .filter(|node| !failed.contains_key(node))
+            .map(|node| self.members[node].name.clone())
+            .collect();
+        self.unretire(action, former, &back);
+        errors.extend(failed.into_values());
         merge(errors)?;
         let took_us = self.clock.now_us() - before;
         over.into_iter().try_for_each(|id| self.record(EventBody::FaultHealed { id, took_us }))
     }
 
-    /// Stops nodes that are to be started again. Those that do not stop are left as they are.
-    async fn stop_all(&mut self, nodes: &BTreeSet<usize>) -> Vec<Error> {
-        let stopped = all(nodes.iter().map(|&node| self.runtime.stop(node)).collect()).await;
-        for (&node, _) in nodes.iter().zip(&stopped).filter(|(_, outcome)| outcome.is_ok()) {
-            self.nodes[node] = RunState::Down;
-            self.take_note(node);
-            self.dying.remove(&node);
+    /// Faults are again as they were, but for these nodes, which are back.
+    fn unretire(&mut self, action: NodeAction, former: BTreeMap<FaultId, Active>, back: &[String]) {
+        for (id, mut active) in former.into_iter().filter(|(_, active)| action.retires(&active.fault)) {
+            active.fault.spare(back);
+            if !active.fault.halted().is_empty() {
+                self.faults.insert(id, active);
+            }
         }
-        stopped.into_iter().filter_map(Result::err).collect()
     }
 
     /// Takes the nodes out of the faults that this action ends. Returns the faults that are over, having no node left.

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Result};
 use bollard::Docker;
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, RemoveContainerOptions};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, test_kill_process};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::pin::pin;
@@ -182,14 +182,16 @@ pub async fn destroy_by_labels(name: &str) -> Result<bool> {
 /// Asks a runner to end and waits until it has.
 async fn end(owner: Owner, name: &str) -> Result<()> {
     let of_whom = || format!("the cluster `{name}` is looked after by process {}", owner.pid);
+    if is_anothers(owner) {
+        return Err(Error::new(ErrorKind::Cleanup, format!("{}, which is another user's", of_whom()))
+            .help("let that user destroy it, or do so as root"));
+    }
     if owner.is_alive() && !is_blockade(owner.pid) {
         return Err(Error::new(ErrorKind::Cleanup, format!("{}, which does not look like a blockade", of_whom()))
             .help(format!("if it is one, end it with `kill {}`, and again", owner.pid)));
     }
-    if terminate(owner) == Err(Errno::PERM) {
-        return Err(Error::new(ErrorKind::Cleanup, format!("{}, which is another user's", of_whom()))
-            .help("let that user destroy it, or do so as root"));
-    }
+    // One that is gone meanwhile has ended.
+    let _gone = terminate(owner);
     let ended = async {
         while owner.is_alive() {
             tokio::time::sleep(INTERVAL).await;
@@ -199,6 +201,12 @@ async fn end(owner: Owner, name: &str) -> Result<()> {
         Error::new(ErrorKind::Cleanup, format!("{}, which was asked to end and does not", of_whom()))
             .help(format!("`kill -9 {}`, and again", owner.pid))
     })
+}
+
+/// Whether it may not be asked to end by us.
+fn is_anothers(owner: Owner) -> bool {
+    let pid = Pid::from_raw(owner.pid.cast_signed());
+    owner.is_alive() && pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::PERM))
 }
 
 /// SIGTERM for a runner and for no later process of the same number.
@@ -218,7 +226,6 @@ pub(super) fn is_at_work(owner: Owner) -> bool {
 fn is_blockade(pid: u32) -> bool {
     let exe = std::fs::read_link(format!("/proc/{pid}/exe"));
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    // Another user's binary cannot be read, but its name can.
     let is_ours = |path: &Path| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with("blockade"));
     name.starts_with("blockade") || exe.is_ok_and(|path| is_ours(&path))
 }
