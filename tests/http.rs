@@ -153,6 +153,14 @@ fn faults_are_met_on_the_way_that_a_request_takes() {
         let r = ask("n2");
         assert(!r.ok && r.took < 0.4, `${r}`);
         cut.heal();
+        let both = reject(between("n2", "n1"));
+        let r = ask("n2");
+        assert(!r.ok && r.took < 0.4, `${r}`);
+        let answers = block("n1", "n2"); // those of the reject, too
+        let r = ask("n2");
+        assert(r.error == "no answer within 0.4 s", `${r}`);
+        answers.heal();
+        both.heal();
         let cut = block(link("n2", "n1").on(#{ proto: "tcp", port: 8080 }));
         assert(!ask("n2").ok && reachable("n2", "n1"));
         cut.heal();

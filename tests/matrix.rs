@@ -178,9 +178,12 @@ nodes:
         expect.call(block(to("a").on(#{ proto: "udp" })), "true true false");
 
         // A rejected connection fails at once, one that is dropped only in time.
-        reject(link("client", "a").on(#{ proto: "tcp" }));
-        let refused = exec("client", `timeout 10 bash -c 'exec 3<>/dev/tcp/${ip("a")}/7000'`);
-        assert(refused.code == 1 && refused.stderr.contains("refused"), `${refused}`);
+        for links in [link("client", "a"), between("client", "a")] {
+            let cut = reject(links.on(#{ proto: "tcp" }));
+            let refused = exec("client", `timeout 10 bash -c 'exec 3<>/dev/tcp/${ip("a")}/7000'`);
+            assert(refused.code == 1 && refused.stderr.contains("refused"), `${cut}: ${refused}`);
+            cut.heal();
+        }
     "#;
     if namespaces(User::Ours) {
         Place::with(script, cluster).run(&["--runtime", "netns"]).with(0);

@@ -119,10 +119,9 @@ impl Draft<'_> {
         for (filter, effect) in cell {
             match effect.cut {
                 Cut::Open => {}
+                Cut::Drop if target == self.matrix.world() => self.leaving(source, *filter, Leaving::Drop),
                 // There is nobody outside who could answer for us.
-                Cut::Drop | Cut::Reject if target == self.matrix.world() => {
-                    self.leaving(source, *filter, Leaving::Drop);
-                }
+                Cut::Reject if target == self.matrix.world() => self.leaving(source, *filter, Leaving::Reject),
                 Cut::Drop => self.arriving(source, target, *filter, Treatment::Drop),
                 Cut::Reject => self.arriving(source, target, *filter, Treatment::Reject),
             }
@@ -316,15 +315,18 @@ mod tests {
         let both = |port| [[port, 1], [1, port]].map(|ports| (ports, Some(port)));
         let ports = PORTS.into_iter().flat_map(both).chain([([1, 2], None)]);
         let with_ports = ports.flat_map(|(ports, port)| [Proto::Tcp, Proto::Udp].map(|proto| (proto, ports, port)));
-        icmp.chain(with_ports).map(move |(proto, ports, port)| {
+        icmp.chain(with_ports).flat_map(move |(proto, ports, port)| {
             let packet = Packet::new(hook, party, proto, ports);
-            (packet, Filter { proto: Some(proto), port, family: Some(packet.family()) })
+            let seen = Filter { proto: Some(proto), port, family: Some(packet.family()) };
+            packet.and_as_answer().map(move |packet| (packet, seen))
         })
     }
 
     fn wanted(cut: Cut, packet: Packet) -> Option<Verdict> {
         match cut {
             Cut::Open => None,
+            // Two that reject each other hear of it.
+            Cut::Reject if packet.answers => None,
             // What leaves has no receiver of ours that could answer.
             Cut::Reject if packet.hook == TableFamily::Inet && packet.proto == Proto::Tcp => Some(Verdict::ResetTcp),
             Cut::Reject if packet.hook == TableFamily::Inet => Some(Verdict::PortUnreachable),

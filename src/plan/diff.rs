@@ -430,6 +430,9 @@ mod tests {
         add element inet blockade rejected4 { 10.0.0.2 }
         add set inet blockade rejected6 { type ipv6_addr; size 512; }
         add chain inet blockade arriving_rejected { type filter hook prerouting priority raw; policy accept; }
+        add rule inet blockade arriving_rejected tcp flags rst return
+        add rule inet blockade arriving_rejected icmp type destination-unreachable return
+        add rule inet blockade arriving_rejected icmpv6 type destination-unreachable return
         add rule inet blockade arriving_rejected meta l4proto tcp ip saddr @rejected4 reject with tcp reset
         add rule inet blockade arriving_rejected ip saddr @rejected4 reject with icmpx port-unreachable
         add rule inet blockade arriving_rejected icmpv6 type 133-137 return
@@ -456,6 +459,9 @@ mod tests {
         add rule inet blockade dropped icmpv6 type 133-137 return
         add rule inet blockade dropped ip6 saddr @dropped6 drop
         add chain inet blockade rejected
+        add rule inet blockade rejected tcp flags rst return
+        add rule inet blockade rejected icmp type destination-unreachable return
+        add rule inet blockade rejected icmpv6 type destination-unreachable return
         add rule inet blockade rejected meta l4proto tcp ip saddr @rejected4 reject with tcp reset
         add rule inet blockade rejected ip saddr @rejected4 reject with icmpx port-unreachable
         add rule inet blockade rejected icmpv6 type 133-137 return

@@ -24,6 +24,8 @@ pub(crate) struct Packet {
     pub(crate) ports: [u16; 2],
     pub(crate) discovery: bool,
     pub(crate) loopback: bool,
+    /// A TCP reset, or ICMP's "destination unreachable": what a reject is answered with.
+    pub(crate) answers: bool,
 }
 
 pub(crate) const PORTS: [u16; 2] = [80, 6379];
@@ -38,7 +40,7 @@ pub(crate) fn addresses() -> Vec<IpAddr> {
 
 impl Packet {
     pub(crate) fn new(hook: TableFamily, party: IpAddr, proto: Proto, ports: [u16; 2]) -> Self {
-        Self { hook, device: DEVICES[0], party, proto, ports, discovery: false, loopback: false }
+        Self { hook, device: DEVICES[0], party, proto, ports, discovery: false, loopback: false, answers: false }
     }
 
     /// One of every kind.
@@ -55,7 +57,13 @@ impl Packet {
             }
             all[from..].iter_mut().for_each(|packet| packet.device = device);
         }
-        all
+        all.into_iter().flat_map(Self::and_as_answer).collect()
+    }
+
+    /// Itself, and one of its protocol that answers a reject, if there is any.
+    pub(crate) fn and_as_answer(self) -> impl Iterator<Item = Self> {
+        let answer = (self.proto != Proto::Udp).then_some(Self { answers: true, ..self });
+        std::iter::once(self).chain(answer)
     }
 
     pub(crate) fn family(self) -> Family {
@@ -206,6 +214,8 @@ fn holds<'a>(rule: &Rule, packet: Packet, table: &'a Table, now: &dyn Fn() -> Op
         && rule.matches.iter().all(|one| match one {
             Match::Loopback | Match::ToLoopback => packet.loopback,
             Match::NeighbourDiscovery => packet.discovery,
+            Match::Reset => packet.answers && packet.proto == Proto::Tcp,
+            Match::Unreachable => packet.answers && packet.proto == Proto::Icmp,
             Match::Multicast => packet.hook == TableFamily::Netdev && packet.party.is_multicast(),
             // None of these is run here, nor one that the shaper has seen to.
             Match::Broadcast | Match::Marked(_) => false,
@@ -301,7 +311,14 @@ pub(crate) fn refusal() -> impl Strategy<Value = Treatment> {
 }
 
 fn leaving() -> impl Strategy<Value = Leaving> {
-    let few = [Leaving::Drop, Leaving::Lose(Billionths(3)), Leaving::Class(1), Leaving::Class(2), Leaving::Queue];
+    let few = [
+        Leaving::Drop,
+        Leaving::Reject,
+        Leaving::Lose(Billionths(3)),
+        Leaving::Class(1),
+        Leaving::Class(2),
+        Leaving::Queue,
+    ];
     select(few.to_vec())
 }
 

@@ -13,6 +13,9 @@
 //! Neighbour discovery is always let through: without it a healed link would lag, and the sender of a cut one would see
 //! an error instead of silence. IPv4 packets do not pay for it. (ARP meets no rule at all.)
 //!
+//! What answers a reject (TCP resets, ICMP's "destination unreachable") no other reject refuses: where links are rejected
+//! in both directions the answers would meet the other one, and all would be silent. What drops, drops them too.
+//!
 //! A set's size in the kernel is fixed when the set is made. So few addresses and many lie in differently named sets,
 //! with differently named chains: that is one refusal taking another's place, which `diff` does without a gap.
 
@@ -50,7 +53,7 @@ impl Ruleset {
             let sources = |family| Match::In(End::Source, set_name(&kind, family, *filter));
             let rules = rules(*filter, treatment.answers(), sources, |proto| treatment.verdict(proto));
             if !rules.is_empty() {
-                let rules = treatment.exempt().into_iter().chain(rules).collect();
+                let rules = treatment.exempt(*filter).into_iter().chain(rules).collect();
                 draft.add(treatment.hook(), treatment.rank(), name(&kind, *filter), rules);
                 add_sets(&mut draft.table, &kind, *filter, Role::Refused, addresses);
             }
@@ -60,8 +63,9 @@ impl Ruleset {
             let strangers = |family| Match::NotIn(End::Source, set_name(&nodes, family, Filter::ANY));
             let rules = rules(*filter, treatment.answers(), strangers, |proto| treatment.verdict(proto));
             if !rules.is_empty() {
-                let exempt = treatment.exempt();
-                let own = exempt.is_empty().then(|| pass(None, Match::Loopback));
+                let own = pass(None, Match::Loopback);
+                let exempt = treatment.exempt(*filter);
+                let own = (!exempt.contains(&own)).then_some(own);
                 let rules = own.into_iter().chain(exempt).chain(rules).collect();
                 let kind = format!("world_{treatment}{}", size_class(&self.nodes));
                 draft.add(treatment.hook(), treatment.rank(), name(&kind, *filter), rules);
@@ -132,15 +136,17 @@ impl Ruleset {
         for (filter, leaving) in &self.world.to_world {
             let treatment = match leaving {
                 Leaving::Drop => Treatment::Drop,
+                Leaving::Reject => Treatment::Reject,
                 Leaving::Lose(share) => Treatment::Lose(*share),
                 Leaving::Class(_) | Leaving::Queue => continue,
             };
             let strangers = |family| Match::NotIn(End::Destination, set_name(&nodes, family, Filter::ANY));
-            let mut rules = rules(*filter, false, strangers, |proto| treatment.verdict(proto));
+            let verdict = if treatment == Treatment::Reject { Verdict::Drop } else { treatment.verdict(None) };
+            let mut rules = rules(*filter, false, strangers, |_| verdict.clone());
             if rules.is_empty() || self.devices.is_empty() {
                 continue;
             }
-            rules.splice(0..0, to_many(*filter, true));
+            rules.splice(0..0, to_many(*filter, true).into_iter().chain(treatment.exempt(*filter)));
             draft.add(Hook::Departure, treatment.rank(), name(&format!("world_{treatment}{class}"), *filter), rules);
             add_sets(&mut draft.table, &nodes, Filter::ANY, Role::Known, &self.nodes);
         }
@@ -222,9 +228,11 @@ impl Treatment {
         }
     }
 
-    /// What the shaper has seen to, and what it sends itself, by loopback, is not handed to it again.
-    fn exempt(self) -> Vec<Rule> {
+    /// What the shaper has seen to, and what it sends itself, by loopback, is not handed to it again. What answers a
+    /// reject is not rejected.
+    fn exempt(self, filter: Filter) -> Vec<Rule> {
         match self {
+            Self::Reject => answers(filter),
             Self::Queue(_) => vec![pass(None, Match::Loopback), pass(None, Match::Marked(ARRIVED))],
             _ => Vec::new(),
         }
@@ -298,6 +306,15 @@ fn discovery(filter: Filter) -> Vec<Rule> {
         && filter.port.is_none()
         && matches!(filter.proto, None | Some(Proto::Icmp));
     if selects { vec![pass(Some(Family::Ipv6), Match::NeighbourDiscovery)] } else { Vec::new() }
+}
+
+/// What answers a reject is let through wherever the filter would select it.
+fn answers(filter: Filter) -> Vec<Rule> {
+    let selects = |proto| filter.proto.is_none_or(|only| only == proto);
+    let reset = selects(Proto::Tcp).then(|| pass(None, Match::Reset));
+    let families = if selects(Proto::Icmp) && filter.port.is_none() { filter.families() } else { Vec::new() };
+    let unreachable = families.into_iter().map(|family| pass(Some(family), Match::Unreachable));
+    reset.into_iter().chain(unreachable).collect()
 }
 
 /// What a packet must satisfy, one entry for each rule that it takes, and the protocol that is certain then.

@@ -121,6 +121,8 @@ pub enum Lane {
 pub enum Leaving {
     /// Silence, at netdev egress.
     Drop,
+    /// The same, but what answers packets from the world that are rejected leaves.
+    Reject,
     /// Silence with this probability, at netdev egress.
     Lose(Billionths),
     /// It is sent through this class of the device's tree.
@@ -134,7 +136,7 @@ impl Leaving {
     #[must_use]
     pub fn hook(self) -> Hook {
         match self {
-            Self::Drop | Self::Lose(_) => Hook::Departure,
+            Self::Drop | Self::Reject | Self::Lose(_) => Hook::Departure,
             Self::Class(_) => Hook::Sorting,
             Self::Queue => Hook::LeavingShaped,
         }

@@ -198,6 +198,10 @@ pub enum Match {
     Marked(u32),
     /// It belongs to IPv6 neighbour discovery (router and neighbour messages, redirects).
     NeighbourDiscovery,
+    /// It is a TCP reset.
+    Reset,
+    /// It is ICMP's or ICMPv6's "destination unreachable", by the rule's family.
+    Unreachable,
     /// It goes to a multicast address, or, in IPv4, to 255.255.255.255.
     Multicast,
     /// It goes to a subnet's broadcast address, which only the Ethernet header tells.
@@ -365,6 +369,8 @@ impl Rule {
             Match::ToLoopback => f.write_str("oif \"lo\""),
             Match::Marked(mark) => write!(f, "meta mark {mark:#010x}"),
             Match::NeighbourDiscovery => f.write_str("icmpv6 type 133-137"),
+            Match::Reset => f.write_str("tcp flags rst"),
+            Match::Unreachable => write!(f, "{} type destination-unreachable", if v6 { "icmpv6" } else { "icmp" }),
             Match::Multicast => write!(f, "{ip} daddr {}", if v6 { "ff00::/8" } else { "224.0.0.0/3" }),
             Match::Broadcast => f.write_str("ether daddr ff:ff:ff:ff:ff:ff"),
             Match::Proto(proto) => write!(f, "meta l4proto {}", protocol_name(*proto, v6)),

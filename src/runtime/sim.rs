@@ -81,14 +81,25 @@ impl Sim {
         let nodes = self.nodes();
         let refuses = |treatment: &Treatment| matches!(treatment, Treatment::Drop | Treatment::Reject);
         self.arriving(&nodes, packet, source, target).iter().any(|(_, treatment)| refuses(treatment))
+            || self
+                .leaving(&nodes, packet, source, target)
+                .iter()
+                .any(|(_, leaving)| matches!(leaving, Leaving::Drop | Leaving::Reject))
+    }
+
+    /// Whether it vanishes without an answer, or as an answer of a reject: these no reject refuses.
+    fn dropped(&self, packet: Filter, source: Place, target: Place) -> bool {
+        let nodes = self.nodes();
+        self.arriving(&nodes, packet, source, target).iter().any(|(_, treatment)| *treatment == Treatment::Drop)
             || self.leaving(&nodes, packet, source, target).iter().any(|(_, leaving)| *leaving == Leaving::Drop)
     }
 
-    /// Whether the first packet of a connection is answered with a refusal.
+    /// Whether the first packet of a connection is answered with a refusal, and the answer comes.
     fn rejected(&self, packet: Filter, source: Place, target: Place) -> bool {
         let met = self.arriving(&self.nodes(), packet, source, target);
-        let drops = met.iter().any(|(_, treatment)| *treatment == Treatment::Drop);
-        !drops && met.iter().any(|(_, treatment)| *treatment == Treatment::Reject)
+        met.iter().any(|(_, treatment)| *treatment == Treatment::Reject)
+            && !self.dropped(packet, source, target)
+            && !self.dropped(packet, target, source)
     }
 
     /// How much later than without any fault one packet from `source` arrives at `target`, microseconds; `None`: never.

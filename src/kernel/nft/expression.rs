@@ -73,6 +73,11 @@ const VERDICT_REGISTER: u32 = libc::NFT_REG_VERDICT as u32;
 const LOOPBACK_INDEX: u32 = 1;
 const ROUTER_SOLICITATION: u8 = 133;
 const REDIRECT: u8 = 137;
+const UNREACHABLE: u8 = 3;
+const UNREACHABLE_V6: u8 = 1;
+/// Where TCP's flags stand, and the one of a reset.
+const TCP_FLAGS: u32 = 13;
+const RST: u8 = 0x04;
 
 /// The expressions of a rule, in the order in which they stand in it.
 pub(super) fn rule_expressions(m: &mut Writer<'_>, table: TableFamily, rule: &Rule, by: QueueBy) {
@@ -105,6 +110,8 @@ fn match_expressions(m: &mut Writer<'_>, family: Option<Family>, one: &Match) {
         Match::ToLoopback => loopback(m, libc::NFT_META_OIF),
         Match::Marked(mark) => meta_is(m, libc::NFT_META_MARK, &mark.to_ne_bytes()),
         Match::NeighbourDiscovery => neighbour_discovery(m),
+        Match::Reset => reset(m),
+        Match::Unreachable => unreachable_is(m, family),
         Match::Multicast => multicast(m, family),
         Match::Broadcast => broadcast(m),
         Match::Proto(proto) => protocol_is(m, *proto, family),
@@ -128,6 +135,22 @@ pub(super) fn neighbour_discovery(m: &mut Writer<'_>) {
     payload(m, libc::NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
     compare(m, libc::NFT_CMP_GTE, &[ROUTER_SOLICITATION]);
     compare(m, libc::NFT_CMP_LTE, &[REDIRECT]);
+}
+
+/// `tcp flags rst`
+fn reset(m: &mut Writer<'_>) {
+    protocol_is(m, Proto::Tcp, None);
+    payload(m, libc::NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS, 1);
+    mask(m, &[RST]);
+    compare(m, libc::NFT_CMP_NEQ, &[0]);
+}
+
+/// `icmp type destination-unreachable`, `icmpv6 type destination-unreachable`
+fn unreachable_is(m: &mut Writer<'_>, family: Option<Family>) {
+    protocol_is(m, Proto::Icmp, family);
+    payload(m, libc::NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
+    let kind = if family == Some(Family::Ipv6) { UNREACHABLE_V6 } else { UNREACHABLE };
+    compare(m, libc::NFT_CMP_EQ, &[kind]);
 }
 
 /// `ip daddr 224.0.0.0/3`, `ip6 daddr ff00::/8`

@@ -96,6 +96,9 @@ fn a_reject() {
 
         chain arriving_rejected {
             type filter hook prerouting priority raw; policy accept;
+            tcp flags rst return
+            icmp type destination-unreachable return
+            icmpv6 type destination-unreachable return
             meta l4proto tcp ip saddr @rejected4 reject with tcp reset
             ip saddr @rejected4 reject with icmpx port-unreachable
             icmpv6 type 133-137 return
@@ -168,6 +171,7 @@ fn filters() {
         }
 
         chain rejected_tcp_6379_ipv6 {
+            tcp flags rst return
             tcp sport 6379 ip6 saddr @rejected6_tcp_6379_ipv6 reject with tcp reset
             tcp dport 6379 ip6 saddr @rejected6_tcp_6379_ipv6 reject with tcp reset
         }
