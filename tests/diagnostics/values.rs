@@ -96,6 +96,17 @@ fn a_wrong_type_says_what_was_expected() {
     1 | metric("x", "fast");
       | ^^^^^^
     "#);
+    insta::assert_snapshot!(told(r#"metric("lost", 0.0 / 0.0);"#), @r#"
+    exit 2
+    error: the metric `lost` is NaN, which no journal can hold
+     --> s.rhai:1:1
+      |
+    1 | metric("lost", 0.0 / 0.0);
+      | ^^^^^^
+      |
+    help: its numbers are finite, as those of JSON: look for a division by zero
+    "#);
+    insta::assert_snapshot!(told(r#"metric("each", 1.0 / 0.0);"#).lines().nth(1).unwrap_or_default(), @"error: the metric `each` is inf, which no journal can hold");
 }
 
 #[test]

@@ -51,5 +51,9 @@ fn metric(host: &Host, name: &Dynamic, value: &Dynamic) -> Result<()> {
     let name = values::text(name, "the metric's name")?;
     let number = value.as_float().or_else(|_| value.as_int().map(|int| int as f64));
     let value = number.map_err(|_| values::expected("a number", value))?;
+    if !value.is_finite() {
+        return Err(Error::usage(format!("the metric `{name}` is {value}, which no journal can hold"))
+            .help("its numbers are finite, as those of JSON: look for a division by zero"));
+    }
     host.record(EventBody::Metric { name, value })
 }
