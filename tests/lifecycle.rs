@@ -89,6 +89,7 @@ nodes:
         let refused = exec("n1", "true");
         assert(refused.code == 125 && refused.stderr == "blockade: n1 is paused\n", `${refused}`);
         assert(probe("world", "n1").ok, "its kernel still answers");
+        assert(probe("world", "world").ok && reachable("world", "world"), "it needs no node for that");
         sleep("300ms");
         frozen.heal();
         assert(status("n1") == "UP");
