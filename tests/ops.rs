@@ -209,6 +209,19 @@ fn a_program_that_prints_something_else_is_a_wrong_one() {
     }
 }
 
+#[test]
+fn a_workload_that_cannot_be_started_is_not_the_scripts_mistake() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    for options in ["", ", #{ node: \"n1\" }"] {
+        let place = Place::with(&format!("workload([\"no-such-program\"]{options});"), THREE);
+        let ended = place.run(&["--runtime", "netns", "--quiet"]).with(3);
+        let told = "the workload `no-such-program` cannot be started: ";
+        assert!(ended.stderr.contains(told) && ended.stderr.contains("s.rhai:1:1"), "{}", ended.stderr);
+    }
+}
+
 /// It used to be kept whole, whatever its length: the run's memory was the program's to fill.
 #[test]
 fn a_line_without_an_end_is_refused_as_soon_as_it_is_too_long() {

@@ -73,7 +73,7 @@ fn run(host: &Host, node: Option<String>, argv: &[String], timeout: Option<Durat
             }
             Some(Said::Ended(code)) => break code,
             Some(Said::NotStarted(why)) => {
-                return Err(Error::usage(format!("the workload `{}` cannot be started: {why}", argv.join(" "))));
+                return Err(Error::machine(format!("the workload `{}` cannot be started: {why}", argv.join(" "))));
             }
             Some(Said::Lost(error)) => return Err(error),
             None => return Err(Error::machine("the workload got lost")),
