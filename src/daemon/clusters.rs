@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::plan::Shaper;
 use crate::runtime::{self, Options};
 use crate::supervisor::{self, ClusterFolder, Connection, Destroyed, Launch, Standing};
-use crate::{Error, Result, doctor, entropy};
+use crate::{Error, ErrorKind, Result, doctor, entropy};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -285,3 +285,34 @@ fn odd(answer: &Answer) -> Error {
     Error::machine(format!("the supervisor gave an answer that does not fit: {answer:?}"))
         .help("this is a bug in blockade")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, Write};
+    use std::os::unix::net::UnixStream;
+
+    /// What a supervisor has answered that reads one request, says this and is gone.
+    async fn asked(words: &str) -> Option<Result<Answer>> {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let port = RemotePort::open(&ClusterFolder::new(home.path(), "c1").unwrap(), ours, None).unwrap();
+        let answer = port.send(Ask::Destroy, None);
+        let mut heard = String::new();
+        tokio::task::block_in_place(|| std::io::BufReader::new(&theirs).read_line(&mut heard)).unwrap();
+        (&theirs).write_all(words.as_bytes()).unwrap();
+        drop(theirs);
+        port.gone().await;
+        assert!(port.is_lost());
+        answer.await.ok()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_answer_counts_though_whoever_gave_it_is_gone_when_it_is_read() {
+        let left = Error::new(ErrorKind::Cleanup, "a network is left");
+        let words = super::super::protocol::line(&Message::Answer { id: 1, result: Err(left) }).unwrap();
+        let told = asked(&words).await.unwrap().unwrap_err();
+        assert_eq!((told.kind, told.message.as_str()), (ErrorKind::Cleanup, "a network is left"));
+        assert!(asked("").await.is_none(), "no answer is none");
+    }
+}
