@@ -59,6 +59,8 @@ impl Signal {
     pub const KILL: Self = Self(9);
     /// `SIGTERM`, the polite request to end.
     pub const TERM: Self = Self(15);
+    /// `SIGSTOP`, which no program can refuse either.
+    pub const STOP: Self = Self(19);
     /// `SIGCONT`, which lets a stopped program go on.
     pub const CONT: Self = Self(18);
 
@@ -97,6 +99,11 @@ impl Signal {
     /// Whether a program that gets it stops until it gets `SIGCONT`.
     pub fn stops(self) -> bool {
         ["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"].contains(&self.name())
+    }
+
+    /// Whether it stops a program or lets a stopped one go on.
+    pub fn stops_or_continues(self) -> bool {
+        self.stops() || self == Self::CONT
     }
 
     fn from_number(number: i64) -> Option<Self> {

@@ -131,6 +131,49 @@ fn a_paused_node_writes_nothing() {
 }
 
 #[test]
+fn healing_one_halt_leaves_the_others_in_force() {
+    let cluster = "nodes:\n  n1: { command: [bash, -c, 'while sleep 0.01; do echo tick; done'] }\n";
+    let script = r#"
+        fn stands() { let before = logs("n1"); sleep("150ms"); logs("n1") == before }
+        fn goes() { let before = logs("n1").len(); wait_until("20s", || logs("n1").len() > before) }
+        goes();
+        for halts in [
+            [|| pause("n1"), || kill("n1", "SIGSTOP")],
+            [|| kill("n1", "SIGSTOP"), || pause("n1")],
+            [|| kill("n1", "SIGSTOP"), || kill("n1", "SIGSTOP")],
+        ] {
+            for first in 0..2 {
+                let faults = halts.map(|halt| halt.call());
+                faults[first].heal();
+                let left = faults[1 - first];
+                assert(stands() && left.active, `${left} holds`);
+                assert((status("n1") == "PAUSED") == (left.kind == "pause"), status("n1"));
+                left.heal();
+                goes();
+            }
+        }
+
+        let stopped = kill("n1", "SIGSTOP");
+        assert(exec("n1", "true").ok, "other processes of the node run");
+        kill("n1", "SIGCONT");
+        goes();
+        assert(!stopped.active);
+
+        let frozen = pause("n1");
+        let stopped = kill("n1", "SIGSTOP");
+        kill("n1", "SIGCONT");
+        assert(stands() && frozen.active && !stopped.active && status("n1") == "PAUSED");
+        frozen.heal();
+        goes();
+
+        kill("n1", "SIGSTOP");
+        kill("n1").heal();
+        assert(stands() && status("n1") == "UP", "the new program is stopped too");
+    "#;
+    holds(&[User::Ours], cluster, script);
+}
+
+#[test]
 fn a_signal_reaches_the_program_itself() {
     let cluster = "
 nodes:

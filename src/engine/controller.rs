@@ -5,6 +5,7 @@
 
 mod begun;
 mod faults;
+mod halts;
 mod jobs;
 mod narrow;
 mod nodes;
@@ -195,7 +196,11 @@ impl Controller {
             Notice::Exited { node, life, ended, expected } => self.exited(node, life, ended, expected).await,
             Notice::Started { node, life, gap_us } => self.started(node, life, gap_us),
             Notice::Paused { node, life } => self.paused(node, life),
-            Notice::Resumed { node, life } => self.resumed(node, life),
+            Notice::Resumed { node, life } => {
+                self.resumed(node, life)?;
+                // What it was sent while it was frozen is for now.
+                self.runtime.resume(node).await
+            }
             Notice::Missing { node, life } => self.missing(node, life),
             Notice::Repaired { what, .. } => self.recorder.record_engine(EventBody::Note { message: what }),
             Notice::Unimpaired { what } => {

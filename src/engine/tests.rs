@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 mod grace;
+mod halts;
 mod others;
 
 /// A simulation in which one node refuses everything, and which looks at a link after every change of the network.

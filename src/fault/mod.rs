@@ -5,12 +5,14 @@
 //! program should be doing.
 
 pub mod distribution;
+mod halt;
 mod impairment;
 mod links;
 pub mod loss;
 mod matrix;
 
 pub use distribution::{Distribution, normal_quantile, normal_share};
+pub use halt::NodeState;
 pub use impairment::{Chance, Impairment, Jitter};
 pub use links::{Family, Filter, LinkSet, Party, Proto};
 pub use loss::{Burst, GilbertElliott};
@@ -147,14 +149,30 @@ impl Fault {
         matches!(self, Self::Pause { .. })
     }
 
+    /// The signal with which the fault stops programs, without ending them.
+    #[must_use]
+    pub fn stops(&self) -> Option<Signal> {
+        self.signal().filter(|signal| signal.stops())
+    }
+
+    /// Whether the fault lets programs go on that a signal stopped.
+    #[must_use]
+    pub fn continues(&self) -> bool {
+        self.signal() == Some(Signal::CONT)
+    }
+
+    fn signal(&self) -> Option<Signal> {
+        let Self::Kill { signal, .. } = self else { return None };
+        Signal::parse(signal.as_str()).ok()
+    }
+
     /// Whether this node is to stay down as long as the fault is active. A signal that programs survive, like
     /// `SIGHUP`, does not ask for that, even if one dies of it.
     #[must_use]
     pub fn keeps_down(&self, node: &str) -> bool {
         let asks = match self {
             Self::Stop { .. } => true,
-            Self::Kill { signal, .. } => Signal::parse(signal.as_str()).is_ok_and(Signal::is_deadly),
-            _ => false,
+            _ => self.signal().is_some_and(Signal::is_deadly),
         };
         asks && self.halted().iter().any(|halted| halted == node)
     }

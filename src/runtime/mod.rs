@@ -180,13 +180,15 @@ pub trait Runtime: Send + Sync {
     /// Ends a node's program with its own signal and grace. A node that is down is left so.
     fn stop(&self, node: usize) -> Job<()>;
 
-    /// Sends a signal; for SIGKILL the job is done when the node is down.
+    /// Sends a signal; for SIGKILL the job is done when the node is down. One that stops a program or lets it go on
+    /// counts for a frozen node from when it is resumed.
     fn kill(&self, node: usize, signal: Signal) -> Job<()>;
 
     /// Freezes all processes of a node.
     fn pause(&self, node: usize) -> Job<()>;
 
-    /// Lets them go on.
+    /// Lets them go on, but those that a signal has stopped. One that somebody else let go on gets the signals that
+    /// waited for that.
     fn resume(&self, node: usize) -> Job<()>;
 
     /// Runs a program in a node.

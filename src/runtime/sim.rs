@@ -43,14 +43,23 @@ pub struct Sim {
 #[derive(Clone)]
 struct Node {
     state: RunState,
+    /// Whether a signal stopped its program.
+    stopped: bool,
     plan: Plan,
+}
+
+impl Node {
+    /// What its program does: one that a signal stopped answers nobody, as a frozen one.
+    fn does(&self) -> RunState {
+        if self.stopped && self.state == RunState::Up { RunState::Paused } else { self.state }
+    }
 }
 
 impl Sim {
     /// The nodes of this cluster, down.
     #[must_use]
     pub fn new(cluster: &Cluster, clock: Arc<Clock>) -> Self {
-        let node = Node { state: RunState::Down, plan: Plan::default() };
+        let node = Node { state: RunState::Down, stopped: false, plan: Plan::default() };
         let names = cluster.nodes.iter().map(|node| node.name.clone()).collect();
         Self {
             clock,
@@ -153,7 +162,7 @@ impl Sim {
         let packet = Filter { proto: Some(Proto::Tcp), port: Some(request.port), family: None };
         let is_own = source == target;
         let is_cut = !is_own && [(source, target), (target, source)].iter().any(|(a, b)| self.refused(packet, *a, *b));
-        let state = self.nodes()[node].state;
+        let state = self.nodes()[node].does();
         match state {
             _ if is_cut && self.rejected(packet, source, target) => Answer::none(REFUSED, LOOK_US),
             RunState::Down | RunState::Missing if !is_cut => Answer::none(REFUSED, LOOK_US),
@@ -325,6 +334,7 @@ impl Runtime for Sim {
     }
 
     fn start(&self, node: usize) -> Job<()> {
+        self.nodes()[node].stopped = false;
         self.set(node, RunState::Up)
     }
 
@@ -333,6 +343,9 @@ impl Runtime for Sim {
     }
 
     fn kill(&self, node: usize, signal: Signal) -> Job<()> {
+        if signal.stops_or_continues() {
+            self.nodes()[node].stopped = signal.stops();
+        }
         if signal.is_deadly() { self.set(node, RunState::Down) } else { ready(Ok(())) }
     }
 

@@ -6,6 +6,7 @@
 //!
 //! Synchronous and single-threaded. It speaks with the agent over a socket, in records of three numbers.
 
+use super::freeze::Freezer;
 use super::image::{Broken, Defaults, Image, Step, at};
 use crate::agent::sys;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -137,6 +138,7 @@ struct Init<'a> {
     /// `/proc` of the node, whatever the program mounts over it.
     proc: OwnedFd,
     program: Option<i32>,
+    freezer: Freezer,
 }
 
 impl<'a> Init<'a> {
@@ -149,11 +151,11 @@ impl<'a> Init<'a> {
             None => None,
             Some((image, log)) => Some(launch(image, log, birth.defaults)?),
         };
-        Ok(Self { control, signals, proc, program })
+        Ok(Self { control, signals, proc, program, freezer: Freezer::default() })
     }
 
     /// Until the program has ended.
-    fn serve(&self) -> i32 {
+    fn serve(mut self) -> i32 {
         loop {
             let mut waiting =
                 [PollFd::new(&self.signals, PollFlags::IN), PollFd::from_borrowed_fd(self.control, PollFlags::IN)];
@@ -195,7 +197,7 @@ impl<'a> Init<'a> {
         0
     }
 
-    fn command(&self) -> Option<i32> {
+    fn command(&mut self) -> Option<i32> {
         let mut bytes = Record::default();
         let read = rustix::io::read(self.control, &mut bytes);
         let Some(command) = read.ok().filter(|length| *length == bytes.len()).and_then(|_| Command::decode(bytes))
@@ -203,11 +205,11 @@ impl<'a> Init<'a> {
             return Some(1);
         };
         let result = match (command, self.program) {
-            (Command::Signal(signal), Some(program)) => sys::kill(program, signal),
+            (Command::Signal(signal), Some(program)) => self.freezer.signal(self.proc.as_fd(), program, signal),
             (Command::Signal(signal), None) if ends_an_idle_node(signal) => return Some(0),
             (Command::Signal(_), None) => Ok(()),
-            (Command::Pause, _) => super::freeze::freeze(self.proc.as_fd()),
-            (Command::Resume, _) => super::freeze::thaw(),
+            (Command::Pause, _) => self.freezer.freeze(self.proc.as_fd()),
+            (Command::Resume, _) => self.freezer.thaw(self.proc.as_fd()),
         };
         report(self.control, Report::Done(result.err()));
         None

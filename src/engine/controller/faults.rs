@@ -15,8 +15,10 @@ impl Controller {
         let fault = self.admit(fault).await?;
         let before = self.clock.now_us();
         let id = self.announce(&fault)?;
+        let reached = self.running(fault.halted());
         self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
-        self.settle(id, fault, before, Vec::new()).await
+        let info = self.settle(id, fault, before, Vec::new()).await?;
+        self.continued(&info.fault, &reached).map(|()| info)
     }
 
     /// As far as the nodes have begun to stop.
@@ -147,7 +149,10 @@ impl Controller {
         if fault.is_network() {
             return self.reconcile().await.map(drop);
         }
-        merge(self.revive(halting, !fault.freezes()).await.into_values())
+        let mut failed = self.unstop(&[fault]).await;
+        failed.extend(self.revive(halting, !fault.freezes()).await);
+        failed.extend(self.hold_all(halting).await);
+        merge(failed.into_values())
     }
 
     /// The ids of the faults that a selection means now.

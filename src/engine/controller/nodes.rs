@@ -110,7 +110,7 @@ impl Controller {
         mut errors: Vec<Error>,
     ) -> Result<()> {
         let former = self.faults.clone();
-        let over = self.retire(action, names)?;
+        let over = self.retire(|fault| action.retires(fault), names)?;
         let nodes: BTreeSet<usize> = self.named(names).into_iter().collect();
         let failed = self.revive(&nodes, action != NodeAction::Resume).await;
         let back: Vec<String> = self
@@ -136,9 +136,9 @@ impl Controller {
         }
     }
 
-    /// Takes the nodes out of the faults that this action ends. Returns the faults that are over, having no node left.
-    pub(super) fn retire(&mut self, action: NodeAction, names: &[String]) -> Result<Vec<FaultId>> {
-        let touched = self.faults.iter().filter(|(_, active)| action.retires(&active.fault));
+    /// Takes the nodes out of the faults that these are. Returns those that are over, having no node left.
+    pub(super) fn retire(&mut self, ends: impl Fn(&Fault) -> bool, names: &[String]) -> Result<Vec<FaultId>> {
+        let touched = self.faults.iter().filter(|(_, active)| ends(&active.fault));
         let (touched, faults): (Vec<FaultId>, Vec<Fault>) = touched.map(|(id, a)| (*id, a.fault.clone())).unzip();
         let is_over = |fault: &Fault| fault.halted().iter().all(|node| names.contains(node));
         let over = touched.iter().zip(&faults).filter(|(_, fault)| is_over(fault)).map(|(id, _)| *id);
@@ -172,15 +172,13 @@ impl Controller {
         failed
     }
 
-    /// A signal may have stopped a program instead of ending it: it goes on with the fault's end.
-    async fn unstop(&self, faults: &[&Fault]) -> BTreeMap<usize, Error> {
+    /// A signal may have stopped a program instead of ending it: it goes on with the end of the last such fault.
+    pub(super) async fn unstop(&self, faults: &[&Fault]) -> BTreeMap<usize, Error> {
         let mut failed = BTreeMap::new();
         for fault in faults {
-            let Fault::Kill { nodes, signal } = fault else { continue };
-            if Signal::parse(signal.as_str()).is_ok_and(Signal::stops) {
-                for node in self.running(nodes) {
-                    failed.extend(self.runtime.kill(node, Signal::CONT).await.err().map(|error| (node, error)));
-                }
+            let stopped = fault.stops().map_or(&[][..], |_| fault.halted());
+            for node in self.running(stopped).into_iter().filter(|&node| self.demanded(node).stopped.is_none()) {
+                failed.extend(self.runtime.kill(node, Signal::CONT).await.err().map(|error| (node, error)));
             }
         }
         failed
@@ -229,22 +227,22 @@ impl Controller {
 
     async fn revive_one(&mut self, node: usize, may_start: bool) -> Result<()> {
         let name = self.members[node].name.clone();
-        let is_kept_down = self.faults.values().any(|active| active.fault.keeps_down(&name));
-        let is_frozen = self.faults.values().any(|a| a.fault.freezes() && a.fault.halted().contains(&name));
-        if !runs(self.nodes[node]) && may_start && !is_kept_down {
+        let demanded = self.demanded(node);
+        if !runs(self.nodes[node]) && may_start && !demanded.down {
             self.dying.remove(&node);
             self.gaps[node] = None;
             self.runtime.start(node).await?;
             self.nodes[node] = RunState::Up;
             self.take_note(node);
             self.recorder.record_engine(EventBody::NodeUp { node: name, gap_us: None })?;
+            self.hold(node).await?;
         }
         match self.nodes[node] {
-            RunState::Paused if !is_frozen => {
+            RunState::Paused if !demanded.frozen => {
                 self.runtime.resume(node).await?;
                 self.nodes[node] = RunState::Up;
             }
-            RunState::Up if is_frozen => {
+            RunState::Up if demanded.frozen => {
                 self.runtime.pause(node).await?;
                 self.nodes[node] = RunState::Paused;
             }

@@ -69,7 +69,7 @@ impl Controller {
 
     /// Ends the faults on programs that are no longer true of a node, because somebody else did what this action does.
     fn undone(&mut self, node: usize, action: NodeAction) -> Result<()> {
-        let over = self.retire(action, &[self.name(node)])?;
+        let over = self.retire(|fault| action.retires(fault), &[self.name(node)])?;
         over.into_iter().try_for_each(|id| self.recorder.record_engine(EventBody::FaultHealed { id, took_us: 0 }))
     }
 

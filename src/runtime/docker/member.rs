@@ -5,6 +5,7 @@ use crate::cluster::Node;
 use crate::kernel::probe::is_link_local;
 use crate::plan::Interfaces;
 use crate::runtime::docker::lock;
+use crate::signal::Signal;
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,8 @@ pub(super) struct Member {
     /// Whether all of it but its program is there.
     prepared: watch::Sender<bool>,
     life: watch::Sender<Life>,
+    /// The last signal that stops its program or lets it go on and waits until the node is no longer frozen.
+    waiting: Mutex<Option<Signal>>,
     /// One change to the node at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
     /// One change to where the agent is attached at a time, for those whose network comes and goes with their program.
@@ -65,6 +68,7 @@ impl Member {
             ids: Mutex::default(),
             prepared: watch::Sender::default(),
             life: watch::Sender::default(),
+            waiting: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             attaching: tokio::sync::Mutex::default(),
             interfaces: Mutex::new(interfaces),
@@ -124,6 +128,11 @@ impl Member {
 
     pub(super) fn state(&self) -> State {
         self.life(Life::state)
+    }
+
+    /// Has a signal wait until the node is no longer frozen, or with nothing takes back the one that does.
+    pub(super) fn set_waiting(&self, signal: Option<Signal>) -> Option<Signal> {
+        std::mem::replace(&mut lock(&self.waiting), signal)
     }
 
     /// From now on its program may be started.

@@ -49,6 +49,7 @@ impl Inner {
 
     async fn begin_life(self: &Arc<Self>, member: &Arc<Member>) -> Result<()> {
         let before = member.life(Life::number);
+        member.set_waiting(None);
         match self.start_container(member).await {
             // Its removal was not heard of yet.
             Err(refusal) if error::is_missing(&refusal) && !member.adopted => {
@@ -108,6 +109,11 @@ impl Inner {
         if !member.life(Life::is_running) {
             return Ok(());
         }
+        if signal.stops_or_continues() && member.state() == State::Paused {
+            // The daemon may thaw whom it sends a signal.
+            member.set_waiting(Some(signal));
+            return Ok(());
+        }
         member.change(|life| life.ask(Ask::Signal(signal)));
         self.send(&member, signal).await?;
         if signal != Signal::KILL {
@@ -130,7 +136,16 @@ impl Inner {
     async fn thaw(&self, member: &Member) -> Result<()> {
         let Ok(id) = self.container(member.index) else { return Ok(()) };
         member.change(|life| life.ask(Ask::Resume));
-        unless_over(self.docker.unpause_container(&id).await).or_cannot(|| format!("resume node {}", member.name()))
+        unless_over(self.docker.unpause_container(&id).await).or_cannot(|| format!("resume node {}", member.name()))?;
+        self.send_waiting(member).await
+    }
+
+    /// Sends what a node was to get as soon as it is no longer frozen.
+    async fn send_waiting(&self, member: &Member) -> Result<()> {
+        match member.set_waiting(None) {
+            Some(signal) => self.send(member, signal).await,
+            None => Ok(()),
+        }
     }
 
     /// Waits for the end of what was killed.
@@ -165,7 +180,8 @@ impl Inner {
         let _turn = member.turn.lock().await;
         let (from, verb) = if ask == Ask::Pause { (State::Up, "pause") } else { (State::Paused, "resume") };
         if member.state() != from {
-            return Ok(());
+            // Somebody else may have let it go on.
+            return if member.state() == State::Up { self.send_waiting(&member).await } else { Ok(()) };
         }
         let id = self.container(node)?;
         member.change(|life| life.ask(ask));
@@ -177,6 +193,9 @@ impl Inner {
             member.change(|life| life.take_back(ask));
         }
         unless_over(outcome).or_cannot(|| format!("{verb} node {}", member.name()))?;
+        if ask == Ask::Resume {
+            self.send_waiting(&member).await?;
+        }
         self.look_at(&member).await.map(drop)
     }
 

@@ -120,7 +120,7 @@ flaky(to("n3"), #{ model: "gemodel", p: 0.01, r: 0.3 });"#,
     },
     Reference {
         name: "pause",
-        text: "Freezes all processes of the nodes. heal() and resume() let them go on.",
+        text: "Freezes all processes of the nodes. heal() and resume() let them go on; SIGCONT does not.",
         takes: &[("nodes", NODES)],
         returns: FAULT,
         example: r#"during(pause("n1"), "5s");"#,
@@ -138,7 +138,9 @@ down.heal();"#,
     Reference {
         name: "kill",
         text: "Ends the nodes' programs at once with SIGKILL, or sends them another signal. heal() and start() start \
-               again what died.",
+               again what died. What a signal like SIGSTOP stopped goes on when the last such fault on it is healed, or \
+               with SIGCONT, which ends these faults for the node. A node that is paused gets these signals when it \
+               is let go on.",
         takes: &[("nodes", NODES), ("signal", "its name, with or without SIG, or its number from 1 to 64")],
         returns: FAULT,
         example: r#"kill("n1");
