@@ -148,9 +148,9 @@ pub enum Selection {
     All,
     /// One of them.
     One(FaultId),
-    /// Cuts.
+    /// Cuts, but those marked to be kept.
     Partitions,
-    /// Of impairments, the links that are these nodes': see [`LinkSet::taken_apart`]. The rest of such a fault goes on.
+    /// Of impairments, but those marked to be kept, the links that are these nodes': see [`LinkSet::taken_apart`]. The rest of such a fault goes on.
     ///
     /// [`LinkSet::taken_apart`]: crate::fault::LinkSet::taken_apart
     Impairments(Vec<String>),

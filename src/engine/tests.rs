@@ -541,6 +541,26 @@ fn fast_takes_a_node_out_of_a_fault_that_goes_on_for_others_under_its_name() {
 }
 
 #[test]
+fn what_is_kept_is_healed_by_name_only() {
+    let mut test = Test::new();
+    let [n1, n2] = ["n1", "n2"].map(|name| [Party::from(name.to_owned())]);
+    let impairment = Impairment { delay_us: 5_000, ..Impairment::NONE };
+    test.inject(Fault::Degrade { verb: "slow".into(), links: LinkSet::new(&n1, &n2), impairment }).unwrap();
+    test.inject(Fault::Isolate { nodes: names(&["n3"]) }).unwrap();
+    test.inject(Fault::Stop { nodes: names(&["n2"]) }).unwrap();
+    let all = test.faults();
+    for id in (1..=3).map(FaultId) {
+        now(test.controller.change(Owner::STANDING, Command::Keep { id })).unwrap();
+    }
+    for which in [Selection::All, Selection::Partitions, Selection::Impairments(names(&["n1", "n2", "n3"]))] {
+        let healed = now(test.controller.change(Owner::STANDING, Command::Heal { which })).unwrap();
+        assert_eq!((healed, test.faults()), (Reply::Faults(Vec::new()), all.clone()));
+    }
+    test.heal(1).unwrap();
+    assert_eq!(test.faults().len(), 2);
+}
+
+#[test]
 fn a_fault_that_cannot_be_recorded_as_active_is_undone() {
     struct FullAfter(u32);
     impl Output for FullAfter {

@@ -14,12 +14,12 @@ struct Part {
 }
 
 impl Controller {
-    /// Heals the links of impairments that are these nodes'. A fault without another link is over; one that has others
+    /// Heals the links of impairments that are these nodes', but of those marked to be kept. A fault without another link is over; one that has others
     /// goes on for those, under its name. Returns what was healed of each.
     pub(super) async fn fast(&mut self, nodes: &[String]) -> Result<Vec<FaultInfo>> {
         let (mut whole, mut parts) = (Vec::new(), Vec::new());
         for (id, active) in &self.faults {
-            let Fault::Degrade { verb, links, impairment } = &active.fault else { continue };
+            let (false, Fault::Degrade { verb, links, impairment }) = (active.keep, &active.fault) else { continue };
             let (gone, left) = links.taken_apart(nodes);
             let of = |links: LinkSet| Fault::Degrade { verb: verb.clone(), links, impairment: impairment.clone() };
             match (gone.pairs.is_empty(), left.pairs.is_empty()) {
@@ -63,8 +63,7 @@ impl Controller {
         let mut narrowed = Vec::new();
         for Part { id, gone, .. } in parts {
             troubles.unrecorded(self.record(EventBody::FaultNarrowed { id, took_us }));
-            let keep = self.faults.get(&id).is_some_and(|active| active.keep);
-            narrowed.push(FaultInfo { id, fault: gone, keep, by: Vec::new() });
+            narrowed.push(FaultInfo { id, fault: gone, keep: false, by: Vec::new() });
         }
         troubles.outcome().map(|()| narrowed)
     }

@@ -2,7 +2,7 @@
 
 use super::{LINKS, NODES, RATE, Reference};
 
-const FAULT: &str = "a Fault: .heal() ends it, .keep() exempts it from heal(); .id, .kind, .active";
+const FAULT: &str = "a Fault: .heal() ends it, .keep() exempts it from heal(), join() and fast(); .id, .kind, .active";
 const SLOW: &str = "the delay: a number of seconds (0.5, 100.ms), or text with a unit: us, ms, s, m, h; or \
                     #{ delay, jitter, correlation, distribution }: jitter a duration up to the delay, correlation from \
                     0 to below 1, distribution \"uniform\", \"normal\", \"pareto\" or \"paretonormal\"";

@@ -57,7 +57,7 @@ heal();"#,
     },
     Reference {
         name: "keep",
-        text: "Exempts a fault from heal(), and from the healing before check(). It ends with the run, or by its own \
+        text: "Exempts a fault from heal(), join() and fast(), and from the healing before check(). It ends with the run, or by its own \
                .heal().",
         takes: &[("fault", "what a fault function returned")],
         returns: "the same Fault",
@@ -67,7 +67,7 @@ assert(weather.active);"#,
     },
     Reference {
         name: "join",
-        text: "Heals the cuts only: partition, isolate, one_way, block, reject. Of a task, task.join(): waits for its end.",
+        text: "Heals the cuts only: partition, isolate, one_way, block, reject; not those marked with keep(). Of a task, task.join(): waits for its end.",
         takes: &[("task", "what task(), every() or after() returned")],
         returns: "nothing, when it is done; of a task its value, () where it was cancelled",
         example: r#"isolate("n1");
@@ -78,7 +78,7 @@ assert(reachable("n1", "n2"));"#,
         name: "fast",
         text: "Heals the impairments only: all, or those of what these nodes send. What the world sends to them goes with \
                it, and so does the way back of links that were impaired both ways for their sake. A fault that is \
-               others' too goes on for those.",
+               others' too goes on for those, and one marked with keep() altogether.",
         takes: &[("nodes", NODES)],
         returns: "nothing, when it is done",
         example: r#"slow("n1", "20ms");
