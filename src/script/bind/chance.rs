@@ -111,12 +111,13 @@ fn sample(host: &Host, list: &Dynamic, count: &Dynamic) -> Result<Array> {
 }
 
 fn random_partition(host: &Host) -> Result<Array> {
-    let names = host.names();
+    let sided = host.cluster.nodes.iter().filter(|node| !node.neutral && !node.holy);
+    let names: Vec<&str> = sided.map(|node| node.name.as_str()).collect();
     if names.len() < 2 {
-        return Err(Error::usage("random_partition() needs at least two nodes"));
+        return Err(Error::usage("random_partition() needs at least two nodes that are neither neutral nor holy"));
     }
     let groups = host.stream.borrow_mut().partition(names.len());
-    let group = |members: Vec<usize>| -> Array { members.into_iter().map(|node| names[node].clone().into()).collect() };
+    let group = |members: Vec<usize>| -> Array { members.into_iter().map(|node| names[node].into()).collect() };
     Ok(groups.into_iter().map(|members| Dynamic::from(group(members))).collect())
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::host::Host;
 use super::{Scripted, at_call, odd_reply};
+use crate::cluster::Node;
 use crate::engine::{Command, NodeAction, NodeStatus, Reply};
 use crate::{Error, Result};
 use rhai::{Array, Dynamic, Engine};
@@ -16,6 +17,8 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn("nodes", move |glob: Dynamic| -> Scripted<Array> {
         at_call(own.select(&glob).map(|nodes| nodes.into_iter().map(Dynamic::from).collect()))
     });
+    exempt(engine, host, "without_holy", |node| node.holy);
+    exempt(engine, host, "without_neutral", |node| node.neutral);
     for action in [NodeAction::Start, NodeAction::Resume, NodeAction::Restart] {
         let own = Rc::clone(host);
         engine.register_fn(action.verb(), move |nodes: Dynamic| -> Scripted<()> {
@@ -28,6 +31,16 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     });
     let own = Rc::clone(host);
     engine.register_fn("ip", move |node: Dynamic| -> Scripted<String> { at_call(ip(&own, &node)) });
+}
+
+/// Registers a function that leaves out of some nodes those that are exempt.
+fn exempt(engine: &mut Engine, host: &Rc<Host>, name: &str, is_exempt: fn(&Node) -> bool) {
+    let host = Rc::clone(host);
+    engine.register_fn(name, move |nodes: Dynamic| -> Scripted<Array> {
+        let mut names = at_call(host.select(&nodes))?;
+        names.retain(|name| !host.cluster.nodes.iter().any(|node| node.name == *name && is_exempt(node)));
+        Ok(names.into_iter().map(Dynamic::from).collect())
+    });
 }
 
 fn status(host: &Host, node: &Dynamic) -> Result<NodeStatus> {

@@ -12,7 +12,7 @@ use rhai::{Expr, Position, Stmt};
 use std::collections::BTreeSet;
 
 /// Our functions that answer at once; all others of ours hand something in and wait for the reply.
-const AT_ONCE: [&str; 33] = [
+const AT_ONCE: [&str; 35] = [
     "assert",
     "chance",
     "choose",
@@ -43,6 +43,8 @@ const AT_ONCE: [&str; 33] = [
     "usage_error",
     "timed_out",
     "options",
+    "without_holy",
+    "without_neutral",
     "seconds",
     "to_base64",
     "from_base64",

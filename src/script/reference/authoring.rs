@@ -27,6 +27,21 @@ pub(super) const FUNCTIONS: &[Reference] = &[
 note(`${how.every} ${how.times}`);"#,
     },
     Reference {
+        name: "without_holy",
+        text: "For modules: these nodes but those that the cluster file calls `holy`: no fault of the network touches their \
+               links, and one that names them is refused.",
+        takes: &[("nodes", super::NODES)],
+        returns: "a list of names",
+        example: r"isolate(choose(without_holy(nodes())));",
+    },
+    Reference {
+        name: "without_neutral",
+        text: "For modules: these nodes but those that the cluster file calls `neutral`: no partition cuts them.",
+        takes: &[("nodes", super::NODES)],
+        returns: "a list of names",
+        example: r"isolate(choose(without_neutral(nodes())));",
+    },
+    Reference {
         name: "seconds",
         text: "A duration as a number.",
         takes: &[("duration", super::DURATION)],

@@ -58,7 +58,8 @@ let share = random();",
     },
     Reference {
         name: "random_partition",
-        text: "Random groups of all nodes, at least two, for partition(). Needs two nodes.",
+        text: "Random groups of all nodes that are neither neutral nor holy, at least two, for partition(). Needs two \
+               such nodes.",
         takes: &[],
         returns: "a list of groups, each a list of nodes",
         example: r#"during(partition(random_partition()), "2s");"#,
