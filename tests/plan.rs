@@ -228,6 +228,7 @@ assert(steps.len() == 3 && pulse.done);
 assert(options(#{ a: 1 }, #{ a: 0, b: 2 }) == #{ a: 1, b: 2 } && options((), #{ a: 0 }) == #{ a: 0 });
 assert(seconds("1500ms") == 1.5 && seconds(2) == 2.0);
 assert(without_holy(nodes()) == nodes() && without_neutral("n1") == ["n1"]);
+assert(healing(|| { isolate("n1"); 7 }) == 7 && faults().is_empty());
 assert(to_base64("é") == "w6k=" && from_base64("w6k=") == "é");
 let refused = [];
 try { usage_error("wrong"); } catch (error) { refused.push(error.message); }

@@ -4,6 +4,8 @@
 
 #[path = "stdlib/documented.rs"]
 mod documented;
+#[path = "stdlib/ended.rs"]
+mod ended;
 #[path = "stdlib/exempt.rs"]
 mod exempt;
 #[path = "stdlib/modules.rs"]

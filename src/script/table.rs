@@ -114,6 +114,7 @@ builtins! {
     options "given, defaults" "for modules: the map of defaults, with what was given in their place; an unknown key is an error"
     without_holy "nodes" "for modules: these nodes but the holy ones, whose links no fault may touch"
     without_neutral "nodes" "for modules: these nodes but the neutral ones, which no partition cuts"
+    healing "function" "for modules: runs a function, and however that ends, heals what faults it made"
     seconds "duration" "a duration like \"100ms\" as a number of seconds"
     to_base64 "text" "text in base64"
     from_base64 "text" "the text that base64 stands for"

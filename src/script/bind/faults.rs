@@ -27,7 +27,9 @@ impl Handle {
 
     /// Heals this fault and no other; once is enough, twice does no harm.
     pub(in crate::script) fn heal(&self) -> Result<()> {
-        self.host.call(Command::Heal { which: Selection::One(self.id) }).map(|_| ())
+        self.host.call(Command::Heal { which: Selection::One(self.id) })?;
+        self.host.tasks.current().unmade(self.id);
+        Ok(())
     }
 
     fn keep(&self) -> Result<()> {
@@ -57,6 +59,7 @@ fn inject(host: &Rc<Host>, fault: Fault) -> Result<Handle> {
                 let healed = host.call(Command::Heal { which: Selection::One(info.id) });
                 return Err(healed.err().unwrap_or(doom));
             }
+            host.tasks.current().made(info.id);
             if host.verify && matches!(info.fault, Fault::Degrade { .. }) {
                 super::verify::verify(host, Some(info.id))?;
             }

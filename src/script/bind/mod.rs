@@ -5,6 +5,7 @@ mod authoring;
 mod chance;
 mod checkers;
 mod faults;
+mod healing;
 mod http;
 mod lists;
 mod looking;
@@ -31,6 +32,7 @@ pub(super) type Scripted<T> = std::result::Result<T, Box<EvalAltResult>>;
 /// Registers all of them.
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     faults::register(engine, host);
+    healing::register(engine, host);
     nodes::register(engine, host);
     looking::register(engine, host);
     http::register(engine, host);

@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use rhai::{Expr, Stmt};
 
 /// Our functions that call a function without arguments.
-const CALLING: [&str; 7] = ["wait_until", "eventually", "always", "task", "every", "after", "op"];
+const CALLING: [&str; 8] = ["wait_until", "eventually", "always", "task", "every", "after", "op", "healing"];
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     subject.each(|piece, doubtful| {

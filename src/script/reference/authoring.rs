@@ -42,6 +42,15 @@ note(`${how.every} ${how.times}`);"#,
         example: r"isolate(choose(without_neutral(nodes())));",
     },
     Reference {
+        name: "healing",
+        text: "For modules: runs a function, and heals what faults it made: when it has ended, where it throws, and where \
+               the task that it runs in is cancelled or ends with its part. Faults of tasks that it starts are theirs.",
+        takes: &[("function", "without arguments: || …")],
+        returns: "what the function returns",
+        example: r#"healing(|| { isolate("n1"); sleep("2s"); });
+assert(faults().is_empty());"#,
+    },
+    Reference {
         name: "seconds",
         text: "A duration as a number.",
         takes: &[("duration", super::DURATION)],

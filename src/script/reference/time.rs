@@ -89,7 +89,7 @@ later.join();"#,
     Reference {
         name: "cancel",
         text: "Ends a task where it waits: task.cancel(). Nothing of it runs any more afterwards; a during() that it was \
-               in heals its fault, other faults of it stay.",
+               in heals its fault, a program of the standard library all that it made, other faults of it stay.",
         takes: &[("task", "what task(), every() or after() returned")],
         returns: "nothing, once it has ended",
         example: r#"let pulse = every("1s", || note(status("n1")));

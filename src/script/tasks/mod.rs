@@ -6,7 +6,7 @@
 //!
 //! `life` begins and ends them, `queue` says whose turn it is (pure), `schedule` runs them, `capture` says which variables
 //! a task has for itself.
-//! Nothing here knows of the cluster; all waiting goes through [`Host`](super::host::Host).
+//! Nothing here knows of the cluster but the names of the faults that a task has made; all waiting goes through [`Host`](super::host::Host).
 
 mod capture;
 mod life;
@@ -15,6 +15,7 @@ mod schedule;
 
 pub(super) use capture::{Captures, own_variables};
 
+use crate::fault::FaultId;
 use crate::random::Stream;
 use crate::{Error, ErrorKind, Result};
 use corosensei::{Coroutine, Yielder};
@@ -48,6 +49,8 @@ pub(super) struct Task {
     doom: RefCell<Option<Error>>,
     /// Whether a call of it is to come to its own end, since what it makes would be nobody's.
     shielded: Cell<bool>,
+    /// The programs of faults that it is in, innermost last, each with what it made and has not healed.
+    programs: RefCell<Vec<Vec<FaultId>>>,
 }
 
 /// How a task ended.
@@ -69,7 +72,30 @@ impl Task {
             outcome: RefCell::default(),
             doom: RefCell::default(),
             shielded: Cell::new(false),
+            programs: RefCell::default(),
         })
+    }
+
+    /// What it makes from here on is to be healed by whoever ends the program.
+    pub(super) fn begin_program(&self) {
+        self.programs.borrow_mut().push(Vec::new());
+    }
+
+    /// What the innermost program has made and not healed.
+    pub(super) fn end_program(&self) -> Vec<FaultId> {
+        self.programs.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// It made a fault.
+    pub(super) fn made(&self, id: FaultId) {
+        if let Some(program) = self.programs.borrow_mut().last_mut() {
+            program.push(id);
+        }
+    }
+
+    /// It heals a fault itself.
+    pub(super) fn unmade(&self, id: FaultId) {
+        self.programs.borrow_mut().iter_mut().for_each(|program| program.retain(|made| *made != id));
     }
 
     /// Its name.
