@@ -113,6 +113,27 @@ fn the_exit_code_and_the_verdict_say_what_kind_of_end_it_was() {
 }
 
 #[test]
+fn a_claim_that_did_not_hold_is_the_verdict_whatever_went_wrong_after_its_error_was_caught() {
+    let caught = "note(\"on\");\ntry { assert(1 > 2, \"order\"); } catch { }\n";
+    let told = "a claim did not hold, and the script went on: assert: order";
+    for (then, later) in [
+        ("", ""),
+        ("[1][4];", "error: array index 4 out of bounds"),
+        ("slow(\"world\", \"1ms\");", "error: netem cannot do that: "),
+        ("sleep(\"10s\");", "error: the run's deadline of 1 s has passed"),
+    ] {
+        let place = Place::with(&format!("{caught}{then}"), THREE);
+        let ended = place.run(&["--runtime", "sim", "--shaper", "netem", "--timeout", "1s"]).with(1);
+        assert!(ended.stderr.contains(&format!("error: {told}\n --> s.rhai:2:7\n")), "{}", ended.stderr);
+        assert!(ended.stderr.contains(later), "{then}: {}", ended.stderr);
+        let result = result(&place);
+        let failure = &result["failure"];
+        assert_eq!((&result["verdict"], &failure["message"]), (&json!("fail"), &json!(told)), "{then}");
+        assert_eq!((&failure["file"], &failure["line"], &failure["column"]), (&json!("s.rhai"), &json!(2), &json!(7)));
+    }
+}
+
+#[test]
 fn a_failure_of_the_same_kind_has_the_same_signature_whatever_its_values() {
     let signatures = |how: &str| -> BTreeSet<String> {
         let signature = |seed: u64| {

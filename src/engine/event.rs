@@ -3,6 +3,7 @@
 //! The serialized form is the journal's (format 1): fields may be added, never renamed; a reader keeps unknown kinds.
 
 use super::command::Ended;
+use crate::diagnostic::Diagnostic;
 use crate::fault::{Fault, FaultId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -229,6 +230,10 @@ pub enum EventBody {
         /// More, where there is more.
         #[serde(default, skip_serializing_if = "Value::is_null")]
         details: Value,
+        /// Where it is made, if it does not hold: not for the journal, but for whoever has to show a claim whose error
+        /// the script has caught.
+        #[serde(skip)]
+        place: Option<Box<Diagnostic>>,
     },
     /// A part of the script begins.
     #[serde(rename = "phase")]
@@ -261,6 +266,6 @@ impl EventBody {
     #[must_use]
     pub fn claim(name: &str, ok: bool, message: &str) -> Self {
         let (name, message) = (name.to_owned(), message.to_owned());
-        Self::Check { name, ok, unknown: false, message, details: Value::Null }
+        Self::Check { name, ok, unknown: false, message, details: Value::Null, place: None }
     }
 }

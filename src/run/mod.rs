@@ -197,7 +197,7 @@ pub fn run(settings: Settings, outputs: Vec<Box<dyn Output>>) -> Result<Outcome>
     let act = Box::new(move |host| Drive::new(script, chaos, host, timeout_us)?.run());
     let (verdict, cleanup) = ground::perform(&stage, &clock, &recorder, act);
     let tallied = tallied.take();
-    let (verdict, cleanup) = weigh(verdict.and_then(|()| tallied.held()), cleanup);
+    let (verdict, cleanup) = weigh(tallied.judge(verdict), cleanup);
     let (verdict, interrupted) = match verdict {
         Err(error) if settings.is_endless && error.kind == ErrorKind::Interrupted => (Ok(()), Some(error)),
         verdict => (verdict, None),

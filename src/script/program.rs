@@ -1,13 +1,14 @@
 //! A script bound to its host: its functions can be called, from whatever task.
 
-use super::diagnose;
+use super::diagnose::{self, raise};
 use super::engine;
 use super::host::Host;
 use super::substitute::{REPLACED, substitute};
 use super::tasks::{Captures, own_variables};
 use super::texts::Texts;
 use super::{Options, Script};
-use crate::{Error, Result};
+use crate::diagnostic::Diagnostic;
+use crate::{Error, ErrorKind, Result};
 use rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, FnPtr, GlobalRuntimeState, ImmutableString,
     NativeCallContext, OptimizationLevel, Position, Scope, Stmt, StmtBlock,
@@ -180,6 +181,15 @@ impl Program {
     fn diagnosed(&self, part: Option<&str>, mut error: Box<EvalAltResult>) -> Error {
         let source = self.texts.borrow().locate(&mut error);
         diagnose::runtime(&source, &self.ast.borrow(), part, &error)
+    }
+
+    /// Where one of our functions is called; none within the standard library.
+    pub(super) fn place(&self, context: &NativeCallContext) -> Option<Diagnostic> {
+        let mut call = raise(Error::new(ErrorKind::Failed, ""));
+        call.set_position(context.call_position());
+        let text = context.call_source().unwrap_or_default().to_owned();
+        let within = EvalAltResult::ErrorInFunctionCall(String::new(), text, call, Position::NONE);
+        self.diagnosed(None, within.into()).diagnostics.pop()
     }
 
     /// An error about something that the script declares: shown at its name.

@@ -2,6 +2,7 @@
 
 use super::super::host::Host;
 use super::super::values::{self, seconds};
+use super::verdict::record_claim;
 use super::{Scripted, at_call, raise};
 use crate::engine::EventBody;
 use crate::{Error, ErrorKind, Result};
@@ -65,7 +66,7 @@ fn conditions(engine: &mut Engine, host: &Rc<Host>) {
             let timeout_us = at_call(values::duration_us(&timeout))?;
             let held = comes_true(&own, &context, timeout_us, &cond)?;
             let message = format!("the condition comes true within {} s", seconds(timeout_us));
-            at_call(claim(&own, "eventually", held, &message)).map(|()| true)
+            at_call(claim(&own, &context, "eventually", held, &message)).map(|()| true)
         },
     );
     let own = Rc::clone(host);
@@ -73,13 +74,13 @@ fn conditions(engine: &mut Engine, host: &Rc<Host>) {
         let duration_us = at_call(values::duration_us(&duration))?;
         let held = stays_true(&own, &context, duration_us, &cond)?;
         let message = format!("the condition stays true for {} s", seconds(duration_us));
-        at_call(claim(&own, "always", held, &message)).map(|()| true)
+        at_call(claim(&own, &context, "always", held, &message)).map(|()| true)
     });
 }
 
 /// Records a claim; one that does not hold fails the run.
-fn claim(host: &Host, name: &str, ok: bool, message: &str) -> Result<()> {
-    host.record(EventBody::claim(name, ok, message))?;
+fn claim(host: &Host, context: &NativeCallContext, name: &str, ok: bool, message: &str) -> Result<()> {
+    record_claim(host, context, EventBody::claim(name, ok, message))?;
     if ok { Ok(()) } else { Err(Error::new(ErrorKind::Failed, format!("{name} does not hold: {message}"))) }
 }
 

@@ -10,16 +10,18 @@ use std::rc::Rc;
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     let own = Rc::clone(host);
-    engine.register_fn("assert", move |holds: Dynamic| -> Scripted<()> { at_call(assert(&own, &holds, "")) });
+    engine.register_fn("assert", move |context: NativeCallContext, holds: Dynamic| -> Scripted<()> {
+        at_call(assert(&own, &context, &holds, ""))
+    });
     let own = Rc::clone(host);
     engine.register_fn("assert", move |context: NativeCallContext, holds: Dynamic, message: Dynamic| -> Scripted<()> {
-        at_call(assert(&own, &holds, &printed(&context, &message)))
+        at_call(assert(&own, &context, &holds, &printed(&context, &message)))
     });
     let own = Rc::clone(host);
     engine.register_fn("fail", move |context: NativeCallContext, message: Dynamic| -> Scripted<()> {
         let message = printed(&context, &message);
         at_call(
-            own.record(EventBody::claim("fail", false, &message))
+            record_claim(&own, &context, EventBody::claim("fail", false, &message))
                 .and_then(|()| Err(Error::new(ErrorKind::Failed, message))),
         )
     });
@@ -39,9 +41,17 @@ fn printed(context: &NativeCallContext, value: &Dynamic) -> String {
     shown.map_or_else(|_| value.to_string(), |text| text.to_string())
 }
 
-fn assert(host: &Host, holds: &Dynamic, message: &str) -> Result<()> {
+/// Records a claim; one that does not hold with its place, since the script may catch the error that shows it.
+pub(super) fn record_claim(host: &Host, context: &NativeCallContext, mut claim: EventBody) -> Result<()> {
+    if let EventBody::Check { ok: false, place, .. } = &mut claim {
+        *place = host.program.borrow().upgrade().and_then(|program| program.place(context)).map(Box::new);
+    }
+    host.record(claim)
+}
+
+fn assert(host: &Host, context: &NativeCallContext, holds: &Dynamic, message: &str) -> Result<()> {
     let ok = holds.as_bool().map_err(|_| values::expected("true or false", holds))?;
-    host.record(EventBody::claim("assert", ok, message))?;
+    record_claim(host, context, EventBody::claim("assert", ok, message))?;
     let failed =
         if message.is_empty() { "assertion failed".to_owned() } else { format!("assertion failed: {message}") };
     if ok { Ok(()) } else { Err(Error::new(ErrorKind::Failed, failed)) }
