@@ -55,6 +55,9 @@ pub struct Moment {
     pub at_us: u64,
     /// Microseconds.
     pub took_us: u64,
+    /// Of what is begun at one instant, which on virtual time can be much, the least comes first: the number of its event
+    /// in the journal; 0 where no journal tells.
+    pub seq: u64,
 }
 
 /// How a fault ends.
@@ -72,17 +75,23 @@ impl Moment {
     /// Something that took no time.
     #[must_use]
     pub const fn at(at_us: u64) -> Self {
-        Self { at_us, took_us: 0 }
+        Self { at_us, took_us: 0, seq: 0 }
     }
 }
 
 impl Step {
+    /// When it begins.
+    #[must_use]
+    pub fn from(&self) -> Moment {
+        match self {
+            Self::Fault { from, .. } | Self::Node { from, .. } => *from,
+        }
+    }
+
     /// When it begins, microseconds.
     #[must_use]
     pub fn at_us(&self) -> u64 {
-        match self {
-            Self::Fault { from, .. } | Self::Node { from, .. } => from.at_us,
-        }
+        self.from().at_us
     }
 }
 

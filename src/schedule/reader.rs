@@ -60,9 +60,13 @@ impl Reader {
         event.t_us.saturating_sub(self.start_us)
     }
 
+    fn moment(&self, event: &Event) -> Moment {
+        Moment { seq: event.seq, ..Moment::at(self.at(event)) }
+    }
+
     pub(super) fn event(&mut self, event: &Event) {
         match &event.body {
-            EventBody::FaultInject { id, fault } => self.inject(*id, fault, self.at(event)),
+            EventBody::FaultInject { id, fault } => self.inject(*id, fault, self.moment(event)),
             EventBody::FaultHeal { id } => self.heal(*id, event),
             EventBody::FaultNarrow { id, fault } => self.narrow(*id, fault, event),
             EventBody::NodeStart { node } => self.act(event, NodeAction::Start, node),
@@ -112,11 +116,11 @@ impl Reader {
         }
     }
 
-    fn inject(&mut self, id: FaultId, fault: &Fault, at_us: u64) {
+    fn inject(&mut self, id: FaultId, fault: &Fault, from: Moment) {
         self.acting = false;
         let seen = Seen {
             fault: fault.clone(),
-            from: Moment::at(at_us),
+            from,
             failed: false,
             healed: None,
             narrowing: None,
@@ -129,23 +133,23 @@ impl Reader {
     }
 
     fn heal(&mut self, id: FaultId, event: &Event) {
-        let at_us = self.at(event);
+        let at = self.moment(event);
         let Some(seen) = self.faults.get_mut(&id) else {
             if event.task != "engine" {
                 self.others_healed.insert(id);
             }
             return;
         };
-        seen.healed = Some(Moment::at(at_us));
+        seen.healed = Some(at);
         seen.retired = !seen.fault.halted().is_empty() && seen.halted.is_empty();
         self.acting &= seen.retired;
     }
 
     /// Some links of a fault are being healed.
     fn narrow(&mut self, id: FaultId, left: &Fault, event: &Event) {
-        let at_us = self.at(event);
+        let at = self.moment(event);
         match self.faults.get_mut(&id) {
-            Some(seen) => seen.narrowing = Some((left.clone(), Moment::at(at_us))),
+            Some(seen) => seen.narrowing = Some((left.clone(), at)),
             None if event.task != "engine" => _ = self.others_healed.insert(id),
             None => {}
         }
@@ -165,7 +169,7 @@ impl Reader {
             act.told_us = at_us;
             return;
         }
-        let (task, nodes, from) = (event.task.clone(), vec![node.to_owned()], Moment::at(at_us));
+        let (task, nodes, from) = (event.task.clone(), vec![node.to_owned()], self.moment(event));
         self.acts.push(Act { task, action, nodes, from, told_us: at_us, has_risen: false });
     }
 
@@ -183,7 +187,7 @@ impl Reader {
         let acts =
             self.acts.iter().map(|act| Step::Node { action: act.action, nodes: act.nodes.clone(), from: act.from });
         let mut steps: Vec<Step> = faults.chain(acts).collect();
-        steps.sort_by_key(Step::at_us);
+        steps.sort_by_key(|step| (step.at_us(), step.from().seq));
         Schedule { steps, end_us }
     }
 }

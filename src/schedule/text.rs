@@ -45,19 +45,19 @@ impl Schedule {
         numbered.collect()
     }
 
-    /// All that begins and ends, in the order of time. Of one time what ends comes before what begins, the latest first,
-    /// as where one fault was made within another.
+    /// All that begins and ends, in the order of time, and of one time in the journal's. Where none tells, what ends comes
+    /// before what begins, the latest first, as where one fault was made within another.
     fn moments(&self) -> Vec<(Moment, Act)> {
         let mut moments = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
-            let (Step::Fault { from, .. } | Step::Node { from, .. }) = step;
-            moments.push((*from, (1, index), Act::Begin(index)));
+            let from = step.from();
+            moments.push((from, (1, index), Act::Begin(index)));
             if let Step::Fault { end: End::Healed(end), .. } = step {
                 let order = if end.at_us > from.at_us { 0 } else { 2 };
                 moments.push((*end, (order, usize::MAX - index), Act::End(index)));
             }
         }
-        moments.sort_by_key(|(moment, order, _)| (moment.at_us, *order));
+        moments.sort_by_key(|(moment, order, _)| (moment.at_us, moment.seq, *order));
         moments.into_iter().map(|(moment, _, act)| (moment, act)).collect()
     }
 }
@@ -241,7 +241,7 @@ mod tests {
         let restart = Step::Node {
             action: NodeAction::Restart,
             nodes: nodes(&["n1"]),
-            from: Moment { at_us: 2_000_000, took_us: 400_000 },
+            from: Moment { took_us: 400_000, ..Moment::at(2_000_000) },
         };
         let kept = Step::Fault { fault: pause, from: Moment::at(3_000_000), end: End::Kept };
         let steps = vec![step(partition(), 0, Some(3_500)), restart, kept];
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_overlaps_runs_beside() {
-        let slow = |at_us| Moment { at_us, took_us: 3_000_000 };
+        let slow = |at_us| Moment { took_us: 3_000_000, ..Moment::at(at_us) };
         let stop = Step::Fault {
             fault: Fault::Stop { nodes: nodes(&["n1"]) },
             from: slow(0),

@@ -227,7 +227,7 @@ fn map_times(schedule: &Schedule, map: impl Fn(u64) -> u64, least_us: u64) -> Sc
     // How long something took once is no part of a schedule that people write; what overlapped still does.
     let moment = |moment: Moment| {
         let end_us = map(moment.at_us + moment.took_us);
-        Moment { at_us: map(moment.at_us), took_us: end_us.saturating_sub(map(moment.at_us)) }
+        Moment { at_us: map(moment.at_us), took_us: end_us.saturating_sub(map(moment.at_us)), ..moment }
     };
     let step = |step: &Step| match step {
         Step::Fault { fault, from, end } => {
