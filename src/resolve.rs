@@ -93,7 +93,7 @@ impl Shaping<'_> {
 }
 
 /// What the cluster file says of it, else what the old Blockade did, where it had the command.
-fn usual(cluster: &Cluster, verb: &str) -> Result<Impairment> {
+pub(crate) fn usual(cluster: &Cluster, verb: &str) -> Result<Impairment> {
     let network = &cluster.network;
     let said = |text: &Option<String>, usual: &str| text.clone().unwrap_or_else(|| usual.to_owned());
     match verb {

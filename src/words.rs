@@ -9,6 +9,16 @@ pub fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) -> Stri
     format!("{number} {what}{end}")
 }
 
+/// A time in the unit that fits it, as scripts and options take it: `2m`, `1.5s`, `250ms`.
+pub fn time(us: u64) -> String {
+    match us {
+        _ if us.is_multiple_of(60_000_000) && us > 0 => format!("{}m", us / 60_000_000),
+        _ if us.is_multiple_of(100_000) => format!("{}s", us as f64 / 1e6),
+        _ if us.is_multiple_of(1_000) => format!("{}ms", us / 1_000),
+        _ => format!("{us}us"),
+    }
+}
+
 /// A command line that a shell takes for these words.
 pub fn command_line(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
@@ -29,6 +39,12 @@ pub fn option(flag: &str, value: impl Display) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_has_the_unit_that_fits_it() {
+        let times = [90_000_000, 120_000_000, 1_500_000, 250_000, 1, 0].map(time);
+        assert_eq!(times, ["90s", "2m", "1.5s", "250ms", "1us", "0s"]);
+    }
 
     #[test]
     fn one_is_no_plural() {

@@ -6,7 +6,7 @@ use super::setup;
 use crate::journal::PastRun;
 use crate::report::{Model, Source, junit, page};
 use crate::schedule;
-use crate::words::command_line;
+use crate::words::{command_line, time};
 use crate::{Error, Result, text};
 use std::path::{Path, PathBuf};
 
@@ -107,7 +107,7 @@ fn again(place: &Place, run: &PastRun, chaos: Option<&Path>) -> Vec<String> {
     let place = Place { config: Some(run.cluster_path.clone()), ..place.clone() };
     let mut words = setup::replay(&place, &run.script_path, run.seed, &params);
     words.extend(["--runtime".to_owned(), run.runtime.clone()]);
-    words.extend(run.timeout_us.into_iter().flat_map(|us| ["--timeout".to_owned(), format!("{us}us")]));
+    words.extend(run.timeout_us.into_iter().flat_map(|us| ["--timeout".to_owned(), time(us)]));
     words.extend(run.shaper.as_str().into_iter().flat_map(|shaper| ["--shaper".to_owned(), shaper.to_owned()]));
     words.extend(run.verify.then(|| "--verify".to_owned()));
     words.extend(chaos.into_iter().flat_map(|file| ["--chaos".to_owned(), file.display().to_string()]));

@@ -11,7 +11,7 @@ use crate::run::{Attached, Settings, Signals};
 use crate::runtime::Options;
 use crate::script::{Interrupt, Script, quantity};
 use crate::supervisor::{self, Launch};
-use crate::words::{argument, option};
+use crate::words::{argument, option, time};
 use crate::{Error, Result, text};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -162,7 +162,7 @@ pub(super) fn replay(place: &Place, script: &Path, seed: u64, params: &[(String,
 pub(super) fn options(timeout_us: Option<u64>, shaper: Option<Shaper>, verify: bool) -> Vec<String> {
     let mut words = Vec::new();
     if let Some(timeout_us) = timeout_us {
-        words.extend(["--timeout".to_owned(), format!("{timeout_us}us")]);
+        words.extend(["--timeout".to_owned(), time(timeout_us)]);
     }
     if let Some(shaper) = shaper {
         let name = clap::ValueEnum::to_possible_value(&shaper).map(|value| value.get_name().to_owned());

@@ -1,6 +1,7 @@
 //! A fault in the words of a script: `partition([["n1"], ["n2", "n3"]])`. What is written means the very same fault.
 
 use crate::fault::{Burst, Chance, Distribution, Fault, Filter, Impairment, Jitter, LinkSet, Party};
+use crate::words::time;
 use std::fmt::{self, Write as _};
 
 /// A fault as an expression of the script API, which must be able to say it: see [`sayable`].
@@ -98,6 +99,10 @@ impl fmt::Display for Links<'_> {
 
 /// What a shaping function is told: its short form where that says it all.
 fn how(verb: &str, impairment: &Impairment) -> String {
+    // Such a jitter no script can ask for: it is what the cluster file says.
+    if impairment.jitter.iter().any(|jitter| jitter.us > impairment.delay_us) {
+        return "#{ usual: true }".to_owned();
+    }
     let told = told(impairment);
     let short = match verb {
         "slow" => "delay",
@@ -163,15 +168,7 @@ fn share(key: &'static str, share: f64) -> Option<(&'static str, String)> {
 
 /// `"1.5s"`: a duration with the largest unit in which it stays short.
 pub(super) fn quoted_time(us: u64) -> String {
-    let mut text = String::from("\"");
-    let _ = match us {
-        // writing to a String cannot fail
-        _ if us.is_multiple_of(60_000_000) && us > 0 => write!(text, "{}m", us / 60_000_000),
-        _ if us.is_multiple_of(100_000) => write!(text, "{}s", us as f64 / 1e6),
-        _ if us.is_multiple_of(1_000) => write!(text, "{}ms", us / 1_000),
-        _ => write!(text, "{us}us"),
-    };
-    text + "\""
+    format!("\"{}\"", time(us))
 }
 
 fn rate(bits: u64) -> String {

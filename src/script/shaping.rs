@@ -84,6 +84,12 @@ pub(super) fn impairment(verb: Verb, how: &Dynamic) -> Result<Impairment> {
     Told { verb, map: &map, tongue: Tongue::Script }.checked()
 }
 
+/// Whether it is to do what the cluster file says of it: `#{ usual: true }`.
+pub(super) fn is_usual(how: &Dynamic) -> bool {
+    let is_so = |map: &Map| map.len() == 1 && map.get("usual").is_some_and(|usual| usual.as_bool() == Ok(true));
+    how.read_lock::<Map>().is_some_and(|map| is_so(&map))
+}
+
 /// The same from words of a command line: `delay`, `100ms`.
 pub fn impairment_of_words(verb: &str, words: &[(&str, &str)]) -> Result<Impairment> {
     let known = VERBS.into_iter().find(|known| known.name == verb);

@@ -55,6 +55,26 @@ fn the_same_seed_makes_the_same_choices() {
 }
 
 #[test]
+fn its_impairments_are_those_of_the_cluster_file() {
+    let up = Up { place: super::up::place() };
+    let cluster = "network: { slow: 20ms 50ms, flaky: 10%, duplicate: 2% }\nnodes: { n1: , n2: }\n";
+    up.place.write("blockade.yaml", cluster);
+    up.run(&["up", "--runtime", "sim"]).with(0);
+    if !can_shape(&up) {
+        return;
+    }
+    let faults = first_faults(&up, "7", 30);
+    let amounts = |verb: &str, amount: &str| -> Vec<&Value> {
+        faults.iter().filter(|fault| fault["verb"] == verb).map(|fault| &fault["impairment"][amount]).collect()
+    };
+    let all = |found: &[&Value], wanted: &Value| !found.is_empty() && found.iter().all(|one| *one == wanted);
+    assert!(all(&amounts("slow", "delay_us"), &20_000.into()), "{faults:?}");
+    assert!(amounts("slow", "jitter").iter().all(|jitter| jitter[0]["us"] == 50_000), "{faults:?}");
+    assert!(all(&amounts("flaky", "loss"), &0.1.into()), "{faults:?}");
+    assert!(amounts("duplicate", "duplicate").iter().all(|chance| chance["p"] == 0.02), "{faults:?}");
+}
+
+#[test]
 fn everything_is_healed_when_chaos_ends_however_it_ends() {
     let up = Up::on("sim");
     for by_force in [true, false] {

@@ -1,11 +1,12 @@
 //! Faults and their handles.
 
 use super::super::host::Host;
-use super::super::shaping::{VERBS, impairment};
+use super::super::shaping::{VERBS, impairment, is_usual};
 use super::super::values;
 use super::{Scripted, at_call, odd_reply};
 use crate::engine::{Command, FaultInfo, Reply, Selection};
 use crate::fault::{Fault, FaultId, LinkSet, Party};
+use crate::resolve;
 use crate::signal::Signal;
 use crate::{Error, Result};
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
@@ -134,7 +135,8 @@ fn shaping(engine: &mut Engine, host: &Rc<Host>) {
         let host = Rc::clone(host);
         engine.register_fn(verb.name, move |links: Dynamic, how: Dynamic| -> Scripted<Handle> {
             let fault = || -> Result<Fault> {
-                let impairment = impairment(verb, &how)?;
+                let usual = || resolve::usual(&host.cluster, verb.name);
+                let impairment = if is_usual(&how) { usual() } else { impairment(verb, &how) }?;
                 Ok(Fault::Degrade { verb: verb.name.to_owned(), links: host.links(&links)?, impairment })
             };
             at_call(fault().and_then(|fault| inject(&host, fault)))

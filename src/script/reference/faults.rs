@@ -5,10 +5,11 @@ use super::{LINKS, NODES, RATE, Reference};
 const FAULT: &str = "a Fault: .heal() ends it, .keep() exempts it from heal(), join() and fast(); .id, .kind, .active";
 const SLOW: &str = "the delay: a number of seconds (0.5, 100.ms), or text with a unit: us, ms, s, m, h; or \
                     #{ delay, jitter, correlation, distribution }: jitter a duration up to the delay, correlation from \
-                    0 to below 1, distribution \"uniform\", \"normal\", \"pareto\" or \"paretonormal\"";
+                    0 to below 1, distribution \"uniform\", \"normal\", \"pareto\" or \"paretonormal\"; or \
+                    #{ usual: true }: what the cluster file says under `network`";
 const FLAKY: &str = "the loss: 0 to 1, or text from \"0%\" to \"100%\"; or #{ loss, correlation }; in bursts \
                      #{ model: \"gemodel\", p, r, h, k } or #{ model: \"4state\", p13, p31, p32, p23, p14 }, all of \
-                     them probabilities";
+                     them probabilities; or #{ usual: true }: what the cluster file says";
 const DEGRADE: &str = "#{ delay, jitter, distribution, loss, duplicate, corrupt, reorder, gap, rate }: delay and jitter \
                        durations (\"50ms\"), loss, duplicate, corrupt and reorder probabilities (0.1, \"10%\"), gap a \
                        number of packets from 1, rate like \"10mbit\"";
@@ -78,7 +79,10 @@ flaky(to("n3"), #{ model: "gemodel", p: 0.01, r: 0.3 });"#,
     Reference {
         name: "duplicate",
         text: "Packets arrive twice.",
-        takes: &[("links", LINKS), ("p", "0 to 1, or text from \"0%\" to \"100%\"; or #{ duplicate, correlation }")],
+        takes: &[
+            ("links", LINKS),
+            ("p", "0 to 1, or text from \"0%\" to \"100%\"; or #{ duplicate, correlation }, or #{ usual: true }"),
+        ],
         returns: FAULT,
         example: r#"duplicate(from("n1"), 0.05);"#,
     },
