@@ -12,6 +12,7 @@ use common::{Place, THREE, User, ended, namespaces, until};
 use pty::Terminal;
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader};
 
 /// Waits under a fault, and under more than a line can show.
 const WAITS: &str = r#"
@@ -96,8 +97,19 @@ fn a_command_that_has_nothing_yet_ends_with_130_too() {
     }
 }
 
-/// There is nothing to heal: whoever plans dies of it, as any program does.
+/// There is nothing to heal: it ends at once, wherever it is.
 #[test]
-fn a_plan_dies_of_the_signal() {
-    assert_eq!(interrupted_at_once(&["plan", "pipe", "-c", "s.yaml"], Signal::INT).code, -1);
+fn a_plan_ends_with_130_at_once() {
+    let endless = "const OPTIONS = #{ timeout: \"10h\" };\nnote(\"on\");\nloop { let x = 1; }";
+    for signal in [Signal::INT, Signal::TERM] {
+        let early = interrupted_at_once(&["plan", "pipe", "-c", "s.yaml"], signal).with(130);
+        assert_eq!(early.stderr, "error: interrupted\n");
+        let place = Place::with(endless, THREE);
+        let mut plan = place.start(&["plan", "s.rhai", "--seed", "1"]);
+        let mut lines = BufReader::new(plan.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().ends_with("note    on")));
+        kill_process(Pid::from_child(&plan), signal).unwrap();
+        let ended = ended(plan.wait_with_output().unwrap()).with(130);
+        assert_eq!(ended.stderr, "error: interrupted\n");
+    }
 }

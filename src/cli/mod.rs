@@ -158,9 +158,10 @@ impl Command {
         )
     }
 
-    /// Whether it may have something to heal or to remove when it is interrupted, and so ends with 130 then.
-    fn may_hold_something(&self) -> bool {
-        matches!(self, Self::Run(_) | Self::Soak(_) | Self::Repl(_) | Self::Chaos(_) | Self::OneShot(_))
+    /// Whether it ends with 130 when it is interrupted: it may have something to heal or to remove, or is a run all the
+    /// same, as a plan is.
+    fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Plan(_) | Self::Soak(_) | Self::Repl(_) | Self::Chaos(_) | Self::OneShot(_))
     }
 }
 
@@ -221,7 +222,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     #[cfg(feature = "host")]
     let options = cli.global.remote.clone();
     let place = cli.global.place();
-    if cli.command.may_hold_something() {
+    if cli.command.is_interrupted() {
         early::end_on_signals();
     }
     match cli.command {

@@ -93,7 +93,7 @@ pub(super) fn perform(stage: &Stage, clock: &Arc<Clock>, recorder: &Arc<Recorder
     }
 }
 
-/// A simulated run ends on a signal as a real one does. A plan, which leaves no files, dies of it at once.
+/// A simulated run ends on a signal as a real one does. A plan, which leaves no files, ends at once.
 fn simulate(stage: &Stage, clock: &Arc<Clock>, recorder: &Arc<Recorder>, act: Act) -> Ends {
     if matches!(stage.signals, Signals::Kill | Signals::Others) {
         return on_virtual_time(stage, clock, recorder, act);
