@@ -222,6 +222,18 @@ fn a_cluster_that_cannot_come_up_ends_it_at_the_first_run() {
     assert!(ended.stderr.contains("/no/such/program"), "{}", ended.stderr);
     assert_eq!(ended.stderr.matches("error: ").count(), 1, "{}", ended.stderr);
     assert_eq!(ended.stdout.lines().count(), 1, "{}", ended.stdout);
+    let ended = place.blockade(&["soak", "s.rhai", "--runtime", "netns", "--json"]).with(3);
+    assert_eq!(ended.stdout, "{\"runs\":0,\"passed\":0,\"failed\":0,\"unknown\":0,\"errors\":0,\"failures\":[]}\n");
+}
+
+#[test]
+fn only_what_failed_is_shrunk() {
+    let script = "fn chaos() { isolate(\"n1\"); }\n\
+                  fn check() { if seed() == 1 { [1][4]; } if seed() == 2 { check_linearizable(\"register\"); } }";
+    let place = Place::with(script, THREE);
+    let ended = soak(&place, &["--seed-start", "1", "--runs", "3", "--shrink"]).with(5);
+    assert!(ended.stdout.ends_with("3 runs, 1 passed, 1 unknown, 1 error (simulated)\n"), "{}", ended.stdout);
+    assert!(!ended.stderr.contains("error: "), "{}", ended.stderr);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::report;
 use super::setup::{self, Setup};
 use super::shrink;
 use crate::cluster::{Cluster, RuntimeKind};
+use crate::journal::Verdict;
 use crate::run::{Settings, sha256, worst};
 use crate::soak::{self, Bounds, Ended, Failed, Group, Record, Seeds, SoakFolder, State, Summary, Turn, Watch};
 use crate::words::{command_line, counted};
@@ -137,11 +138,12 @@ fn also(code: u8, error: &Error) -> u8 {
     }
 }
 
-/// Shrinks one run of each kind of failure. What cannot be shrunk is told, and the others still are.
+/// Shrinks one run of each kind of failure: where none failed, but ended unknown or in an error, there is nothing to
+/// shrink. What cannot be shrunk is told, and the others still are.
 fn shrink_failures(place: &Place, args: &Args, ended: &Ended) -> Result<()> {
     let tell = if args.json { report::message } else { report::line };
     for group in ended.summary.groups() {
-        let is_first = |failed: &&Failed| failed.signature == group.signature;
+        let is_first = |failed: &&Failed| failed.verdict == Verdict::Fail && failed.signature == group.signature;
         let Some(first) = ended.summary.failures.iter().find(is_first) else { continue };
         match shrink::shrink_run(place, Path::new(&first.run), None, shrink::Effort::usual(args.jobs as u32), tell) {
             Ok(found) => found.interrupted.map_or(Ok(()), Err)?,
@@ -278,11 +280,11 @@ fn failure(record: &Record, replay: &str) -> String {
 
 fn conclude(ended: &Ended, as_json: bool, kind: RuntimeKind) {
     let summary = &ended.summary;
-    if summary.runs == 0 && ended.trouble.is_some() {
-        return; // only that is to be told
-    }
     if as_json {
         return json(summary);
+    }
+    if summary.runs == 0 && ended.trouble.is_some() {
+        return; // only that is to be told
     }
     for group in summary.groups() {
         report::line(&listed(&group));
@@ -293,7 +295,8 @@ fn conclude(ended: &Ended, as_json: bool, kind: RuntimeKind) {
 
 fn sums(summary: &Summary) -> String {
     let runs = counted(summary.runs, "run");
-    let others = [(summary.failed, "failed"), (summary.unknown, "unknown"), (summary.errors, "errors")];
+    let errors = if summary.errors == 1 { "error" } else { "errors" };
+    let others = [(summary.failed, "failed"), (summary.unknown, "unknown"), (summary.errors, errors)];
     let others = others.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!(", {number} {what}"));
     format!("{runs}, {} passed{}", summary.passed, others.collect::<String>())
 }

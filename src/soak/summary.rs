@@ -35,6 +35,9 @@ pub struct Failed {
     pub signature: String,
     /// Its folder.
     pub run: String,
+    /// How it ended.
+    #[serde(skip)]
+    pub verdict: Verdict,
 }
 
 /// Failures of one kind.
@@ -60,7 +63,7 @@ impl Summary {
         self.worst = worst([self.worst, record.exit_code]);
         if !record.passed() {
             let signature = record.signature.clone().unwrap_or_default();
-            let failed = Failed { seed: record.seed, signature, run: record.run.clone() };
+            let failed = Failed { seed: record.seed, signature, run: record.run.clone(), verdict: record.verdict };
             let place = self.failures.partition_point(|other| other.seed < failed.seed);
             self.failures.insert(place, failed);
         }
