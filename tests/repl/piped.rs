@@ -1,6 +1,8 @@
 //! What stays from entry to entry, without a terminal.
 
-use super::{place, told, values};
+use super::common::{Place, THREE, ended};
+use super::{place, start, told, values};
+use std::io::Write;
 
 #[test]
 fn variables_constants_functions_and_closures_stay() {
@@ -78,7 +80,7 @@ fn a_saved_session_holds_what_succeeded_and_runs() {
                 cut.heal()\nassert(f() == 2)\n:save s.rhai\n";
     told(&place, text).with(2);
     insta::assert_snapshot!(place.read("s.rhai"), @r#"
-    // A session of blockade repl: blockade run s.rhai --seed 1
+    // A session of blockade repl: blockade run s.rhai --seed 1 --runtime sim
     let cut = partition([["n1"], ["n2", "n3"]]);
     // f() is defined anew below: in a run whatever calls it calls that one
     fn f() { 2 }
@@ -92,6 +94,22 @@ fn a_saved_session_holds_what_succeeded_and_runs() {
     place.write("mine.rhai", "let mine = 1;");
     told(&place, ":save mine.rhai\n").with(2);
     assert_eq!(place.read("mine.rhai"), "let mine = 1;");
+}
+
+#[test]
+fn a_saved_session_tells_the_whole_command_that_does_it_again() {
+    let place = Place::new();
+    place.write("k.yaml", THREE);
+    let held = ["repl", "-c", "k.yaml", "--runtime", "sim", "--seed", "4", "--set", "a=b c"];
+    let mut child = start(&place, &held);
+    child.stdin.take().unwrap().write_all(b"nodes()\n:save o.rhai\n").unwrap();
+    let ended = ended(child.wait_with_output().unwrap()).with(0);
+    let again = "blockade run o.rhai --seed 4 --set 'a=b c' --config k.yaml --runtime sim";
+    assert!(ended.stdout.contains(&format!("saved; `{again}` does it again\n")), "{}", ended.stdout);
+    assert!(place.read("o.rhai").starts_with(&format!("// A session of blockade repl: {again}\n")));
+    place
+        .blockade(&["run", "o.rhai", "--seed", "4", "--set", "a=b c", "--config", "k.yaml", "--runtime", "sim"])
+        .with(0);
 }
 
 #[test]
@@ -161,5 +179,5 @@ fn the_command_that_runs_a_saved_session_can_be_pasted() {
     let command = ended.stdout.split('`').nth(1).unwrap();
     assert!(place.read("my first cut.rhai").starts_with(&format!("// A session of blockade repl: {command}\n")));
     let words = shlex::split(command).unwrap();
-    assert_eq!(words, ["blockade", "run", "my first cut.rhai", "--seed", "1"], "{}", ended.stdout);
+    assert_eq!(words, ["blockade", "run", "my first cut.rhai", "--seed", "1", "--runtime", "sim"], "{}", ended.stdout);
 }

@@ -10,7 +10,6 @@ use crate::cli::doc;
 use crate::cli::oneshot::{Format, show};
 use crate::engine::{self, FaultInfo, Reply};
 use crate::script::{Saved, Session, tells_of_a_task};
-use crate::words::{argument, command_line};
 use crate::{Error, ErrorKind, Result, errand};
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -21,6 +20,9 @@ use std::sync::{Arc, OnceLock};
 /// How a saved session begins; a file that begins so may be overwritten.
 const HEAD: &str = "// A session of blockade repl";
 
+/// The command that runs a saved session with this seed again.
+pub(super) type Again = Box<dyn Fn(&Path, u64) -> String + Send>;
+
 /// One person's session, before it has begun.
 pub(super) struct Conversation {
     wire: Wire,
@@ -30,6 +32,7 @@ pub(super) struct Conversation {
 /// What is needed to answer.
 struct Talk {
     screen: Screen,
+    again: Again,
     recent: Recent,
     /// Whether the cluster is to stay up; `None` where there is none that could.
     leave_up: Option<Arc<AtomicBool>>,
@@ -47,8 +50,14 @@ impl FirstError {
 
 impl Conversation {
     /// Through this wire and onto this screen.
-    pub(super) fn new(wire: Wire, screen: Screen, recent: Recent, leave_up: Option<Arc<AtomicBool>>) -> Self {
-        Self { wire, talk: Talk { screen, recent, leave_up, first_error: Arc::default() } }
+    pub(super) fn new(
+        wire: Wire,
+        screen: Screen,
+        again: Again,
+        recent: Recent,
+        leave_up: Option<Arc<AtomicBool>>,
+    ) -> Self {
+        Self { wire, talk: Talk { screen, again, recent, leave_up, first_error: Arc::default() } }
     }
 
     /// Where its first error will be.
@@ -165,8 +174,7 @@ impl Talk {
         let Saved { script, seed, parts } = session.saved()?;
         let warning = runs_as_parts(&parts);
         let head = warning.as_ref().map(|line| format!("// {line}\n")).unwrap_or_default();
-        let words = ["blockade".to_owned(), "run".to_owned(), argument(path), "--seed".to_owned(), seed.to_string()];
-        let again = command_line(&words);
+        let again = (self.again)(path, seed);
         let text = format!("{HEAD}: {again}\n{head}{script}");
         std::fs::write(path, text).map_err(cannot)?;
         self.screen.line(&format!("saved; `{again}` does it again"));

@@ -29,8 +29,9 @@ use crate::run::{self, Attached, Ends, Signals, Stage};
 use crate::runtime::Options;
 use crate::script::Interrupt;
 use crate::supervisor;
+use crate::words::command_line;
 use crate::{Error, ErrorKind, Result};
-use conversation::Conversation;
+use conversation::{Again, Conversation};
 use recent::Recent;
 use screen::Screen;
 use std::collections::BTreeMap;
@@ -82,6 +83,7 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let conversation = Conversation::new(
         lines,
         screen.clone(),
+        again(place, args, &stand),
         recent.clone(),
         stand.attached.is_some().then(|| Arc::clone(&leave_up)),
     );
@@ -105,6 +107,19 @@ fn exit_code(typed: Option<ErrorKind>, screen: &Screen, (verdict, cleanup): Ends
     let kinds: Vec<ErrorKind> = errors.iter().flatten().map(|error| error.kind).collect();
     let worst = kinds.iter().find(|kind| **kind == ErrorKind::Cleanup).or(kinds.first());
     worst.copied().or(typed).map_or(0, ErrorKind::exit_code)
+}
+
+/// How a saved session is run: where this one was held.
+fn again(place: &Place, args: &Args, stand: &Stand) -> Again {
+    let (place, params) = (place.clone(), args.params.clone());
+    let is_standing = stand.attached.is_some() && !stand.is_own;
+    let runtime = args.runtime.filter(|_| !is_standing);
+    Box::new(move |script, seed| {
+        let mut words = setup::replay(&place, script, seed, &params);
+        words.extend(is_standing.then(|| "--attach".to_owned()));
+        words.extend(runtime.iter().flat_map(|kind| ["--runtime".to_owned(), kind.to_string()]));
+        command_line(&words)
+    })
 }
 
 fn greeting(stand: &Stand, seed: u64) -> String {
