@@ -2,7 +2,7 @@
 
 use crate::fault::{Burst, Chance, Distribution, Fault, Filter, Impairment, Jitter, LinkSet, Party};
 use crate::words::time;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// A fault as an expression of the script API, which must be able to say it: see [`sayable`].
 pub(super) struct Spelled<'a>(pub(super) &'a Fault);
