@@ -39,11 +39,8 @@ impl Freezer {
     pub(super) fn thaw(&mut self, proc: BorrowedFd<'_>) -> Result<()> {
         self.frozen = false;
         let stopped = std::mem::take(&mut self.stopped);
-        if stopped.is_empty() {
-            thaw()?
-        } else {
-            thaw_but(proc, &stopped)?
-        }
+        let thawed = if stopped.is_empty() { thaw() } else { thaw_but(proc, &stopped) };
+        thawed?;
         for (process, signal) in self.later.drain(..) {
             let _ended_meanwhile = sys::kill(process, signal);
         }
