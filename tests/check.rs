@@ -138,12 +138,15 @@ fn a_function_is_told_with_all_its_forms() {
     kill(nodes, signal)
 
       Ends the nodes' programs at once with SIGKILL, or sends them another signal.
-      heal() and start() start again what died.
+      heal() and start() start again what died. What a signal like SIGSTOP stopped
+      goes on when the last such fault on it is healed, or with SIGCONT, which ends
+      these faults for the node. A node that is paused gets these signals when it is
+      let go on.
 
       nodes: a name, a glob like "n*", or a list of them
       signal: its name, with or without SIG, or its number from 1 to 64
-      returns a Fault: .heal() ends it, .keep() exempts it from heal(); .id, .kind,
-          .active
+      returns a Fault: .heal() ends it, .keep() exempts it from heal(), join() and
+          fast(); .id, .kind, .active
 
         kill("n1");
         kill("n2", "SIGTERM");
