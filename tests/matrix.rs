@@ -184,6 +184,17 @@ nodes:
             assert(refused.code == 1 && refused.stderr.contains("refused"), `${cut}: ${refused}`);
             cut.heal();
         }
+
+        // To the world too: the sender's network answers.
+        let net = ip("client").split(".");
+        let world = `${net[0]}.${net[1]}.${net[2]}.1`;
+        for links in [link("client", "world"), between("client", "world")] {
+            let cut = reject(links);
+            let refused = exec("client", `timeout 10 bash -c 'exec 3<>/dev/tcp/${world}/7000'`);
+            assert(refused.code == 1 && refused.stderr.contains("refused"), `${cut}: ${refused}`);
+            assert(!reachable("client", "world") && reachable("client", "a"), `${cut}`);
+            cut.heal();
+        }
     "#;
     if namespaces(User::Ours) {
         Place::with(script, cluster).run(&["--runtime", "netns"]).with(0);

@@ -73,8 +73,8 @@ const REJECTS: Feature = Feature {
     essential: false,
     used_for: "reject",
     lost: "reject(): links can only be silent",
-    module: Some("nft_reject_inet"),
-    option: "CONFIG_NFT_REJECT_INET, from Linux 5.9 on",
+    module: Some("-a nft_reject_inet nft_fib_inet"),
+    option: "CONFIG_NFT_REJECT_INET, from Linux 5.9 on, and CONFIG_NFT_FIB_INET",
 };
 const EGRESS: Feature = Feature {
     name: "nftables (netdev egress)",

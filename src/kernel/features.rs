@@ -43,9 +43,11 @@ pub fn drops() -> Result<()> {
     enforce(&refusing(Treatment::Drop))
 }
 
-/// Refusals with an answer.
+/// Refusals with an answer, of what arrives and of what leaves for the world.
 pub fn rejects() -> Result<()> {
-    enforce(&refusing(Treatment::Reject))
+    let mut ruleset = Ruleset { nodes: peers(), ..refusing(Treatment::Reject) };
+    ruleset.world.to_world.insert((Filter::ANY, Leaving::Reject));
+    enforce(&ruleset)
 }
 
 /// Drops of what leaves for the world.

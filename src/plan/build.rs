@@ -76,7 +76,8 @@ impl Planner {
     }
 
     /// The plan of every node, `nodes` being their interfaces in the matrix's order of nodes: the receiver refuses, in
-    /// prerouting; towards the world the sender does, at egress. Where links are impaired, [`Means`] says.
+    /// prerouting; towards the world the sender does, at egress, or in output where it answers. Where links are impaired,
+    /// [`Means`] says.
     ///
     /// # Errors
     /// What this machine lacks to impair one of the links. Nothing is remembered then.
@@ -120,7 +121,6 @@ impl Draft<'_> {
             match effect.cut {
                 Cut::Open => {}
                 Cut::Drop if target == self.matrix.world() => self.leaving(source, *filter, Leaving::Drop),
-                // There is nobody outside who could answer for us.
                 Cut::Reject if target == self.matrix.world() => self.leaving(source, *filter, Leaving::Reject),
                 Cut::Drop => self.arriving(source, target, *filter, Treatment::Drop),
                 Cut::Reject => self.arriving(source, target, *filter, Treatment::Reject),
@@ -327,10 +327,9 @@ mod tests {
             Cut::Open => None,
             // Two that reject each other hear of it.
             Cut::Reject if packet.answers => None,
-            // What leaves has no receiver of ours that could answer.
-            Cut::Reject if packet.hook == TableFamily::Inet && packet.proto == Proto::Tcp => Some(Verdict::ResetTcp),
-            Cut::Reject if packet.hook == TableFamily::Inet => Some(Verdict::PortUnreachable),
-            Cut::Reject | Cut::Drop => Some(Verdict::Drop),
+            Cut::Reject if packet.proto == Proto::Tcp => Some(Verdict::ResetTcp),
+            Cut::Reject => Some(Verdict::PortUnreachable),
+            Cut::Drop => Some(Verdict::Drop),
         }
     }
 
@@ -375,7 +374,7 @@ mod tests {
                     let chains = tables.values().flat_map(|table| &table.chains);
                     let hooked: BTreeSet<String> =
                         chains.filter(|(_, chain)| chain.base.is_some()).map(|(name, _)| name.clone()).collect();
-                    prop_assert!(hooked.is_superset(stood) && hooked.len() <= 4 + DEVICES.len(), "{stood:?} {hooked:?}");
+                    prop_assert!(hooked.is_superset(stood) && hooked.len() <= 5 + DEVICES.len(), "{stood:?} {hooked:?}");
                     if !plan.shaped.is_empty() || !stood.is_empty() {
                         *stood = hooked;
                     }

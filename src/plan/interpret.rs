@@ -108,7 +108,7 @@ pub(crate) fn refuses(tables: &Tables, packet: Packet) -> bool {
 
 /// What meets a packet, for each moment on its way at which the tables may change from one to the other.
 pub(crate) fn moments(before: &Tables, after: &Tables, packet: Packet) -> impl Iterator<Item = Met> {
-    const STEPS: usize = 45;
+    const STEPS: usize = 70;
     (0..=STEPS).map(move |change| {
         let at = |step| if step < change { before } else { after };
         let step = Cell::new(0);
@@ -126,6 +126,9 @@ fn run<'a>(at: &dyn Fn(usize) -> &'a Tables, packet: Packet, step: &Cell<usize>)
         if packet.hook == TableFamily::Inet { &[TableFamily::Inet] } else { &[TableFamily::Inet, TableFamily::Netdev] };
     for family in stages {
         stage(*family, at, packet, step, &mut met);
+        if met.verdict.is_some() {
+            break;
+        }
     }
     met
 }
@@ -134,7 +137,7 @@ fn stage<'a>(family: TableFamily, at: &dyn Fn(usize) -> &'a Tables, packet: Pack
     let now = || at(step.replace(step.get() + 1)).get(&family);
     let enters = |base: &Base| match base.hook {
         Hook::Departure => base.device.as_deref() == Some(packet.device),
-        Hook::Sorting | Hook::LeavingShaped => packet.hook == TableFamily::Netdev,
+        Hook::Sending | Hook::Sorting | Hook::LeavingShaped => packet.hook == TableFamily::Netdev,
         Hook::Arrival | Hook::ArrivalShaped => packet.hook == TableFamily::Inet,
     };
     let chains = now().into_iter().flat_map(|table| &table.chains);
@@ -148,7 +151,7 @@ fn stage<'a>(family: TableFamily, at: &dyn Fn(usize) -> &'a Tables, packet: Pack
         for chain in treatments(table, chain) {
             match through(chain, table, &now, packet, met) {
                 Left::ByReturn => {}
-                Left::ForUserSpace => break,
+                Left::Passed => break,
                 Left::Refused => return,
             }
         }
@@ -169,8 +172,8 @@ fn treatments<'a>(table: &'a Table, base: &'a Chain) -> Vec<&'a Chain> {
 /// How a packet leaves a treatment's chain.
 enum Left {
     ByReturn,
-    /// It goes on behind the base chain, marked.
-    ForUserSpace,
+    /// It goes on behind the base chain; from user space, marked.
+    Passed,
     Refused,
 }
 
@@ -184,10 +187,11 @@ fn through<'a>(
     for rule in chain.rules.iter().filter(|rule| holds(rule, packet, table, now)) {
         match &rule.verdict {
             Verdict::Return => return Left::ByReturn,
+            Verdict::Accept => return Left::Passed,
             Verdict::Lose(share) => met.chances.push(*share),
             Verdict::Queue(queue) => {
                 met.queues.push(*queue);
-                return Left::ForUserSpace;
+                return Left::Passed;
             }
             Verdict::Class(class) => met.class = Some(*class),
             Verdict::ClassIn(map) => {
@@ -218,7 +222,7 @@ fn holds<'a>(rule: &Rule, packet: Packet, table: &'a Table, now: &dyn Fn() -> Op
             Match::Unreachable => packet.answers && packet.proto == Proto::Icmp,
             Match::Multicast => packet.hook == TableFamily::Netdev && packet.party.is_multicast(),
             // None of these is run here, nor one that the shaper has seen to.
-            Match::Broadcast | Match::Marked(_) => false,
+            Match::Broadcast | Match::RoutedBroadcast | Match::Marked(_) => false,
             Match::Proto(proto) => packet.proto == *proto,
             Match::Port(proto, End::Source, port) => packet.proto == *proto && packet.ports[0] == *port,
             Match::Port(proto, End::Destination, port) => packet.proto == *proto && packet.ports[1] == *port,
@@ -338,8 +342,9 @@ pub(crate) fn ruleset() -> impl Strategy<Value = Ruleset> {
     let devices = subsequence(DEVICES.to_vec(), 0..=2);
     let classes = btree_map(select(addresses()), 1_u16..4, 1..4);
     let classed = btree_map((filter(), select(vec![Side::One, Side::Other])), classes, 0..3);
-    let hooks = vec![Hook::ArrivalShaped, Hook::Arrival, Hook::Sorting, Hook::LeavingShaped, Hook::Departure];
-    let standing = prop_oneof![Just(Vec::new()), subsequence(hooks, 0..=5)];
+    let hooks =
+        vec![Hook::ArrivalShaped, Hook::Arrival, Hook::Sending, Hook::Sorting, Hook::LeavingShaped, Hook::Departure];
+    let standing = prop_oneof![Just(Vec::new()), subsequence(hooks, 0..=6)];
     (treated, classed, world, some(), devices, standing).prop_map(|(treated, classed, world, some, known, standing)| {
         let standing = standing.into_iter().collect();
         let mut ruleset = Ruleset { treated, classed, world, standing, ..Ruleset::default() };

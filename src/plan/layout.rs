@@ -3,7 +3,8 @@
 //!
 //! The receiver refuses, on arrival and before connection tracking, so that the sender sees silence and established
 //! connections stop too. Sources are unicast addresses, so multicast and broadcast of a cut node are refused with the
-//! rest. Towards the world there is no receiver of ours: there the sender drops, below its IP layer.
+//! rest. Towards the world there is no receiver of ours: there the sender drops, below its IP layer, or
+//! answers itself, in `output`, what it rejects.
 //!
 //! What is to be impaired meets a queue of the user-space shaper, before all that refuses: what it lets go is delivered
 //! or refused by what is in force then, as if it came from a netem at the sender. Or it meets, after all that refuses, a
@@ -39,6 +40,7 @@ impl Ruleset {
     pub fn tables(&self) -> Tables {
         let (mut inet, mut netdev) = (Draft::default(), Draft::default());
         self.arrival(&mut inet);
+        self.sending(&mut inet);
         self.sorting(&mut inet);
         self.leaving(&mut inet);
         self.departure(&mut netdev);
@@ -71,6 +73,41 @@ impl Ruleset {
                 draft.add(treatment.hook(), treatment.rank(), name(&kind, *filter), rules);
                 add_sets(&mut draft.table, &nodes, Filter::ANY, Role::Known, &self.nodes);
             }
+        }
+    }
+
+    /// What is rejected towards the world the sender answers. What is dropped as well goes by that, to where it vanishes:
+    /// here the program would see an error.
+    fn sending(&self, draft: &mut Draft) {
+        let to_world = &self.world.to_world;
+        if !to_world.iter().any(|(_, leaving)| *leaving == Leaving::Reject) {
+            return;
+        }
+        let nodes = self.known();
+        let strangers = |family| Match::NotIn(End::Destination, set_name(&nodes, family, Filter::ANY));
+        for (filter, leaving) in to_world {
+            let (treatment, kind) = match leaving {
+                Leaving::Drop => (Treatment::Drop, "world_spared"),
+                Leaving::Reject => (Treatment::Reject, "world_refused"),
+                _ => continue,
+            };
+            let rules = rules(*filter, treatment.answers(), strangers, |proto| match treatment {
+                Treatment::Drop => Verdict::Accept,
+                _ => treatment.verdict(proto),
+            });
+            if rules.is_empty() {
+                continue;
+            }
+            let own = [pass(None, Match::ToLoopback), pass(None, Match::RoutedBroadcast)];
+            let exempt = own.into_iter().chain(to_many(*filter, false)).chain(treatment.exempt(*filter));
+            let rules = exempt.chain(rules).collect();
+            draft.add(
+                Hook::Sending,
+                treatment.rank(),
+                name(&format!("{kind}{}", size_class(&self.nodes)), *filter),
+                rules,
+            );
+            add_sets(&mut draft.table, &nodes, Filter::ANY, Role::Known, &self.nodes);
         }
     }
 

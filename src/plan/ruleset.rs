@@ -121,7 +121,7 @@ pub enum Lane {
 pub enum Leaving {
     /// Silence, at netdev egress.
     Drop,
-    /// The same, but what answers packets from the world that are rejected leaves.
+    /// The sender itself answers, at output; what does not begin there meets silence at netdev egress.
     Reject,
     /// Silence with this probability, at netdev egress.
     Lose(Billionths),
@@ -134,11 +134,12 @@ pub enum Leaving {
 impl Leaving {
     /// Where it happens.
     #[must_use]
-    pub fn hook(self) -> Hook {
+    pub fn hooks(self) -> &'static [Hook] {
         match self {
-            Self::Drop | Self::Reject | Self::Lose(_) => Hook::Departure,
-            Self::Class(_) => Hook::Sorting,
-            Self::Queue => Hook::LeavingShaped,
+            Self::Drop | Self::Lose(_) => &[Hook::Departure],
+            Self::Reject => &[Hook::Sending, Hook::Departure],
+            Self::Class(_) => &[Hook::Sorting],
+            Self::Queue => &[Hook::LeavingShaped],
         }
     }
 }
@@ -237,7 +238,7 @@ impl Ruleset {
     pub fn hooks(&self) -> impl Iterator<Item = Hook> {
         let treated = self.treated.keys().chain(&self.world.from_world).map(|(_, treatment)| treatment.hook());
         let sorted = self.classed.keys().map(|_| Hook::Sorting);
-        treated.chain(sorted).chain(self.world.to_world.iter().map(|(_, leaving)| leaving.hook()))
+        treated.chain(sorted).chain(self.world.to_world.iter().flat_map(|(_, leaving)| leaving.hooks().iter().copied()))
     }
 
     /// Whether it depends on which devices there are.

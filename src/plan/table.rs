@@ -148,6 +148,8 @@ pub enum Hook {
     ArrivalShaped,
     /// On arrival, before connection tracking: what drops, what rejects, what loses some, in this order.
     Arrival,
+    /// On leaving, whatever the device, before all others: what the sender itself answers with a refusal.
+    Sending,
     /// On leaving, whatever the device: what is sorted into classes.
     Sorting,
     /// On leaving, last: what goes to the user-space shaper.
@@ -206,6 +208,8 @@ pub enum Match {
     Multicast,
     /// It goes to a subnet's broadcast address, which only the Ethernet header tells.
     Broadcast,
+    /// It goes to a subnet's broadcast address, which the routes tell where there is no Ethernet header yet.
+    RoutedBroadcast,
     /// Its transport protocol; ICMP means that of the rule's family.
     Proto(Proto),
     /// One of its ports, of TCP or UDP.
@@ -221,6 +225,8 @@ pub enum Match {
 pub enum Verdict {
     /// This chain is done with it.
     Return,
+    /// This hook is done with it.
+    Accept,
     /// It goes through this chain, then on.
     Jump(String),
     /// It vanishes.
@@ -316,6 +322,7 @@ impl fmt::Display for Base {
         let place = match self.hook {
             Hook::ArrivalShaped => "prerouting priority raw - 1",
             Hook::Arrival => "prerouting priority raw",
+            Hook::Sending => "output priority filter",
             Hook::Sorting => "postrouting priority filter",
             Hook::LeavingShaped => "postrouting priority 300",
             Hook::Departure => {
@@ -373,6 +380,7 @@ impl Rule {
             Match::Unreachable => write!(f, "{} type destination-unreachable", if v6 { "icmpv6" } else { "icmp" }),
             Match::Multicast => write!(f, "{ip} daddr {}", if v6 { "ff00::/8" } else { "224.0.0.0/3" }),
             Match::Broadcast => f.write_str("ether daddr ff:ff:ff:ff:ff:ff"),
+            Match::RoutedBroadcast => f.write_str("fib daddr type broadcast"),
             Match::Proto(proto) => write!(f, "meta l4proto {}", protocol_name(*proto, v6)),
             Match::Port(proto, end, port) => write!(f, "{} {} {port}", protocol_name(*proto, v6), end.field("port")),
             Match::In(end, set) => write!(f, "{ip} {} @{set}", end.field("addr")),
@@ -403,6 +411,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Return => f.write_str("return"),
+            Self::Accept => f.write_str("accept"),
             Self::Jump(chain) => write!(f, "jump {chain}"),
             Self::Drop => f.write_str("drop"),
             Self::ResetTcp => f.write_str("reject with tcp reset"),

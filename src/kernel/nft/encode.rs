@@ -204,6 +204,7 @@ fn add_hook(m: &mut Writer<'_>, base: &Base) {
     let (number, priority) = match base.hook {
         Hook::ArrivalShaped => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW - 1),
         Hook::Arrival => (libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW),
+        Hook::Sending => (libc::NF_INET_LOCAL_OUT, libc::NF_IP_PRI_FILTER),
         Hook::Sorting => (libc::NF_INET_POST_ROUTING, libc::NF_IP_PRI_FILTER),
         Hook::LeavingShaped => (libc::NF_INET_POST_ROUTING, LAST),
         Hook::Departure => (libc::NF_NETDEV_EGRESS, libc::NF_IP_PRI_FILTER),

@@ -49,6 +49,11 @@ const LOOKUP_FLAGS: u16 = 5;
 const LOOKUP_INVERTED: u32 = 1;
 const IMMEDIATE_REGISTER: u16 = 1;
 const IMMEDIATE_DATA: u16 = 2;
+const FIB_REGISTER: u16 = 1;
+const FIB_RESULT: u16 = 2;
+const FIB_FLAGS: u16 = 3;
+const FIB_ADDRESS_TYPE: u32 = 3;
+const FIB_DESTINATION: u32 = 2;
 const REJECT_TYPE: u16 = 1;
 const REJECT_CODE: u16 = 2;
 const REJECT_TCP_RESET: u32 = 1;
@@ -114,6 +119,7 @@ fn match_expressions(m: &mut Writer<'_>, family: Option<Family>, one: &Match) {
         Match::Unreachable => unreachable_is(m, family),
         Match::Multicast => multicast(m, family),
         Match::Broadcast => broadcast(m),
+        Match::RoutedBroadcast => routed_broadcast(m),
         Match::Proto(proto) => protocol_is(m, *proto, family),
         Match::Port(proto, end, number) => {
             protocol_is(m, *proto, family);
@@ -171,6 +177,16 @@ fn broadcast(m: &mut Writer<'_>) {
     compare(m, libc::NFT_CMP_EQ, &[0xff; 6]);
 }
 
+/// `fib daddr type broadcast`
+fn routed_broadcast(m: &mut Writer<'_>) {
+    expression(m, "fib", |m| {
+        m.be32(FIB_REGISTER, REGISTER);
+        m.be32(FIB_RESULT, FIB_ADDRESS_TYPE);
+        m.be32(FIB_FLAGS, FIB_DESTINATION);
+    });
+    compare(m, libc::NFT_CMP_EQ, &u32::from(libc::RTN_BROADCAST).to_ne_bytes());
+}
+
 /// `meta l4proto tcp`
 fn protocol_is(m: &mut Writer<'_>, proto: Proto, family: Option<Family>) {
     let number = match proto {
@@ -218,10 +234,11 @@ fn address_offset(family: Family, end: End) -> u32 {
     }
 }
 
-/// `return`, `jump dropped`, `drop`, `reject with tcp reset`, `reject with icmpx port-unreachable`
+/// `return`, `accept`, `jump dropped`, `drop`, `reject with tcp reset`, `reject with icmpx port-unreachable`
 fn verdict(m: &mut Writer<'_>, family: Option<Family>, verdict: &Verdict, by: QueueBy) {
     match verdict {
         Verdict::Return => immediate(m, libc::NFT_RETURN),
+        Verdict::Accept => immediate(m, libc::NF_ACCEPT),
         Verdict::Jump(chain) => jump(m, chain),
         Verdict::Drop => immediate(m, libc::NF_DROP),
         Verdict::ResetTcp => expression(m, "reject", |m| m.be32(REJECT_TYPE, REJECT_TCP_RESET)),

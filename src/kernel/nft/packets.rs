@@ -4,7 +4,7 @@ use super::tests::{Programmed, filter, refusing, world_cut};
 use super::*;
 use crate::fault::{Filter, Proto};
 use crate::kernel::testing::{Cluster, WORLD, local, other, udp, v4, v6};
-use crate::plan::{Ruleset, Treatment, diff};
+use crate::plan::{Leaving, Ruleset, Treatment, diff};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -172,6 +172,43 @@ fn a_node_cut_off_from_the_world_sends_into_silence_and_still_reaches_itself_and
     node.become_(Ruleset::default());
     source.send_to(b"healed", to[0]).unwrap();
     assert_eq!(world.recv(&mut [0; 8]).unwrap(), 6);
+}
+
+#[test]
+fn what_a_node_sends_to_a_world_that_is_rejected_is_refused_at_once_unless_it_is_dropped_too() {
+    let Some(cluster) = Cluster::new(2) else { return };
+    let mut node = Programmed::new(&cluster.nodes[0]);
+    let world: IpAddr = WORLD.parse().unwrap();
+    let (outside, source) = (cluster.fabric.inside(|| udp(world)), cluster.udp(0, v4(0)));
+    let at = outside.local_addr().unwrap();
+    let connect = || cluster.nodes[0].inside(|| TcpStream::connect_timeout(&at, Duration::from_millis(900)));
+    let from_world =
+        || cluster.fabric.inside(|| TcpStream::connect_timeout(&(v4(0), 9).into(), Duration::from_millis(900)));
+    let mut cut = world_cut(&[v4(0), v4(1)]);
+    cut.world.from_world = [(Filter::ANY, Treatment::Reject)].into();
+    cut.world.to_world = [(Filter::ANY, Leaving::Reject)].into();
+    node.become_(cut.clone());
+    assert_eq!(connect().unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(from_world().unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(source.send_to(b"refused", at).unwrap_err().kind(), ErrorKind::PermissionDenied);
+    // Nodes, the node itself and what is for all of them are none of it.
+    let peer = cluster.udp(1, v4(1));
+    let listener = cluster.nodes[1].inside(|| udp("0.0.0.0".parse().unwrap()));
+    source.send_to(b"peer", peer.local_addr().unwrap()).unwrap();
+    assert_eq!(peer.recv(&mut [0; 8]).unwrap(), 4);
+    source.set_broadcast(true).unwrap();
+    for to in ["10.9.0.255", "255.255.255.255"] {
+        source.send_to(b"all", (to, listener.local_addr().unwrap().port())).unwrap();
+        assert_eq!(listener.recv(&mut [0; 8]).unwrap(), 3, "{to}");
+    }
+    cut.world.to_world.insert((Filter::ANY, Leaving::Drop));
+    node.become_(cut);
+    assert_eq!(connect().unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(from_world().unwrap_err().kind(), ErrorKind::TimedOut);
+    source.send_to(b"silence", at).unwrap();
+    node.become_(Ruleset::default());
+    source.send_to(b"healed", at).unwrap();
+    assert_eq!(outside.recv(&mut [0; 8]).unwrap(), 6);
 }
 
 /// The heart of it: two nodes are cut both ways all the time, while all around it changes.

@@ -78,7 +78,12 @@ fn samples() -> Vec<Ruleset> {
         mixed.world.from_world.insert((filter, refusal));
         mixed.world.to_world.insert((filter, Leaving::Drop));
     }
+    let mut no_world = world_cut(&[v4(1), v6(1)]);
+    no_world.world.from_world = [(Filter::ANY, Treatment::Reject)].into();
+    no_world.world.to_world =
+        [(Filter::ANY, Leaving::Reject), (filter(Some(Proto::Udp), Some(53)), Leaving::Drop)].into();
     vec![
+        no_world,
         refusing(Filter::ANY, Treatment::Drop, &[v4(1), v6(1), local(1)]),
         refusing(Filter::ANY, Treatment::Drop, &[v4(2), v6(1)]),
         refusing(Filter::ANY, Treatment::Reject, &[v4(2), v6(2)]),

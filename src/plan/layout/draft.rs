@@ -81,6 +81,7 @@ fn name(base: &Base) -> String {
     let kind = match base.hook {
         Hook::ArrivalShaped => "arriving_shaped",
         Hook::Arrival => "arriving",
+        Hook::Sending => "sending",
         Hook::Sorting => "sorting",
         Hook::LeavingShaped => "leaving_shaped",
         Hook::Departure => "leaving",

@@ -251,6 +251,88 @@ fn the_world_cut_off_both_ways() {
     "#);
 }
 
+#[test]
+fn a_world_that_is_rejected_but_for_what_is_dropped() {
+    let v4_only = |proto, port| filter(proto, port, Some(Family::Ipv4));
+    let to_world =
+        [(v4_only(None, None), Leaving::Reject), (v4_only(Some(Proto::Udp), Some(53)), Leaving::Drop)].into();
+    let world = WorldCut { to_world, ..WorldCut::default() };
+    let mut ruleset = Ruleset { world, devices: ["eth0".to_owned()].into(), ..Ruleset::default() };
+    ruleset.nodes.extend(["10.0.0.9".parse::<IpAddr>().unwrap()]);
+    assert_snapshot!(checked(&ruleset), @r#"
+    table inet blockade {
+        set nodes4 {
+            type ipv4_addr
+            size 512
+            elements = { 10.0.0.9 }
+        }
+
+        set nodes6 {
+            type ipv6_addr
+            size 512
+        }
+
+        chain sending {
+            type filter hook output priority filter; policy accept;
+            jump world_spared_udp_53_ipv4
+            jump world_refused_ipv4
+        }
+
+        chain world_refused_ipv4 {
+            oif "lo" return
+            fib daddr type broadcast return
+            ip daddr 224.0.0.0/3 return
+            tcp flags rst return
+            icmp type destination-unreachable return
+            meta l4proto tcp ip daddr != @nodes4 reject with tcp reset
+            ip daddr != @nodes4 reject with icmpx port-unreachable
+        }
+
+        chain world_spared_udp_53_ipv4 {
+            oif "lo" return
+            fib daddr type broadcast return
+            ip daddr 224.0.0.0/3 return
+            udp sport 53 ip daddr != @nodes4 accept
+            udp dport 53 ip daddr != @nodes4 accept
+        }
+    }
+
+    table netdev blockade {
+        set nodes4 {
+            type ipv4_addr
+            size 512
+            elements = { 10.0.0.9 }
+        }
+
+        set nodes6 {
+            type ipv6_addr
+            size 512
+        }
+
+        chain leaving_by_eth0 {
+            type filter hook egress device "eth0" priority filter; policy accept;
+            jump world_dropped_udp_53_ipv4
+            jump world_rejected_ipv4
+        }
+
+        chain world_dropped_udp_53_ipv4 {
+            ip daddr 224.0.0.0/3 return
+            ether daddr ff:ff:ff:ff:ff:ff return
+            udp sport 53 ip daddr != @nodes4 drop
+            udp dport 53 ip daddr != @nodes4 drop
+        }
+
+        chain world_rejected_ipv4 {
+            ip daddr 224.0.0.0/3 return
+            ether daddr ff:ff:ff:ff:ff:ff return
+            tcp flags rst return
+            icmp type destination-unreachable return
+            ip daddr != @nodes4 drop
+        }
+    }
+    "#);
+}
+
 proptest! {
     #[test]
     fn neighbour_discovery_and_loopback_are_never_refused(ruleset in ruleset()) {

@@ -54,7 +54,7 @@ block(between("n2", "n3").on(#{ proto: "tcp", port: 6379 }));"#,
     },
     Reference {
         name: "reject",
-        text: "The links answer at once, with ICMP unreachable or a TCP reset, where block() is silent. These answers get through links that are rejected the other way, not through such as drop. Towards the world nobody could answer: there it is silence as well.",
+        text: "The links answer at once, with ICMP unreachable or a TCP reset, where block() is silent. These answers get through links that are rejected the other way, not through such as drop. What goes to the world the sender's own network answers.",
         takes: &[("links", LINKS), ("a", "nodes, or \"world\""), ("b", "nodes, or \"world\"")],
         returns: FAULT,
         example: r#"reject("n1", "n2");"#,
