@@ -25,13 +25,26 @@ pub(super) struct Scope<'a> {
     pub(super) bare_environment: bool,
 }
 
-/// A `${…}` that cannot be replaced, as it was written.
-pub(super) type Wrong = (String, Problem);
+/// A `${…}` that cannot be replaced.
+#[derive(Debug, PartialEq)]
+pub(super) struct Wrong {
+    /// As it was written.
+    pub(super) written: String,
+    /// How often the same stands before it.
+    pub(super) before: usize,
+    /// What is wrong with it.
+    pub(super) problem: Problem,
+}
 
 impl Scope<'_> {
     /// Replaces every `${…}` of a text; `$${` stands for `${` itself.
     pub(super) fn expand(&self, text: &str) -> Result<String, Vec<Wrong>> {
         let (mut out, mut wrong, mut rest) = (String::with_capacity(text.len()), Vec::new(), text);
+        let wrong_at = |reference: &str, length: usize, problem| {
+            let written = &reference[..length];
+            let before = text[..text.len() - reference.len()].matches(written).count();
+            Wrong { written: written.to_owned(), before, problem }
+        };
         while let Some(start) = rest.find("${") {
             let (before, reference) = rest.split_at(start);
             if let Some(before) = before.strip_suffix('$') {
@@ -42,13 +55,13 @@ impl Scope<'_> {
             }
             out.push_str(before);
             let Some(end) = reference.find('}') else {
-                wrong.push((reference.to_owned(), unclosed()));
+                wrong.push(wrong_at(reference, reference.len(), unclosed()));
                 rest = "";
                 break;
             };
             match self.value(&reference[2..end]) {
                 Ok(value) => out.push_str(&value),
-                Err(problem) => wrong.push((reference[..=end].to_owned(), problem)),
+                Err(problem) => wrong.push(wrong_at(reference, end + 1, problem)),
             }
             rest = &reference[end + 1..];
         }

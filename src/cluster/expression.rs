@@ -85,7 +85,7 @@ fn packets(text: &str) -> Result<Chance, Problem> {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words.strip_prefix(&["random"]).unwrap_or(&words) {
         words if words.contains(&"random") => Err(Problem::new(format!("{text:?} is no probability"), SHARE_HELP)),
-        [p] => Ok(Chance::independent(share(*p)?)),
+        [p] => Ok(Chance::independent(share(*p).map_err(|problem| in_words(p, problem, SHARE_HELP))?)),
         [p, correlation] => Ok(Chance { p: share(*p)?, correlation: correlation_of(correlation)? }),
         _ => Err(Problem::new(format!("{text:?} is no probability"), SHARE_HELP)),
     }
@@ -97,8 +97,13 @@ fn time_us(text: &str) -> Result<u64, Problem> {
     let unit = text[digits.len()..].to_lowercase();
     match TC_UNITS.iter().find(|(known, _)| *known == unit) {
         Some((_, ours)) => duration_us(format!("{digits}{ours}").as_str()),
-        None => duration_us(text),
+        None => duration_us(text).map_err(|problem| in_words(text, problem, SLOW_HELP)),
     }
+}
+
+/// Where a bare number is a quantity, as in a script, help would tell of one; here only text is.
+fn in_words(text: &str, problem: Problem, help: &str) -> Problem {
+    if text.parse::<f64>().is_ok() { Problem::new(problem.message, help) } else { problem }
 }
 
 fn correlation_of(text: &str) -> Result<f64, Problem> {
@@ -115,6 +120,11 @@ fn correlation_of(text: &str) -> Result<f64, Problem> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_bare_number_is_told_what_a_cluster_file_takes() {
+        assert_eq!([slow("75").unwrap_err().help, flaky("0.3").unwrap_err().help], [SLOW_HELP, SHARE_HELP]);
+    }
 
     #[test]
     fn expressions_of_tc_are_read() {

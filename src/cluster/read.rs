@@ -38,9 +38,11 @@ impl<'a> Reader<'a> {
         result.map_err(|problem| self.report(span, problem)).ok()
     }
 
-    /// The place of a part of a value, where the part stands in the file as it is; else the value's own.
-    pub(super) fn part(&self, span: &Range<usize>, part: &str) -> Range<usize> {
-        let found = self.source.get(span.clone()).and_then(|written| written.find(part));
+    /// The place of a part of a value behind so many that read the same, where they stand in the file as they are; else
+    /// the value's own.
+    pub(super) fn part(&self, span: &Range<usize>, part: &str, before: usize) -> Range<usize> {
+        let written = self.source.get(span.clone()).unwrap_or_default();
+        let found = written.match_indices(part).nth(before).map(|(offset, _)| offset);
         found.map_or(span.clone(), |offset| span.start + offset..span.start + offset + part.len())
     }
 

@@ -4,7 +4,7 @@
 
 use super::Variables;
 use super::build::{Links, Member};
-use super::expand::Scope;
+use super::expand::{Scope, Wrong};
 use super::model::{Check, Docker, Mac, Node, Ready, Volume};
 use super::read::Reader;
 use super::spec::{DockerSpec, ReadySpec, check_path};
@@ -91,8 +91,8 @@ impl<'a> Texts<'a> {
             bare_environment,
         };
         scope.expand(&text.value).unwrap_or_else(|wrong| {
-            for (written, problem) in wrong {
-                self.reader.report(&self.reader.part(&text.span, &written), problem);
+            for Wrong { written, before, problem } in wrong {
+                self.reader.report(&self.reader.part(&text.span, &written, before), problem);
             }
             String::new()
         })

@@ -7,6 +7,7 @@ use crate::cluster::tree::{Kind, Placed, Yaml};
 use crate::script::quantity::Problem;
 use crate::signal::Signal;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 /// What the file says of a node, or of all its copies.
@@ -139,7 +140,7 @@ fn words(reader: &Reader<'_>, yaml: &Yaml, what: &str) -> Option<Vec<Placed<Stri
         let unbalanced =
             || Problem::new(format!("{what} has a quote that is never closed"), "close it, or write a list");
         let split = reader.take(&text.span, split_words(&text.value).ok_or_else(unbalanced))?;
-        split.into_iter().map(|value| Placed { value, span: text.span.clone() }).collect()
+        placed(reader, &text.span, split)
     };
     if words.first().is_none_or(|program| program.value.is_empty()) {
         let help = "leave it out: a node without a command idles";
@@ -147,6 +148,20 @@ fn words(reader: &Reader<'_>, yaml: &Yaml, what: &str) -> Option<Vec<Placed<Stri
         return None;
     }
     Some(words)
+}
+
+/// Each word where it stands in the file as it is, behind those before it; else where all of them do.
+fn placed(reader: &Reader<'_>, span: &Range<usize>, words: Vec<String>) -> Vec<Placed<String>> {
+    let mut rest = span.clone();
+    let place = |value: String| {
+        let found = reader.part(&rest, &value, 0);
+        if found == rest {
+            return Placed { value, span: span.clone() };
+        }
+        rest.start = found.end;
+        Placed { value, span: found }
+    };
+    words.into_iter().map(place).collect()
 }
 
 /// Splits as a shell does, but keeps each `${…}` whole: what it stands for is one word, whatever it holds.

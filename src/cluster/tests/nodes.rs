@@ -3,6 +3,19 @@
 use super::*;
 
 #[test]
+fn of_several_that_read_the_same_the_wrong_one_is_shown() {
+    for (line, place) in [
+        ("command: 'echo ${seed} ${'", "blockade.yaml:3:28"),
+        ("command: echo $${nope} ${nope}", "blockade.yaml:3:28"),
+        ("command: ['${nope', 'a ${seed} ${nope} ${']", "blockade.yaml:3:16"),
+    ] {
+        let told = wrong_node(line);
+        assert!(told.contains(&format!(" --> {place}\n")), "{line}: {told}");
+    }
+    assert_eq!(wrong_node("command: '${nope} ${nope}'").matches("--> blockade.yaml:3:").count(), 2);
+}
+
+#[test]
 fn a_variable_that_cannot_be_replaced_is_shown_within_its_text() {
     insta::assert_snapshot!(wrong_node("command: run ${nod} x"), @r"
     error: there is no variable `nod`
