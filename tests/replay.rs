@@ -115,6 +115,20 @@ fn two_faults_are_left_and_the_command_in_the_file_fails_in_the_same_way() {
 }
 
 #[test]
+fn a_second_shrinking_that_finds_less_leaves_what_the_first_has_found() {
+    let place = failed("sim");
+    shrink(&place, &["--jobs", "2"]).with(0);
+    let smallest = place.read("out/minimal.rhai");
+    let ended = shrink(&place, &["--trials", "1"]).with(0);
+    assert!(
+        ended.stdout.contains("out/minimal.rhai stays as it is: a smaller one was found before\n"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(place.read("out/minimal.rhai"), smallest);
+}
+
+#[test]
 fn on_real_nodes_two_faults_are_left() {
     if !namespaces(User::Ours) {
         return;

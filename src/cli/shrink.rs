@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// Enough for a dozen faults that fail for certain, and the runs at the end.
 const TRIALS: u32 = 400;
 
+/// What it is kept in.
+const MINIMAL: &str = "minimal.rhai";
+
 const AFTER_HELP: &str = "\
 First the recorded schedule is run again some times: how often does it fail? Then faults are left out, weakened and \
 moved; what still fails with the same signature is kept, in minimal.rhai in the run's folder, from the first success on. \
@@ -101,7 +104,9 @@ pub(super) fn shrink_run(
         next: AtomicU64::default(),
     };
     let called = called.unwrap_or_else(|| place.shown(&past.run.folder.path));
-    let mut told = Told { place, past: &past, called, began: Instant::now(), tell };
+    let before = crate::text::read_if_there("the smallest schedule", &past.run.folder.file(MINIMAL))?;
+    let before = before.as_deref().map(statements);
+    let mut told = Told { place, past: &past, called, before, began: Instant::now(), tell };
     let found = shrink(&past.schedule, &nodes, Budget { trials }, &mut lab, &mut told);
     let mean = lab.mean();
     drop(folder);
@@ -143,6 +148,8 @@ struct Told<'a> {
     past: &'a Past,
     /// The run's folder, as whoever asks calls it.
     called: PathBuf,
+    /// How many statements the schedule has that an earlier shrinking has found.
+    before: Option<usize>,
     began: Instant,
     tell: fn(&str),
 }
@@ -169,10 +176,17 @@ impl Watch for Told<'_> {
 }
 
 impl Told<'_> {
+    /// Whether an earlier shrinking has found a smaller one: this one then changes nothing.
+    fn is_beaten(&self, best: &Best) -> bool {
+        self.before.is_some_and(|before| before < statements(&best.text()))
+    }
+
     /// Writes the best so far, in one step: an interruption leaves this one or the one before.
     fn write(&self, best: &Best, heads: &[String]) -> Result<()> {
-        let (target, draft) =
-            (self.past.run.folder.file("minimal.rhai"), self.past.run.folder.file("minimal.rhai.new"));
+        if self.is_beaten(best) {
+            return Ok(());
+        }
+        let (target, draft) = (self.past.run.folder.file(MINIMAL), self.past.run.folder.file("minimal.rhai.new"));
         let text = self.text(best, heads);
         std::fs::write(&draft, text)
             .and_then(|()| std::fs::rename(&draft, &target))
@@ -209,7 +223,7 @@ impl Told<'_> {
         let mut words = setup::replay(&place, &run.script_path, run.seed, &params);
         words.extend(["--runtime".to_owned(), run.runtime.clone()]);
         words.extend(self.past.options());
-        words.extend(["--chaos".to_owned(), self.called.join("minimal.rhai").display().to_string()]);
+        words.extend(["--chaos".to_owned(), self.called.join(MINIMAL).display().to_string()]);
         command_line(&words)
     }
 
@@ -241,10 +255,20 @@ impl Told<'_> {
             counted(found.trials, "trial"),
             mean.as_secs_f64()
         ));
-        (self.tell)(&format!("{}:", self.called.join("minimal.rhai").display()));
-        (self.tell)(found.best.text().trim_end());
+        let minimal = self.called.join(MINIMAL);
+        if self.is_beaten(&found.best) {
+            (self.tell)(&format!("{} stays as it is: a smaller one was found before", minimal.display()));
+        } else {
+            (self.tell)(&format!("{}:", minimal.display()));
+            (self.tell)(found.best.text().trim_end());
+        }
         (self.tell)(&format!("run it: {}", self.command()));
     }
+}
+
+/// How many statements there are in the text of a schedule, which has one in each line.
+fn statements(text: &str) -> usize {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
 /// What is known of it: `… 19/20, … 20/20, … 0/20`, and whether each of its faults is needed.
