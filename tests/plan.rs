@@ -356,3 +356,22 @@ fn of_several_seeds_the_worst_exit_code_counts() {
     place.blockade(&["plan", "s.rhai", "--seeds", "1..3", "--quiet"]).with(1);
     place.blockade(&["plan", "s.rhai", "--seeds", "1..3"]).with(1);
 }
+
+#[test]
+fn a_summary_of_many_seeds_names_those_that_did_not_pass() {
+    let script = "fn check() { switch seed() { 2 => check_linearizable(\"register\"), 3 => [1][4], \
+                  4..=5 => fail(\"no\"), 6..=40 if param(\"many\", false) => fail(\"no\"), _ => () } }";
+    let place = Place::with(script, THREE);
+    let told =
+        |args: &[&str]| place.blockade(&[&["plan", "s.rhai", "--quiet", "--seeds"], args].concat()).with(1).stdout;
+    assert_eq!(
+        told(&["1..6"]),
+        "failed: seeds 4, 5\nunknown: seed 2\nerror: seed 3\n\
+         6 seeds planned, 2 passed, 2 failed, 1 unknown, 1 error (simulated)\n"
+    );
+    let many = told(&["4..40", "--set", "many=true"]);
+    assert!(
+        many.starts_with("failed: seeds 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, …\n37 seeds planned, 0 passed, 37 failed"),
+        "{many}"
+    );
+}

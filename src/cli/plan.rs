@@ -6,13 +6,17 @@ use super::setup::{self, ScriptArgs, Setup};
 use super::timeline::{JsonLines, Timeline};
 use crate::cluster::RuntimeKind;
 use crate::engine::Output;
+use crate::journal::Verdict;
 use crate::run::{self, Outcome, Settings};
 use crate::soak::GREATEST;
 use crate::words::counted;
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// So many seeds of a kind are listed.
+const LISTED: usize = 10;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -62,27 +66,66 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
         planner.one_by_one(first, last)?
     };
     if args.seeds.is_some() {
+        if args.quiet && !args.json {
+            sums.lists().iter().for_each(|list| report::line(list));
+        }
         let planned = counted(last - first + 1, "seed");
-        report::line(&format!("{planned} planned, {} passed (simulated)", sums.passed));
+        report::line(&format!("{planned} planned, {} passed{} (simulated)", sums.passed, sums.others()));
     }
     Ok(sums.worst)
 }
 
 /// What came of several seeds.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Sums {
     passed: u64,
+    failed: BTreeSet<u64>,
+    unknown: BTreeSet<u64>,
+    errors: BTreeSet<u64>,
     worst: u8,
 }
 
 impl Sums {
-    fn add(&mut self, code: u8) {
-        self.passed += u64::from(code == 0);
-        self.worst = run::worst([self.worst, code]);
+    fn add(&mut self, outcome: &Outcome) {
+        let seed = outcome.result.seed;
+        match outcome.result.verdict {
+            Verdict::Pass => self.passed += 1,
+            Verdict::Fail => _ = self.failed.insert(seed),
+            Verdict::Unknown => _ = self.unknown.insert(seed),
+            Verdict::Error => _ = self.errors.insert(seed),
+        }
+        self.worst = run::worst([self.worst, outcome.exit_code()]);
     }
 
-    fn and(self, other: Self) -> Self {
-        Self { passed: self.passed + other.passed, worst: run::worst([self.worst, other.worst]) }
+    fn and(mut self, other: Self) -> Self {
+        self.passed += other.passed;
+        self.failed.extend(other.failed);
+        self.unknown.extend(other.unknown);
+        self.errors.extend(other.errors);
+        self.worst = run::worst([self.worst, other.worst]);
+        self
+    }
+
+    /// What did not pass, and what that is called where it is one, or several.
+    fn kinds(&self) -> impl Iterator<Item = (&BTreeSet<u64>, &'static str)> {
+        let errors = if self.errors.len() == 1 { "error" } else { "errors" };
+        let kinds = [(&self.failed, "failed"), (&self.unknown, "unknown"), (&self.errors, errors)];
+        kinds.into_iter().filter(|(seeds, _)| !seeds.is_empty())
+    }
+
+    fn others(&self) -> String {
+        self.kinds().map(|(seeds, what)| format!(", {} {what}", seeds.len())).collect()
+    }
+
+    /// A line for each kind, with its first seeds.
+    fn lists(&self) -> Vec<String> {
+        let list = |(seeds, what): (&BTreeSet<u64>, &str)| {
+            let listed: Vec<String> = seeds.iter().take(LISTED).map(ToString::to_string).collect();
+            let more = if seeds.len() > LISTED { ", …" } else { "" };
+            let noun = if seeds.len() == 1 { "seed" } else { "seeds" };
+            format!("{what}: {noun} {}{more}", listed.join(", "))
+        };
+        self.kinds().map(list).collect()
     }
 }
 
@@ -119,7 +162,7 @@ impl<'a> Planner<'a> {
         let mut sums = Sums::default();
         for seed in first..=last {
             let outcome = self.plan(seed)?;
-            sums.add(outcome.exit_code());
+            sums.add(&outcome);
             let failure = outcome.error.as_ref().or(outcome.cleanup.as_ref());
             if let Some(error) = failure.filter(|_| !self.args.quiet || self.args.seeds.is_none()) {
                 report::error(error);
@@ -138,7 +181,7 @@ impl<'a> Planner<'a> {
                 if !(first..=last).contains(&seed) {
                     return Ok(sums);
                 }
-                sums.add(self.plan(seed)?.exit_code());
+                sums.add(&self.plan(seed)?);
             }
         };
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
