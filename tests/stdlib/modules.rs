@@ -207,6 +207,8 @@ fn a_function_that_a_module_does_not_have_is_told_with_the_nearest() {
       |
     help: `blockade doc nemesis::halves` shows how it is called
     ");
+    let renamed = told("import \"nemesis\" as n;\nn::halves(1, 2);\n", &[]);
+    assert!(renamed.contains("help: `blockade doc nemesis::halves` shows how it is called"), "{renamed}");
     insta::assert_snapshot!(told("import \"h\" as h;\nh::c();\n", &[("h.rhai", "fn a() { } private fn b() { }")]), @r"
     exit 2
     error: the module `h` has no function `c`

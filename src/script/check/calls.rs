@@ -10,6 +10,8 @@ use crate::script::modules::is_stdlib;
 use crate::script::reference::doc_comments::Documented;
 use crate::words::counted;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
 
 pub(super) fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     subject.each(|piece, doubtful| {
@@ -75,7 +77,9 @@ fn in_module(subject: &Subject<'_>, call: Call<'_>, alias: &str) -> Option<Diagn
     }
     let fits = known.iter().any(|function| function.params.len() == count);
     let help = if is_stdlib(path) {
-        format!("`blockade doc {alias}::{name}` shows how it is called")
+        // Which knows modules by their own names.
+        let module = Path::new(path).file_stem().map_or(alias.into(), OsStr::to_string_lossy);
+        format!("`blockade doc {module}::{name}` shows how it is called")
     } else {
         let takes: Vec<String> = known.iter().map(|function| format!("{alias}::{}", function.signature())).collect();
         format!("it is {}", takes.join(" or "))
