@@ -114,7 +114,8 @@ impl Sums {
     }
 
     fn others(&self) -> String {
-        self.kinds().map(|(seeds, what)| format!(", {} {what}", seeds.len())).collect()
+        let others: Vec<String> = self.kinds().map(|(seeds, what)| format!(", {} {what}", seeds.len())).collect();
+        others.concat()
     }
 
     /// A line for each kind, with its first seeds.
