@@ -347,3 +347,58 @@ fn on_real_nodes_faults_belong_to_the_task_that_made_them() {
         assert_eq!(event["task"], task, "{event}");
     }
 }
+
+#[test]
+fn tasks_wait_in_calls_on_one_variable_that_nobody_changes() {
+    let said = notes(
+        r#"let look = |n| { sleep(1); tcp(n, 7000) };
+        let twice = |n| look.call(n) && look.call(n);
+        let members = nodes();
+        let tools = #{ look: look };
+        let a = task(|| look.call("n1") && tools.look.call("n2"));
+        task(|| tools.look.call("n3"));
+        let b = task(|| twice.call("n2"));
+        let beat = every("300ms", || members.filter(|n| { sleep(0.2); tcp(n, 7000) }).len);
+        for r in 0..5 { isolate(members[r % members.len]).heal(); sleep("50ms"); }
+        members.map(|n| sleep(0.5));
+        a.join();
+        b.join();
+        note(`${members.len}`);"#,
+    );
+    assert!(said.len() == 1 && said[0].ends_with(" main: 3"), "{said:?}");
+}
+
+#[test]
+fn a_list_of_tasks_is_joined_while_another_looks_at_it() {
+    let said = notes(
+        r#"let all = nodes("n*").map(|n| task(|| { sleep(1); n }));
+        every("100ms", || all.len);
+        note(`${all.map(|t| t.join())}`);"#,
+    );
+    assert_eq!(said, [r#"1 main: ["n1", "n2", "n3"]"#]);
+}
+
+#[test]
+fn what_the_script_changes_is_shared_by_tasks_whatever_is_called_on_it() {
+    let said = notes(
+        r#"let seen = [];
+        let look = |n| n;
+        let count = #{ rounds: 0 };
+        let t = task(|| { for i in 0..4 { sleep(1); seen.push(look.call(i)); count.rounds += 1; } });
+        after(2.2, || look = |n| -n);
+        sleep(0.5);
+        every(1, || note(`${seen.filter(|n| n >= 0).len} of ${seen.len}, ${count.rounds}`));
+        t.join();"#,
+    );
+    assert_eq!(said, ["1.5 every 3: 1 of 1, 1", "2.5 every 3: 2 of 2, 2", "3.5 every 3: 2 of 3, 3"]);
+}
+
+#[test]
+fn a_seed_gives_one_journal_where_tasks_share_a_closure() {
+    let script = r#"let up = |n| { sleep(random_duration("1ms", "30ms")); tcp(n, 7000) };
+        every("100ms", || up.call("n1"));
+        for i in 0..100 { up.call("n2"); sleep("10ms"); }"#;
+    let first = journal(script, 7);
+    assert!(first.len() > 3);
+    assert_eq!(journal(script, 7), first);
+}

@@ -8,7 +8,7 @@ use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
     BasicStringPackage, BitFieldPackage, LanguageCorePackage, LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{Dynamic, Engine, def_package};
+use rhai::{Dynamic, Engine, EvalAltResult, Position, def_package};
 use std::rc::Rc;
 use std::sync::Once;
 
@@ -82,6 +82,24 @@ pub(super) fn bound(host: &Rc<Host>) -> Engine {
     engine.register_get("message", |definite: &mut Definite| definite.0.message.clone());
     bind::register(&mut engine, host);
     engine
+}
+
+/// A variable that a call holds is an error where it is looked at: of Rhai's own nobody learns the place. To look before
+/// every use costs time, so that it is for texts in which a call may hold a variable.
+pub(super) fn look_before_use(engine: &mut Engine) {
+    #[allow(deprecated, reason = "it is not deprecated but volatile, as its own documentation says")]
+    engine.on_var(|name, index, context| {
+        let scope = context.scope();
+        let value = match index {
+            0 => scope.get(name),
+            index => scope.iter_raw().nth(index - 1).map(|(_, _, value)| value), // the latest comes first
+        };
+        if value.is_some_and(|value| value.is_shared() && value.is_locked()) {
+            Err(EvalAltResult::ErrorDataRace(name.to_owned(), Position::NONE).into())
+        } else {
+            Ok(None)
+        }
+    });
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::diagnose::{self, raise};
 use super::engine;
 use super::host::Host;
 use super::substitute::{REPLACED, substitute};
-use super::tasks::{Captures, own_variables};
+use super::tasks::Captures;
 use super::texts::Texts;
 use super::{Options, Script};
 use crate::diagnostic::Diagnostic;
@@ -34,13 +34,16 @@ pub(super) struct Program {
 impl Program {
     /// Binds a script to a host, with a file in the place of its `chaos()` where one is given.
     pub(super) fn bind(script: &Script, chaos: Option<&Script>, host: Rc<Host>) -> Result<Rc<Self>> {
-        let engine = engine::bound(&host);
+        let mut engine = engine::bound(&host);
         let (mut ast, mut texts) = (script.ast()?, Texts::of(&script.source));
         let substituted = chaos.map(|file| substitute(&mut texts, file)).transpose()?;
         if let Some(file) = &substituted {
             let mut merged = ast.merge(&file.clone_functions_only());
             merged.set_source(script.path()); // which merging drops; modules are looked for beside it
             ast = Rc::new(merged);
+        }
+        if substituted.iter().chain([&*ast]).any(|text| Captures::of(text).may_be_held()) {
+            engine::look_before_use(&mut engine);
         }
         Ok(Self::on(host, engine, ast, texts, substituted))
     }
@@ -49,6 +52,7 @@ impl Program {
     pub(super) fn empty(host: Rc<Host>) -> Rc<Self> {
         let mut engine = engine::bound(&host);
         engine.set_optimization_level(OptimizationLevel::None);
+        engine::look_before_use(&mut engine);
         Self::on(host, engine, Rc::new(AST::empty()), Texts::default(), None)
     }
 
@@ -137,7 +141,7 @@ impl Program {
         context: &NativeCallContext,
         closure: FnPtr,
     ) -> impl Fn() -> Result<Dynamic> + 'static {
-        let closure = own_variables(context, closure, &self.captures().borrow());
+        let closure = self.captures().borrow().own_variables(closure);
         let mut globals = context.global_runtime_state().clone();
         // A task's calls are counted from its own beginning.
         globals.level = 0;

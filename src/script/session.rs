@@ -137,7 +137,7 @@ impl Session {
 
     /// The entry's functions are known from its beginning.
     fn declare(&mut self, ast: &AST) -> Before {
-        self.program.captures().borrow_mut().add(ast);
+        self.program.captures().borrow_mut().grow(ast);
         let mut functions = self.program.ast.borrow_mut();
         let merged = functions.merge(&ast.clone_functions_only());
         let former = std::mem::replace(&mut *functions, Rc::new(merged));

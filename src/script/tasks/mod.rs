@@ -13,7 +13,7 @@ mod life;
 mod queue;
 mod schedule;
 
-pub(super) use capture::{Captures, own_variables};
+pub(super) use capture::Captures;
 
 use crate::fault::FaultId;
 use crate::random::Stream;
