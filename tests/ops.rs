@@ -107,6 +107,24 @@ fn what_ends_the_script_ends_the_operation_and_is_no_outcome() {
 }
 
 #[test]
+fn what_is_asked_of_nothing_is_an_answer_that_did_not_come() {
+    let silent = [
+        ("().value", "unknown property 'value' - a getter is not registered for type '()'"),
+        ("().value.of", "unknown property 'value' - a getter is not registered for type '()'"),
+        ("parse_int(())", "function not found: parse_int (())"),
+        ("let said = (); said.split(\",\")", "function not found: split ((), &str | ImmutableString | String)"),
+        ("() + 1", "function not found: + ((), i64)"),
+        ("let said = (); said[\"x\"]", "indexer unavailable: () [string]"),
+    ];
+    for (work, why) in silent {
+        let place = simulated(&format!(r#"fn answer() {{ {work} }} op("a", 1, || answer()); op("a", 2, || 2);"#), 0);
+        let told = brief(&place);
+        assert_eq!(told[1], format!("0 info 1 {why}"), "{work}");
+        assert_eq!(told[3], "1 ok 2 null", "{work}");
+    }
+}
+
+#[test]
 fn a_claim_within_an_operation_fails_the_run_but_not_the_client() {
     let place = simulated(r#"op("a", 1, || assert(1 > 2, "order")); op("a", 2, || 2);"#, 1);
     assert_eq!(

@@ -4,7 +4,7 @@ pub(super) mod imports;
 
 use super::engine::{self, DEPTH_MAX};
 use super::table::BUILTINS;
-use super::{modules, values};
+use super::{modules, natives, values};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::{Error, ErrorKind};
 use rhai::{AST, Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
@@ -155,24 +155,28 @@ fn at(source: &Source, ast: &AST, position: Position, error: &EvalAltResult) -> 
             .label("in here")
             .help("recursion without an end? use a loop")
             .into(),
-        EvalAltResult::ErrorDataRace(..) => source
-            .diagnostic(position, "a variable is in use: a task waits in a call on it, as in `x.join()`")
-            .label("looked at here")
-            .help("take the value out of the variable before the call: `let own = x; own.join()`")
-            .into(),
+        EvalAltResult::ErrorDataRace(name, _) => in_use(source, position, name),
         EvalAltResult::ErrorModuleNotFound(name, _) => imports::no_module(source, ast, position, name),
         other => source.diagnostic(position, plain(other)).into(),
     }
 }
 
-/// Completes the error about a variable in use: by what the other tasks wait for, or by what else it can come from.
+/// A variable that a call holds: its name, where the place is known too.
+fn in_use(source: &Source, position: Position, name: &str) -> Error {
+    let is_known = !name.is_empty() && !name.contains(' ');
+    let name = if is_known { name } else { "x" };
+    let what = if is_known { format!("the variable `{name}`") } else { "a variable".to_owned() };
+    let diagnostic = source
+        .diagnostic(position, format!("{what} is in use: a call that may change it takes its time"))
+        .help(format!("let that call work on a copy, `let own = {name}; own.…`, and assign it back if it changed"));
+    if is_known { diagnostic.label("looked at here").into() } else { diagnostic.into() }
+}
+
+/// Completes the error about a variable in use by what the other tasks wait for.
 pub(super) fn explain_use(error: &mut Error, waiting: &str) {
-    let Some(place) = error.diagnostics.first_mut() else { return };
-    if waiting.is_empty() {
-        "a variable is in use: a call on it looks at it again".clone_into(&mut place.message);
-        place.label.clear(); // Rhai does not say where
-        place.help = Some("a closure in the call holds the variable: give it a copy, `let own = x;`".to_owned());
-    } else if let Some(help) = &mut place.help {
+    if let Some(help) = error.diagnostics.first_mut().and_then(|place| place.help.as_mut())
+        && !waiting.is_empty()
+    {
         *help = format!("{help}; at this moment {waiting}");
     }
 }
@@ -238,7 +242,21 @@ pub(super) fn meaning(error: &EvalAltResult) -> Meaning {
         | EvalAltResult::ErrorArrayBounds(..)
         | EvalAltResult::ErrorStringBounds(..)
         | EvalAltResult::ErrorBitFieldBounds(..) => Meaning::Unclear(plain(error)),
+        _ if comes_of_nothing(error) => Meaning::Unclear(plain(error)),
         _ => Meaning::End(plain(error)),
+    }
+}
+
+/// Whether something was asked of `()`, which is what modules give where nobody answers.
+fn comes_of_nothing(error: &EvalAltResult) -> bool {
+    match error {
+        EvalAltResult::ErrorDotExpr(what, _) => what.ends_with("for type '()'"),
+        EvalAltResult::ErrorIndexingType(what, _) => what.starts_with("() ["),
+        EvalAltResult::ErrorFunctionNotFound(call, _) => {
+            let given = call.split_once(" (").and_then(|(_, given)| given.strip_suffix(')'));
+            given.is_some_and(|given| given.split(", ").any(|kind| kind == "()"))
+        }
+        _ => false,
     }
 }
 
@@ -276,6 +294,8 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
     let (name, given) = call.split_once(" (").unwrap_or((call, ""));
     let given = given.strip_suffix(')').unwrap_or(given);
     let known = signatures(ast, name);
+    let is_ours = !known.is_empty();
+    let known = if is_ours { known } else { natives::signatures(name) };
     if !name.chars().any(char::is_alphabetic) {
         return source.diagnostic(position, format!("`{name}` does not work on {}", kinds(given, " and "))).into();
     }
@@ -287,12 +307,23 @@ fn no_function(source: &Source, ast: &AST, position: Position, call: &str) -> Er
         let message = format!("the closure takes other arguments than the ({}) it is called with", kinds(given, ", "));
         return source.diagnostic(position, message).help("write `||` for a closure without arguments").into();
     }
-    let (takes, given) = (known.join(" or "), kinds(given, ", "));
-    let chained = if given.starts_with("nothing") { "; the call before it gives nothing" } else { "" };
+    let (takes, given) = (some_of(known), kinds(given, ", "));
+    let chained = if is_ours && given.starts_with("nothing") { "; the call before it gives nothing" } else { "" };
     source
         .diagnostic(position, format!("`{name}` does not take ({given})"))
         .help(format!("it is {takes}{chained}"))
         .into()
+}
+
+/// Ways to call a function; not more than a line holds.
+fn some_of(mut known: Vec<String>) -> String {
+    const SHOWN: usize = 6;
+    if known.len() > SHOWN {
+        let more = known.len() - SHOWN;
+        known.truncate(SHOWN);
+        return format!("{}, or one of {more} more", known.join(", "));
+    }
+    known.join(" or ")
 }
 
 /// How a function is called: one of ours, else the script's own of this name.

@@ -17,6 +17,7 @@ mod drive;
 mod engine;
 mod host;
 mod modules;
+mod natives;
 mod program;
 pub mod quantity;
 pub mod reference;

@@ -304,3 +304,27 @@ fn a_function_as_a_value_is_named_by_fn() {
     help: a function is called, `task(…)`, or named: `Fn("task")`
     "#);
 }
+
+#[test]
+fn functions_of_rhai_say_what_they_take() {
+    insta::assert_snapshot!(told("let x = ();\nparse_int(x);"), @r"
+    exit 2
+    error: `parse_int` does not take (nothing)
+     --> s.rhai:2:1
+      |
+    2 | parse_int(x);
+      | ^^^^^^^^^
+      |
+    help: it is parse_int(text) or parse_int(text, integer)
+    ");
+    insta::assert_snapshot!(told("let n = 7;\nnote(`${n.contains(\"x\")}`);"), @r#"
+    exit 2
+    error: `contains` does not take (integer, text)
+     --> s.rhai:2:11
+      |
+    2 | note(`${n.contains("x")}`);
+      |           ^^^^^^^^
+      |
+    help: it is contains(list, value) or contains(map, text) or contains(range, integer) or contains(text, character) or contains(text, text)
+    "#);
+}

@@ -267,3 +267,28 @@ fn an_interval_of_nothing_and_things_that_are_no_functions() {
     help: write `||` for a closure without arguments
     ");
 }
+
+#[test]
+fn a_variable_that_a_call_holds_is_shown_where_it_is_looked_at() {
+    let script = "let list = [1, 2];\ntask(|| { sleep(1); list.retain(|x| { sleep(1); true }); });\nsleep(1.5);\nnote(`${list.len}`);";
+    insta::assert_snapshot!(told(script), @r"
+    exit 2
+    error: the variable `list` is in use: a call that may change it takes its time
+     --> s.rhai:4:9
+      |
+    4 | note(`${list.len}`);
+      |         ^^^^ looked at here
+      |
+    help: let that call work on a copy, `let own = list; own.…`, and assign it back if it changed; at this moment task 1 sleeps until 2 s
+    ");
+    insta::assert_snapshot!(told("let list = [1, 2];\nlist.retain(|x| list.len > 1);"), @r"
+    exit 2
+    error: the variable `list` is in use: a call that may change it takes its time
+     --> s.rhai:2:17
+      |
+    2 | list.retain(|x| list.len > 1);
+      |                 ^^^^ looked at here
+      |
+    help: let that call work on a copy, `let own = list; own.…`, and assign it back if it changed
+    ");
+}

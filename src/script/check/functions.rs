@@ -16,8 +16,7 @@ use std::sync::OnceLock;
 type Counts = u64;
 
 /// What Rhai itself understands, with any number of arguments.
-const KEYWORDS: [&str; 9] =
-    ["Fn", "call", "curry", "print", "debug", "type_of", "is_shared", "is_def_fn", "is_def_var"];
+const KEYWORDS: [&str; 7] = ["Fn", "call", "curry", "type_of", "is_shared", "is_def_fn", "is_def_var"];
 
 /// Ours and Rhai's.
 fn native() -> &'static BTreeMap<String, Counts> {

@@ -33,6 +33,7 @@ fn fine(script: &str) {
 #[test]
 fn functions_that_do_not_exist() {
     assert_eq!(errors("partitoin([]);"), ["1:1 unknown function `partitoin`"]);
+    assert_eq!(errors("print(\"a\", \"b\"); print(1); print();"), ["1:1 `print` does not take 2 arguments"]);
     assert_eq!(errors("if true { note(`${abc()}`); }"), ["1:19 unknown function `abc`"]);
     assert_eq!(errors("let f = isolate(\"n1\");\nf.heel();"), ["2:3 unknown function `heel`"]);
     assert_eq!(errors("fn chaos() { wait_until(\"1s\", || elapsde() > 3); }"), ["1:34 unknown function `elapsde`"]);

@@ -10,7 +10,7 @@ pub(super) const FUNCTIONS: &[Reference] = &[
         name: "op",
         text: "Records an operation of this task: its invocation, then `ok` with what the function returns, `fail` \
                where it throws definite_failure(), and `info` where it throws anything else: then nobody knows whether \
-               it was done, and the task goes on as another process. Mistakes of the script go on up.",
+               it was done, and the task goes on as another process. What is asked of (), a module's word for no answer, is unclear too. Other mistakes of the script go on up.",
         takes: &[
             ("f", F),
             ("key", "which of many objects"),
