@@ -381,14 +381,14 @@ fn a_list_of_tasks_is_joined_while_another_looks_at_it() {
 #[test]
 fn what_the_script_changes_is_shared_by_tasks_whatever_is_called_on_it() {
     let said = notes(
-        r#"let seen = [];
+        r"let seen = [];
         let look = |n| n;
         let count = #{ rounds: 0 };
         let t = task(|| { for i in 0..4 { sleep(1); seen.push(look.call(i)); count.rounds += 1; } });
         after(2.2, || look = |n| -n);
         sleep(0.5);
         every(1, || note(`${seen.filter(|n| n >= 0).len} of ${seen.len}, ${count.rounds}`));
-        t.join();"#,
+        t.join();",
     );
     assert_eq!(said, ["1.5 every 3: 1 of 1, 1", "2.5 every 3: 2 of 2, 2", "3.5 every 3: 2 of 3, 3"]);
 }
