@@ -167,7 +167,7 @@ fn in_use(source: &Source, position: Position, name: &str) -> Error {
     let name = if is_known { name } else { "x" };
     let what = if is_known { format!("the variable `{name}`") } else { "a variable".to_owned() };
     let diagnostic = source
-        .diagnostic(position, format!("{what} is in use: a call that may change it takes its time"))
+        .diagnostic(position, format!("{what} is in use: a call on it has not come to its end"))
         .help(format!("let that call work on a copy, `let own = {name}; own.…`, and assign it back if it changed"));
     if is_known { diagnostic.label("looked at here").into() } else { diagnostic.into() }
 }

@@ -258,7 +258,7 @@ nodes: { n1: }
     1 | network: { slow: 5 }
       |                  ^
       |
-    help: write a number of seconds, or text with a unit like "500us", "100ms", "1.5s", "2m" or "1h"
+    help: write TIME [JITTER [CORRELATION]] [distribution uniform|normal|pareto|paretonormal], like `75ms 100ms distribution normal`
     "#);
     insta::assert_snapshot!(config(r"network: { flaky: 130% }
 nodes: { n1: }

@@ -200,13 +200,13 @@ fn tasks_that_start_tasks_without_end_and_waits_that_make_no_time_pass() {
 fn a_variable_that_is_in_use_by_a_call_that_waits() {
     insta::assert_snapshot!(told("let a = ();\nlet b = task(|| { sleep(1); a = 5; });\na = task(|| sleep(3));\na.join();"), @r"
     exit 2
-    error: task 1: a variable is in use: a task waits in a call on it, as in `x.join()`
-     --> s.rhai:2:9
+    error: task 1: the variable `a` is in use: a call on it has not come to its end
+     --> s.rhai:2:29
       |
     2 | let b = task(|| { sleep(1); a = 5; });
-      |         ^^^^ looked at here
+      |                             ^ looked at here
       |
-    help: take the value out of the variable before the call: `let own = x; own.join()`; at this moment main waits for task 2, task 2 sleeps until 3 s
+    help: let that call work on a copy, `let own = a; own.…`, and assign it back if it changed; at this moment main waits for task 2, task 2 sleeps until 3 s
     ");
 }
 
@@ -214,13 +214,13 @@ fn a_variable_that_is_in_use_by_a_call_that_waits() {
 fn a_variable_that_is_in_use_by_its_own_call() {
     insta::assert_snapshot!(told("let l = [];\nl.push(|| l);"), @r"
     exit 2
-    error: a variable is in use: a call on it looks at it again
+    error: a variable is in use: a call on it has not come to its end
      --> s.rhai:1:1
       |
     1 | let l = [];
       | ^
       |
-    help: a closure in the call holds the variable: give it a copy, `let own = x;`
+    help: let that call work on a copy, `let own = x; own.…`, and assign it back if it changed
     ");
 }
 
@@ -273,7 +273,7 @@ fn a_variable_that_a_call_holds_is_shown_where_it_is_looked_at() {
     let script = "let list = [1, 2];\ntask(|| { sleep(1); list.retain(|x| { sleep(1); true }); });\nsleep(1.5);\nnote(`${list.len}`);";
     insta::assert_snapshot!(told(script), @r"
     exit 2
-    error: the variable `list` is in use: a call that may change it takes its time
+    error: the variable `list` is in use: a call on it has not come to its end
      --> s.rhai:4:9
       |
     4 | note(`${list.len}`);
@@ -283,12 +283,12 @@ fn a_variable_that_a_call_holds_is_shown_where_it_is_looked_at() {
     ");
     insta::assert_snapshot!(told("let list = [1, 2];\nlist.retain(|x| list.len > 1);"), @r"
     exit 2
-    error: the variable `list` is in use: a call that may change it takes its time
-     --> s.rhai:2:17
+    error: a variable is in use: a call on it has not come to its end
+     --> s.rhai:1:1
       |
-    2 | list.retain(|x| list.len > 1);
-      |                 ^^^^ looked at here
+    1 | let list = [1, 2];
+      | ^
       |
-    help: let that call work on a copy, `let own = list; own.…`, and assign it back if it changed
+    help: let that call work on a copy, `let own = x; own.…`, and assign it back if it changed
     ");
 }
