@@ -154,6 +154,21 @@ fn exec_ends_what_it_started_when_it_is_killed_itself() {
 }
 
 #[test]
+fn exec_tells_what_became_of_programs_whose_node_is_restarted() {
+    let Some(stage) = Stage::up(THREE) else { return };
+    let script = r#"
+        const OPTIONS = #{ clients: 3, recovery: 0 };
+        fn setup() { state("codes", []); }
+        fn client(id) { loop { let code = exec("n1", "sleep 0.05").code; state("codes", state("codes") + [code]); } }
+        fn chaos() { for round in 0..6 { restart("n1"); sleep("0.1s"); } }
+        // Run to their end, not run, or killed with their node.
+        fn check() { assert(state("codes").all(|code| [0, 125, 137].contains(code)), `${state("codes")}`); }
+    "#;
+    stage.place.write("s.rhai", script);
+    stage.run(&["run", "s.rhai", "--attach"]).with(0);
+}
+
+#[test]
 fn exec_loses_no_output_and_waits_for_nothing_in_the_background() {
     let Some(stage) = Stage::up(THREE) else { return };
     for _ in 0..20 {

@@ -21,6 +21,8 @@ const NOT_RUN: i32 = 125;
 /// Those of one that is not there, and of one that may not be run, as a shell says it.
 const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
+/// That of one that SIGKILL ended.
+const KILLED: i32 = 128 + 9;
 /// How long the rest of its output may take after a program was killed.
 const REST: Duration = Duration::from_secs(5);
 /// How often to look whether it has ended: after its output has, and at most while that goes on.
@@ -54,8 +56,12 @@ impl Inner {
             State::Down | State::Missing => return Ok(not_run("down")),
             State::Up => {}
         }
-        let output = match self.create_exec(node, &exec).await? {
+        let ran = match self.create_exec(node, &exec).await? {
             Some(id) => self.run(&id, &exec, node, abandoned).await?,
+            None => None,
+        };
+        let output = match ran {
+            Some(output) => output,
             // It ended or was frozen just now.
             None if member.life(Life::is_running) => not_run("paused"),
             None => not_run("down"),
@@ -79,8 +85,18 @@ impl Inner {
         }
     }
 
-    async fn run(&self, id: &str, exec: &Exec, node: usize, abandoned: oneshot::Receiver<()>) -> Result<ExecOutput> {
+    /// Nothing where the node went down or was paused before the program ran.
+    async fn run(
+        &self,
+        id: &str,
+        exec: &Exec,
+        node: usize,
+        abandoned: oneshot::Receiver<()>,
+    ) -> Result<Option<ExecOutput>> {
         let started = self.docker.start_exec(id, None).await;
+        if matches!(&started, Err(refusal) if error::is_conflict(refusal) || error::is_missing(refusal)) {
+            return Ok(None);
+        }
         let StartExecResults::Attached { output, input } = started.or_cannot(|| self.doing(node))? else {
             return Err(Error::machine(format!("cannot {}: Docker gave no output", self.doing(node))));
         };
@@ -100,7 +116,7 @@ impl Inner {
             Some(code) => (code.or_cannot(|| self.doing(node))?, false),
             None => (self.end(id, node).await?, true),
         };
-        Ok(kept.output(code, timed_out))
+        Ok(Some(kept.output(code, timed_out)))
     }
 
     /// Reads the output and waits for the end; not for that of what the program left in the background, which may keep
@@ -139,9 +155,13 @@ impl Inner {
         }
     }
 
-    /// The exit code, once it has ended; its process, as the host numbers them.
+    /// The exit code, once it has ended; its process, as the host numbers them. Of a program whose node has ended
+    /// meanwhile the daemon knows nothing any more: it was killed with it.
     async fn exec_state(&self, id: &str) -> Result<(Option<i32>, Option<i32>), bollard::errors::Error> {
-        let state = self.docker.inspect_exec(id).await?;
+        let state = match self.docker.inspect_exec(id).await {
+            Err(refusal) if error::is_missing(&refusal) => return Ok((Some(KILLED), None)),
+            state => state?,
+        };
         let code = state.exit_code.filter(|_| state.running != Some(true));
         let pid = state.pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0);
         Ok((code.map(|code| code as i32), pid))
@@ -150,7 +170,6 @@ impl Inner {
     /// Kills a program whose time is over, or that nobody waits for, with all that it started. On a busy machine its time may be over before its
     /// process is there.
     async fn end(&self, id: &str, node: usize) -> Result<i32> {
-        let killed = 128 + crate::signal::Signal::KILL.number();
         let ended = async {
             let mut is_told = false;
             loop {
@@ -163,13 +182,13 @@ impl Inner {
                     Ok((None, _)) => tokio::time::sleep(INTERVAL).await,
                     Err(refusal) if is_told => {
                         tracing::debug!(node, %refusal, "a program was killed, and how it ended is not known");
-                        return Ok(killed);
+                        return Ok(KILLED);
                     }
                     Err(refusal) => return Err(refusal).or_cannot(|| self.doing(node)),
                 }
             }
         };
-        tokio::time::timeout(REST, ended).await.unwrap_or(Ok(killed))
+        tokio::time::timeout(REST, ended).await.unwrap_or(Ok(KILLED))
     }
 
     fn doing(&self, node: usize) -> String {
