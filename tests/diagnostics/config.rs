@@ -282,7 +282,7 @@ nodes: { n1: }
     1 | network: { flaky: 30 }
       |                   ^^
       |
-    help: write a number from 0 to 1 like 0.3, or text like "30%"
+    help: write [random] PERCENT [CORRELATION], like `30%` or `30% 25%`
     "#);
     insta::assert_snapshot!(config(r#"network: { flaky: "30% 100%" }
 nodes: { n1: }

@@ -225,6 +225,13 @@ pub fn is_conflict(refusal: &Refusal) -> bool {
     status(refusal) == Some(409)
 }
 
+/// Whether a container does not run, which the daemon calls a conflict or, of an exec, its own failure. One that is frozen
+/// runs.
+pub fn is_down(refusal: &Refusal) -> bool {
+    let says = refusal.to_string();
+    status(refusal).is_some() && ["is not running", "is restarting"].iter().any(|words| says.contains(words))
+}
+
 /// Whether a network cannot be removed because of the containers on it.
 pub fn is_in_use(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::DockerResponseServerError { message, .. } if message.contains(ENDPOINTS))

@@ -80,7 +80,7 @@ impl Inner {
         };
         match self.docker.create_exec(&self.container(node)?, options).await {
             Ok(created) => Ok(Some(created.id)),
-            Err(refusal) if error::is_conflict(&refusal) || error::is_missing(&refusal) => Ok(None),
+            Err(refusal) if is_not_run(&refusal) => Ok(None),
             Err(refusal) => Err(refusal).or_cannot(|| self.doing(node)),
         }
     }
@@ -94,7 +94,7 @@ impl Inner {
         abandoned: oneshot::Receiver<()>,
     ) -> Result<Option<ExecOutput>> {
         let started = self.docker.start_exec(id, None).await;
-        if matches!(&started, Err(refusal) if error::is_conflict(refusal) || error::is_missing(refusal)) {
+        if started.as_ref().is_err_and(is_not_run) {
             return Ok(None);
         }
         let StartExecResults::Attached { output, input } = started.or_cannot(|| self.doing(node))? else {
@@ -159,7 +159,9 @@ impl Inner {
     /// meanwhile the daemon knows nothing any more: it was killed with it.
     async fn exec_state(&self, id: &str) -> Result<(Option<i32>, Option<i32>), bollard::errors::Error> {
         let state = match self.docker.inspect_exec(id).await {
-            Err(refusal) if error::is_missing(&refusal) => return Ok((Some(KILLED), None)),
+            Err(refusal) if error::is_missing(&refusal) || error::is_down(&refusal) => return Ok((Some(KILLED), None)),
+            // It is frozen with its node.
+            Err(refusal) if error::is_conflict(&refusal) => return Ok((None, None)),
             state => state?,
         };
         let code = state.exit_code.filter(|_| state.running != Some(true));
@@ -194,6 +196,11 @@ impl Inner {
     fn doing(&self, node: usize) -> String {
         format!("run a program in node {}", self.member(node).name())
     }
+}
+
+/// Whether the daemon refuses to run a program because its node is down or frozen.
+fn is_not_run(refusal: &bollard::errors::Error) -> bool {
+    error::is_conflict(refusal) || error::is_missing(refusal) || error::is_down(refusal)
 }
 
 /// A program that does not read its input is none of our business.
