@@ -229,16 +229,35 @@ impl Outputs {
     fn output(self, code: i32, timed_out: bool) -> ExecOutput {
         let (stdout, stderr) = (self.stdout.written(), self.stderr.written());
         let dropped = stdout.dropped || stderr.dropped;
-        let mut output = ExecOutput { code, stdout: stdout.text, stderr: stderr.text, dropped, timed_out, took_us: 0 };
-        let is_dockers = |text: &str| text.starts_with("OCI runtime exec failed");
-        if code == NOT_EXECUTABLE && (is_dockers(&output.stdout) || is_dockers(&output.stderr)) {
-            let says = std::mem::take(&mut output.stdout) + output.stderr.as_str();
-            let is_missing = ["not found", "no such file"].iter().any(|words| says.contains(words));
-            output.code = if is_missing { NOT_FOUND } else { NOT_EXECUTABLE };
-            output.stderr = format!("blockade: {}\n", says.trim());
+        let output = ExecOutput { code, stdout: stdout.text, stderr: stderr.text, dropped, timed_out, took_us: 0 };
+        let says = [&output.stdout, &output.stderr].into_iter().find_map(|says| dockers(says));
+        match says.filter(|_| code == NOT_EXECUTABLE) {
+            Some(code) => {
+                let stderr = format!("blockade: {}\n", (output.stdout + output.stderr.as_str()).trim());
+                ExecOutput { code, stdout: String::new(), stderr, ..ExecOutput::default() }
+            }
+            None => output,
         }
-        output
     }
+}
+
+/// The exit code for what Docker says in the place of a program's output; none where these are not its words. Where it
+/// does not name the program, it is not the program's fault: its container is on its way out.
+fn dockers(says: &str) -> Option<i32> {
+    let line = says.strip_suffix("\r\n").unwrap_or(says);
+    let is_gone = line == "container is not running"
+        || line.starts_with("cannot exec in a ")
+        || line.starts_with("task ") && line.ends_with(" not found: not found");
+    if is_gone {
+        return Some(NOT_RUN);
+    }
+    let why = says.strip_prefix("OCI runtime exec failed")?;
+    let is_missing = ["not found", "no such file"].iter().any(|words| why.contains(words));
+    Some(match why.contains("exec: \"") {
+        false => NOT_RUN,
+        true if is_missing => NOT_FOUND,
+        true => NOT_EXECUTABLE,
+    })
 }
 
 #[cfg(test)]
@@ -260,5 +279,13 @@ mod tests {
         assert_eq!(code("OCI runtime exec failed: … \"/x\": stat /x: no such file or directory: unknown"), 127);
         assert_eq!(code("OCI runtime exec failed: … exec: \"/etc\": permission denied: unknown"), 126);
         assert_eq!(code("it says 126 itself, not found"), 126);
+        assert_eq!(
+            code("OCI runtime exec failed: exec failed: cannot exec a container that has stopped: unknown"),
+            125
+        );
+        assert_eq!(code("cannot exec in a stopped state: unknown\r\n"), 125);
+        assert_eq!(code("task 1811f5 not found: not found\r\n"), 125);
+        assert_eq!(code("container is not running\r\n"), 125);
+        assert_eq!(code("OCI runtime exec failed: … open /proc/7/ns/ipc: no such file or directory: unknown"), 125);
     }
 }
