@@ -276,7 +276,7 @@ mod tests {
             kept.output(126, false).code
         };
         assert_eq!(code("OCI runtime exec failed: … exec: \"x\": executable file not found in $PATH: unknown"), 127);
-        assert_eq!(code("OCI runtime exec failed: … \"/x\": stat /x: no such file or directory: unknown"), 127);
+        assert_eq!(code("OCI runtime exec failed: … exec: \"/x\": stat /x: no such file or directory: unknown"), 127);
         assert_eq!(code("OCI runtime exec failed: … exec: \"/etc\": permission denied: unknown"), 126);
         assert_eq!(code("it says 126 itself, not found"), 126);
         assert_eq!(
