@@ -12,21 +12,24 @@ use std::collections::BTreeSet;
 
 impl Controller {
     pub(super) async fn inject(&mut self, owner: Owner, fault: Fault) -> Result<FaultInfo> {
-        let fault = self.admit(fault).await?;
-        let before = self.clock.now_us();
-        let id = self.announce(&fault)?;
+        let (id, fault, before) = self.enter(owner, fault).await?;
         let reached = self.running(fault.halted());
-        self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
         let info = self.settle(id, fault, before, Vec::new()).await?;
         self.continued(&info.fault, &reached).map(|()| info)
     }
 
-    /// As far as the nodes have begun to stop.
-    pub(super) async fn begin_stop(&mut self, owner: Owner, fault: Fault) -> Result<Begun> {
+    /// Lets a fault join the active ones. Returns its name, what there is of it to do, and when that began.
+    async fn enter(&mut self, owner: Owner, fault: Fault) -> Result<(FaultId, Fault, u64)> {
         let fault = self.admit(fault).await?;
         let before = self.clock.now_us();
         let id = self.announce(&fault)?;
         self.faults.insert(id, Active { fault: fault.clone(), keep: false, owner });
+        Ok((id, fault, before))
+    }
+
+    /// As far as the nodes have begun to stop.
+    pub(super) async fn begin_stop(&mut self, owner: Owner, fault: Fault) -> Result<Begun> {
+        let (id, fault, before) = self.enter(owner, fault).await?;
         let jobs = self.stops(&self.running(fault.halted()));
         Ok(Begun::Stopping(Stopping { jobs, rest: Rest::Fault { id, fault, before } }))
     }

@@ -55,7 +55,7 @@ impl Controller {
         })
     }
 
-    /// Starts or resumes nodes, or restarts those that do not run.
+    /// Starts or resumes nodes: what needs no grace.
     pub(super) async fn act(&mut self, action: NodeAction, names: &[String]) -> Result<()> {
         self.announce_action(action, names)?;
         let before = self.clock.now_us();
