@@ -35,15 +35,19 @@ export function cluster(signal, name) {
   const runtime = h("small");
   const live = h("small", { class: "quiet" });
 
+  /** Aborted while it is destroyed: from some moment on, who asks for it is refused. */
+  let destroying = new AbortController();
   const look = async () => {
+    if (destroying.signal.aborted) return;
     try {
-      const both = [at(), at("links")].map(path => ask("GET", path, undefined, signal));
+      const wanted = AbortSignal.any([signal, destroying.signal]);
+      const both = [at(), at("links")].map(path => ask("GET", path, undefined, wanted));
       const [shown, { links }] = await Promise.all(both);
       Object.assign(state, shown, { links, isGone: false });
       mention(trouble, null);
       if (state.isOver) listen();
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || destroying.signal.aborted) return;
       const isGone = error.status === 404;
       if (isGone) Object.assign(state, { nodes: [], faults: [], links: [], isGone });
       mention(trouble, isGone ? null : error);
@@ -94,7 +98,14 @@ export function cluster(signal, name) {
   listen();
   const destroy = button("Destroy…", trouble, async () => {
     if (!await confirm(`Destroy ${name}? All its faults are healed, and its nodes are removed.`, `Destroy ${name}`)) return;
-    await change("DELETE", []);
+    destroying.abort();
+    try {
+      await ask("DELETE", at());
+    } catch (error) {
+      destroying = new AbortController();
+      watching.wake();
+      throw error;
+    }
     said(`${name} is destroyed`);
     location.hash = "#/clusters";
   }, { class: "danger" });

@@ -138,6 +138,20 @@ fn a_cluster_is_brought_up_and_destroyed_and_what_is_wrong_in_its_file_is_shown_
 }
 
 #[test]
+fn a_cluster_that_somebody_else_destroyed_meanwhile_is_told_and_looked_for_again() {
+    let Some(mut visit) = Visit::new("sim", (1280, 900)) else { return };
+    visit.cluster();
+    let Visit { running, page, .. } = &mut visit;
+    page.click(&button("Destroy…"));
+    running.place.blockade(&["-n", "c1", "destroy"]).with(0);
+    page.until("document.querySelector('main').textContent.includes('No cluster c1 is up')");
+    page.click(&button("Destroy c1"));
+    page.until("document.querySelector('[role=alert] pre')?.textContent.includes('c1')");
+    running.place.blockade(&["-n", "c1", "up", "--runtime", "sim"]).with(0);
+    page.until("document.querySelectorAll('[data-node]').length === 4");
+}
+
+#[test]
 fn behind_tls_and_where_no_events_come_it_looks_by_itself() {
     let Some(mut visit) = Visit::of(Running::on_tls(), "sim", (1280, 900)) else { return };
     visit.cluster();
