@@ -161,12 +161,7 @@ impl Remote {
     async fn status(&self, format: Format) -> Result<Shown> {
         match self.call(Command::Status).await? {
             Reply::Status(lines) => show::status(&lines, format),
-            other => Err(odd(&other)),
+            other => Err(other.odd()),
         }
     }
-}
-
-fn odd(reply: &Reply) -> Error {
-    Error::machine(format!("the supervisor gave a reply that does not fit: {reply:?}"))
-        .help("this is a bug in blockade")
 }

@@ -114,7 +114,7 @@ impl Daemon {
     pub(super) async fn status(&self, name: &str) -> Result<(Arc<Remote>, Vec<NodeStatus>), Problem> {
         match self.look(name, Command::Status).await? {
             (remote, Reply::Status(lines)) => Ok((remote, lines)),
-            (_, other) => Err(odd(&other).into()),
+            (_, other) => Err(other.odd().into()),
         }
     }
 
@@ -122,7 +122,7 @@ impl Daemon {
     pub(super) async fn faults(&self, name: &str) -> Result<Vec<FaultInfo>, Problem> {
         match self.look(name, Command::Faults).await? {
             (_, Reply::Faults(faults)) => Ok(faults),
-            (_, other) => Err(odd(&other).into()),
+            (_, other) => Err(other.odd().into()),
         }
     }
 
@@ -130,7 +130,7 @@ impl Daemon {
     pub(super) async fn held(&self, name: &str) -> Result<usize, Problem> {
         match self.look(name, Command::Held).await? {
             (_, Reply::Held(held)) => Ok(held),
-            (_, other) => Err(odd(&other).into()),
+            (_, other) => Err(other.odd().into()),
         }
     }
 
@@ -174,7 +174,7 @@ impl Daemon {
         let remote = self.connect(name).await?;
         match remote.call(Command::Add { containers }).await {
             Ok(Reply::Added(added)) => Ok(added),
-            Ok(other) => Err(odd(&other).into()),
+            Ok(other) => Err(other.odd().into()),
             Err(error) => {
                 if is_new {
                     // It holds nothing; the error of what was wanted is the one to tell.
@@ -276,7 +276,7 @@ impl Remote {
     pub(super) async fn status(&self) -> Result<Vec<NodeStatus>> {
         match self.call(Command::Status).await? {
             Reply::Status(lines) => Ok(lines),
-            other => Err(odd(&other)),
+            other => Err(other.odd()),
         }
     }
 
@@ -294,7 +294,7 @@ impl Remote {
     async fn fault(&self, command: Command) -> Result<FaultInfo> {
         match self.call(command).await? {
             Reply::Fault(info) => Ok(info),
-            other => Err(odd(&other)),
+            other => Err(other.odd()),
         }
     }
 
@@ -302,13 +302,7 @@ impl Remote {
     pub(super) async fn heal(&self, which: Selection) -> Result<Vec<FaultInfo>> {
         match self.call(Command::Heal { which }).await? {
             Reply::Faults(faults) => Ok(faults),
-            other => Err(odd(&other)),
+            other => Err(other.odd()),
         }
     }
-}
-
-/// An answer to another question.
-pub(super) fn odd(reply: &Reply) -> Error {
-    Error::machine(format!("the supervisor gave a reply that does not fit: {reply:?}"))
-        .help("this is a bug in blockade")
 }

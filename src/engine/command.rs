@@ -1,6 +1,7 @@
 //! What front ends may ask of a cluster, and what they get back. Serializable, so that a supervisor in another
 //! process answers exactly as the controller in this one.
 
+use crate::Error;
 use crate::fault::{Fault, FaultId, Party};
 use crate::plan::Mechanism;
 use crate::plan::verify::Verified;
@@ -327,4 +328,13 @@ pub enum Reply {
     Added(Vec<String>),
     /// How many packets are held.
     Held(usize),
+}
+
+impl Reply {
+    /// What to say of an answer to another question.
+    #[must_use]
+    pub fn odd(&self) -> Error {
+        Error::machine(format!("the cluster gave a reply that does not fit: {self:?}"))
+            .help("this is a bug in blockade")
+    }
 }

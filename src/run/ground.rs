@@ -2,7 +2,7 @@
 //! nodes there, drives the script and cleans up, whatever happened.
 
 use super::attach::Attached;
-use super::{notices, signals};
+use super::{logs, notices, signals};
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Clock, Controller, LocalPort, Owner, Port, Recorder, at_once, seize};
 use crate::plan::Shaper;
@@ -190,7 +190,13 @@ fn on_standing(stage: &Stage, attached: &Attached, clock: &Arc<Clock>, recorder:
     drop(watch);
     let verdict = attached.explain(verdict);
     recorder.enter_task("engine");
-    (verdict, attached.tokio.block_on(attached.port.release()))
+    let released = attached.tokio.block_on(attached.port.release());
+    // A simulated node writes nothing.
+    let kept = match stage.folder {
+        Some(folder) if stage.kind != RuntimeKind::Sim => logs::keep(attached, folder),
+        _ => Ok(()),
+    };
+    (verdict, released.and(kept))
 }
 
 /// Does it on this thread, which all of its tasks share; within tokio unless time is virtual.

@@ -5,6 +5,7 @@
 
 mod attach;
 mod ground;
+mod logs;
 mod notices;
 mod signals;
 mod stop;

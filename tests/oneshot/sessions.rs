@@ -1,5 +1,6 @@
 //! Sessions, as a run that attaches uses them: their faults go when they go.
 
+use super::common::{User, namespaces};
 use super::up::{Up, until};
 use blockade::engine::{Command, Event, EventBody, Port, Reply, Selection};
 use blockade::fault::Fault;
@@ -118,4 +119,21 @@ fn an_attached_run_ends_with_its_cluster_whatever_it_waits_for() {
             up.run(&["destroy"]).with(0);
         }
     }
+}
+
+#[test]
+fn an_attached_run_keeps_what_the_nodes_wrote_before_and_in_it() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let up = Up::on("netns");
+    up.place.write(
+        "s.rhai",
+        "fn chaos() { restart(\"n1\"); wait_until(\"5s\", || logs(\"n1\").split(\"two\").len == 3); }",
+    );
+    up.run(&["run", "s.rhai", "--attach", "--out", "out"]).with(0);
+    assert_eq!(
+        (up.place.read("out/logs/n1.log"), up.place.read("out/logs/n3.log")),
+        ("one\ntwo\none\ntwo\n".into(), String::new())
+    );
 }

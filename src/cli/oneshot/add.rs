@@ -1,6 +1,6 @@
 //! `add`: containers that others started become nodes.
 
-use super::{Format, Remote, Shown, odd, show, unless_interrupted};
+use super::{Format, Remote, Shown, show, unless_interrupted};
 use crate::Result;
 use crate::cli::place::Place;
 use crate::engine::{Command, NodeStatus, Reply};
@@ -36,11 +36,11 @@ impl Add {
     async fn take_in(self, remote: &Remote) -> Result<Shown> {
         let added = match remote.call(Command::Add { containers: self.containers }).await? {
             Reply::Added(added) => added,
-            other => return Err(odd(&other)),
+            other => return Err(other.odd()),
         };
         let lines = match remote.call(Command::Status).await? {
             Reply::Status(lines) => lines,
-            other => return Err(odd(&other)),
+            other => return Err(other.odd()),
         };
         let lines: Vec<NodeStatus> = lines.into_iter().filter(|line| added.contains(&line.name)).collect();
         show::status(&lines, self.format)

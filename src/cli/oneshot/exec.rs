@@ -1,6 +1,6 @@
 //! `exec` and `logs`: looking into a node.
 
-use super::{Format, Remote, Shown, odd, show};
+use super::{Format, Remote, Shown, show};
 use crate::cli::setup;
 use crate::engine::{self, Command, ExecOutput, Reply};
 use crate::resolve;
@@ -34,7 +34,7 @@ impl Exec {
         let exec = engine::Exec { argv: self.argv.clone(), stdin, timeout_us: self.timeout };
         let output = match remote.call(Command::Exec { node: node.clone(), exec }).await? {
             Reply::Exec(output) => output,
-            other => return Err(odd(&other)),
+            other => return Err(other.odd()),
         };
         let failure = failure(&self.argv[0], &node, &output);
         let shown = if self.format.json {
@@ -94,7 +94,7 @@ impl Logs {
         match remote.call(Command::Logs { node: node.clone(), last: self.last }).await? {
             Reply::Logs(log) if self.format.json => show::json(&serde_json::json!({ "name": node, "log": log })),
             Reply::Logs(log) => Ok(Shown::results(log)),
-            other => Err(odd(&other)),
+            other => Err(other.odd()),
         }
     }
 }

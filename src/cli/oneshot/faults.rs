@@ -1,7 +1,7 @@
 //! Faults that stand until they are healed: cuts and halts.
 
 use super::targets::{Seed, Targets, groups, parties};
-use super::{Format, Remote, Shown, odd, show};
+use super::{Format, Remote, Shown, show};
 use crate::cli::setup;
 use crate::engine::{Command, FaultInfo, Reply, Selection};
 use crate::fault::{Fault, FaultId, LinkSet};
@@ -37,7 +37,7 @@ impl Common {
 fn shown(reply: Reply, told: String, format: Format) -> Result<Shown> {
     match reply {
         Reply::Fault(info) => Ok(Shown { messages: told, ..show::injected(&info, format)? }),
-        other => Err(odd(&other)),
+        other => Err(other.odd()),
     }
 }
 
@@ -226,6 +226,6 @@ impl Fast {
 async fn faults(remote: &Remote, command: Command) -> Result<Vec<FaultInfo>> {
     match remote.call(command).await? {
         Reply::Faults(faults) => Ok(faults),
-        other => Err(odd(&other)),
+        other => Err(other.odd()),
     }
 }

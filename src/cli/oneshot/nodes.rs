@@ -1,7 +1,7 @@
 //! `start`, `restart` and `resume`: what is done to nodes without being a fault.
 
 use super::targets::Targets;
-use super::{Format, Remote, Shown, odd, show};
+use super::{Format, Remote, Shown, show};
 use crate::Result;
 use crate::engine::{Command, NodeAction, NodeStatus, Reply};
 use clap::Args;
@@ -21,7 +21,7 @@ impl Act {
         remote.call(Command::Node { action, nodes: nodes.clone() }).await?;
         let lines = match remote.call(Command::Status).await? {
             Reply::Status(lines) => lines,
-            other => return Err(odd(&other)),
+            other => return Err(other.odd()),
         };
         let lines: Vec<NodeStatus> = lines.into_iter().filter(|line| nodes.contains(&line.name)).collect();
         Ok(Shown { messages: told, ..show::status(&lines, self.format)? })

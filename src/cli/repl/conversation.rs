@@ -212,17 +212,13 @@ fn runs_as_parts(parts: &[String]) -> Option<String> {
 fn faults(session: &Session) -> Result<Vec<FaultInfo>> {
     match session.look(engine::Command::Faults)? {
         Reply::Faults(faults) => Ok(faults),
-        other => Err(odd(&other)),
+        other => Err(other.odd()),
     }
 }
 
 fn status(session: &Session) -> Result<show::Shown> {
     match session.look(engine::Command::Status)? {
         Reply::Status(lines) => show::status(&lines, Format::default()),
-        other => Err(odd(&other)),
+        other => Err(other.odd()),
     }
-}
-
-fn odd(reply: &Reply) -> Error {
-    Error::machine(format!("an odd reply: {reply:?}")).help("this is a bug in blockade")
 }

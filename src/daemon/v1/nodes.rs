@@ -1,6 +1,6 @@
 //! Nodes: shown, started and halted, read and looked into.
 
-use super::super::clusters::{Daemon, Remote, odd};
+use super::super::clusters::{Daemon, Remote};
 use super::super::problem::{Problem, Problems};
 use super::super::received::{Body, Query};
 use super::views::{Acted, Log, Node, Nodes, all};
@@ -167,7 +167,7 @@ async fn logs(
     known(&remote, &node)?;
     match remote.call(Command::Logs { node: node.clone(), last }).await? {
         Reply::Logs(log) => Ok(Json(Log { name: node, log })),
-        other => Err(odd(&other).into()),
+        other => Err(other.odd().into()),
     }
 }
 
@@ -222,6 +222,6 @@ async fn exec(
     let exec = engine::Exec { argv: program.argv, stdin: program.stdin, timeout_us };
     match remote.call(Command::Exec { node, exec }).await? {
         Reply::Exec(output) => Ok(Json(output.into())),
-        other => Err(odd(&other).into()),
+        other => Err(other.odd().into()),
     }
 }

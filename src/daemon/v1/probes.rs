@@ -1,6 +1,6 @@
 //! Probes: what gets through, seen from inside the nodes.
 
-use super::super::clusters::{Daemon, odd};
+use super::super::clusters::Daemon;
 use super::super::problem::Problems;
 use super::super::received::Body;
 use super::{Answer, On};
@@ -90,6 +90,6 @@ async fn probe(State(daemon): On, Path(cluster): Path<String>, Body(probe): Body
     match remote.call(probe.command(remote.cluster())?).await? {
         Reply::Bool(ok) => Ok(Json(Seen { ok, rtt_us: None })),
         Reply::Probe(ProbeReply { rtt_us }) => Ok(Json(Seen { ok: rtt_us.is_some(), rtt_us })),
-        other => Err(odd(&other).into()),
+        other => Err(other.odd().into()),
     }
 }

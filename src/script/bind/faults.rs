@@ -3,7 +3,7 @@
 use super::super::host::Host;
 use super::super::shaping::{VERBS, impairment, is_usual};
 use super::super::values;
-use super::{Scripted, at_call, odd_reply};
+use super::{Scripted, at_call};
 use crate::engine::{Command, FaultInfo, Reply, Selection};
 use crate::fault::{Fault, FaultId, LinkSet, Party};
 use crate::resolve;
@@ -45,7 +45,7 @@ impl Handle {
 fn active(host: &Host) -> Result<Vec<FaultInfo>> {
     match host.call(Command::Faults)? {
         Reply::Faults(faults) => Ok(faults),
-        other => Err(odd_reply(&other)),
+        other => Err(other.odd()),
     }
 }
 
@@ -66,7 +66,7 @@ fn inject(host: &Rc<Host>, fault: Fault) -> Result<Handle> {
             }
             Ok(Handle::new(host, info))
         }
-        other => Err(odd_reply(&other)),
+        other => Err(other.odd()),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::host::Host;
 use super::super::values::{self, known_keys, seconds};
 use super::looking::{cut, observed, one};
-use super::{Scripted, at_call, odd_reply};
+use super::{Scripted, at_call};
 use crate::engine::{Command, Reply};
 use crate::fault::Party;
 use crate::probe::http::{Answer, Request};
@@ -41,7 +41,7 @@ fn http(host: &Host, node: &Dynamic, options: &Map) -> Result<Map> {
             observed(host, "http", &target, result)?;
             Ok(answer_map(answer))
         }
-        other => Err(odd_reply(&other)),
+        other => Err(other.odd()),
     }
 }
 

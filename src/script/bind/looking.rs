@@ -3,7 +3,7 @@
 use super::super::engine::STRING_BYTES_MAX;
 use super::super::host::Host;
 use super::super::values::{self, known_keys, seconds};
-use super::{Scripted, at_call, odd_reply};
+use super::{Scripted, at_call};
 use crate::engine::{Command, EventBody, Exec, ExecOutput, Reply};
 use crate::fault::Party;
 use crate::{Error, ErrorKind, Result};
@@ -55,7 +55,7 @@ fn exec(host: &Host, node: &Dynamic, command: &Dynamic, options: &Map) -> Result
             observed(host, "exec", &node, result)?;
             Ok(output_map(output))
         }
-        other => Err(odd_reply(&other)),
+        other => Err(other.odd()),
     }
 }
 
@@ -132,7 +132,7 @@ fn end_of(text: String, bytes: usize) -> String {
 fn log_text(host: &Host, node: &str, last: Option<usize>) -> Result<String> {
     match host.call(Command::Logs { node: node.to_owned(), last })? {
         Reply::Logs(text) => Ok(text),
-        other => Err(odd_reply(&other)),
+        other => Err(other.odd()),
     }
 }
 
@@ -177,7 +177,7 @@ fn tcp(host: &Host, node: &Dynamic, port: &Dynamic) -> Result<bool> {
             observed(host, "tcp", &format!("{node}:{port}"), open.into())?;
             Ok(open)
         }
-        other => Err(odd_reply(&other)),
+        other => Err(other.odd()),
     }
 }
 
@@ -201,7 +201,7 @@ fn probe(host: &Host, a: &Dynamic, b: &Dynamic) -> Result<Map> {
             map.insert("rtt".into(), reply.rtt_us.map_or(Dynamic::UNIT, |rtt_us| seconds(rtt_us).into()));
             Ok(map)
         }
-        other => Err(odd_reply(&other)),
+        other => Err(other.odd()),
     }
 }
 
@@ -213,7 +213,7 @@ fn reachable(host: &Host, a: &Dynamic, b: &Dynamic) -> Result<bool> {
             observed(host, "reachable", &link, arrives.into())?;
             Ok(arrives)
         }
-        other => Err(odd_reply(&other)),
+        other => Err(other.odd()),
     }
 }
 

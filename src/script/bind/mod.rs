@@ -22,7 +22,6 @@ pub use workload::hold as hold_workload;
 
 use super::diagnose::raise;
 use super::host::Host;
-use crate::Error;
 use rhai::{Engine, EvalAltResult};
 use std::rc::Rc;
 
@@ -58,9 +57,4 @@ pub(super) fn is_handle(value: &rhai::Dynamic) -> bool {
 /// An error of ours at the place of the call.
 fn at_call<T>(result: crate::Result<T>) -> Scripted<T> {
     result.map_err(raise)
-}
-
-/// Something that only a bug can bring about: a reply that does not fit its command.
-fn odd_reply(reply: &crate::engine::Reply) -> Error {
-    Error::machine(format!("an odd reply: {reply:?}")).help("this is a bug in blockade")
 }

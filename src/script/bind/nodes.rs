@@ -1,7 +1,7 @@
 //! Nodes: who there is, and starting, resuming and restarting them. Stopping, killing and pausing are faults.
 
 use super::super::host::Host;
-use super::{Scripted, at_call, odd_reply};
+use super::{Scripted, at_call};
 use crate::cluster::Node;
 use crate::engine::{Command, NodeAction, NodeStatus, Reply};
 use crate::{Error, Result};
@@ -50,7 +50,7 @@ fn status(host: &Host, node: &Dynamic) -> Result<NodeStatus> {
             .into_iter()
             .find(|line| line.name == name)
             .ok_or_else(|| Error::machine(format!("{name} has no status"))),
-        other => Err(odd_reply(&other)),
+        other => Err(other.odd()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `verify()`: does what impairs links do what was asked of it?
 
 use super::super::host::Host;
-use super::{Scripted, at_call, odd_reply};
+use super::{Scripted, at_call};
 use crate::engine::{Command, EventBody, Reply};
 use crate::fault::FaultId;
 use crate::plan::verify::Verified;
@@ -24,7 +24,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
 pub(super) fn verify(host: &Host, fault: Option<FaultId>) -> Result<Vec<Verified>> {
     let links = match host.call(Command::Verify { fault })? {
         Reply::Verified(links) => links,
-        other => return Err(odd_reply(&other)),
+        other => return Err(other.odd()),
     };
     for link in &links {
         let result = json!({ "asked": link.asked, "measured": link.measured, "wrong": link.wrong });

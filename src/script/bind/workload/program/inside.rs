@@ -80,7 +80,7 @@ fn ended(reply: Reply, ran: bool) -> Result<Said> {
                 "its files must be this machine's, as they are with --runtime netns: start it on the host instead",
             ))
         }
-        other => Err(crate::script::bind::odd_reply(&other)),
+        other => Err(other.odd()),
     }
 }
 
