@@ -264,6 +264,41 @@ fn every_function_answers_on_the_simulator() {
 }
 
 #[test]
+fn a_parameter_takes_the_type_of_its_default() {
+    let place = Place::with(
+        r#"
+        let who = param("who", ["n1"]);
+        let limits = param("limits", #{ delay: "1ms" });
+        let mark = param("mark", 'a');
+        let share = param("share", 0.5);
+        assert(who == ["n2", "n3"] && limits.delay == "5ms" && mark == 'b' && share == 1.0);
+        "#,
+        THREE,
+    );
+    let with = |set: [&str; 4]| {
+        let sets: Vec<String> = set.iter().map(|set| format!("--set={set}")).collect();
+        let args: Vec<&str> = ["plan", "s.rhai"].into_iter().chain(sets.iter().map(String::as_str)).collect();
+        place.blockade(&args)
+    };
+    with([r#"who=["n2", "n3"]"#, r#"limits={"delay": "5ms"}"#, "mark=b", "share=1"]).with(0);
+    for (wrong, told) in [
+        (["who=n2", "limits={}", "mark=b", "share=1"], "--set who=n2: expected a list, as its default [\"n1\"] is"),
+        (
+            ["who=[]", "limits=[]", "mark=b", "share=1"],
+            "--set limits=[]: expected a map, as its default #{\"delay\": \"1ms\"} is",
+        ),
+        (["who=[]", "limits={}", "mark=bc", "share=1"], "--set mark=bc: expected a character, as its default a is"),
+        (
+            ["who=[]", "limits={}", "mark=b", "share=1e999"],
+            "--set share=1e999: expected a number, as its default 0.5 is",
+        ),
+    ] {
+        let ended = with(wrong).with(2);
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn no_function_of_this_version_is_missing_above() {
     let place = Place::new();
     let documented = place.blockade(&["doc"]).with(0).stdout;

@@ -163,6 +163,13 @@ fn parse(given: &str, default: &Dynamic) -> Option<Dynamic> {
         given.parse::<bool>().ok().map(Into::into)
     } else if default.is_string() || default.is_unit() {
         Some(given.to_owned().into())
+    } else if default.is_char() {
+        let mut characters = given.chars();
+        characters.next().filter(|_| characters.next().is_none()).map(Into::into)
+    } else if default.is_array() || default.is_map() {
+        // As JSON, which a shell passes on in quotes.
+        let value: Dynamic = serde_json::from_str(given).ok()?;
+        (value.type_id() == default.type_id()).then_some(value)
     } else {
         None
     }

@@ -73,8 +73,9 @@ let share = random();",
     },
     Reference {
         name: "param",
-        text: "What --set NAME=VALUE gave, in the type of the default; else the default. It is recorded in the journal.",
-        takes: &[("name", "its name"), ("default", "text, a number, an integer or a bool")],
+        text: "What --set NAME=VALUE gave, in the type of the default; else the default. It is recorded in the journal. \
+               Lists and maps are given as JSON.",
+        takes: &[("name", "its name"), ("default", "text, a character, a number, an integer, a bool, a list or a map")],
         returns: "a value of the default's type",
         example: r#"let rounds = param("rounds", 3);"#,
     },
