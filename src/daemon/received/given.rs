@@ -20,19 +20,13 @@ pub(super) enum Given {
 }
 
 impl Given {
-    /// The ways to all values in it that are like this one, itself among them: `.key` and `[index]`, from outside.
-    pub(super) fn ways_to(&self, sought: &Self) -> Vec<Vec<String>> {
-        let mut ways = Vec::new();
-        ways.extend(self.is_like(sought).then(Vec::new));
-        let mut below = |step: &dyn Fn() -> String, value: &Self| {
-            ways.extend(value.ways_to(sought).into_iter().map(|way| [vec![step()], way].concat()));
-        };
-        match self {
-            Self::List(items) => items.iter().enumerate().for_each(|(at, item)| below(&|| format!("[{at}]"), item)),
-            Self::Object(members) => members.iter().for_each(|(key, value)| below(&|| format!(".{key}"), value)),
-            _ => {}
-        }
-        ways
+    /// The way to the only value in it that is like this one: `.key` and `[index]`, from outside. None where there is no
+    /// such value, or where there are several.
+    pub(super) fn way_to(&self, sought: &Self) -> Option<Vec<String>> {
+        let mut search = Search { sought, way: Vec::new(), found: Vec::new() };
+        search.look_at(self);
+        let [way] = &search.found[..] else { return None };
+        Some(way.iter().map(ToString::to_string).collect())
     }
 
     /// One list is like another: no error tells more of them.
@@ -41,6 +35,50 @@ impl Given {
             (Self::List(_), Self::List(_)) | (Self::Object(_), Self::Object(_)) => true,
             (Self::Loose(one), Self::Text(other)) => one == other,
             (one, other) => one == other,
+        }
+    }
+}
+
+/// A look through a value, which ends at the second that is sought: a request may hold millions.
+struct Search<'a> {
+    sought: &'a Given,
+    way: Vec<Step<'a>>,
+    found: Vec<Vec<Step<'a>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+impl<'a> Search<'a> {
+    /// Whether to go on.
+    fn look_at(&mut self, value: &'a Given) -> bool {
+        if value.is_like(self.sought) {
+            self.found.push(self.way.clone());
+        }
+        self.found.len() < 2
+            && match value {
+                Given::List(items) => items.iter().enumerate().all(|(at, item)| self.step(Step::Index(at), item)),
+                Given::Object(members) => members.iter().all(|(key, value)| self.step(Step::Key(key), value)),
+                _ => true,
+            }
+    }
+
+    fn step(&mut self, step: Step<'a>, value: &'a Given) -> bool {
+        self.way.push(step);
+        let goes_on = self.look_at(value);
+        self.way.pop();
+        goes_on
+    }
+}
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, ".{key}"),
+            Self::Index(at) => write!(f, "[{at}]"),
         }
     }
 }
@@ -114,5 +152,33 @@ impl<'de> Visitor<'de> for Anything {
             object.push(member);
         }
         Ok(Given::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn given(value: &serde_json::Value) -> Given {
+        Given::deserialize(value).unwrap()
+    }
+
+    #[test]
+    fn the_only_value_like_one_is_found_with_its_way() {
+        let value = given(&json!({ "a": [1, { "b": "x" }], "c": "y" }));
+        let way = |sought: serde_json::Value| value.way_to(&given(&sought)).map(|way| way.concat());
+        assert_eq!(way(json!("x")).as_deref(), Some(".a[1].b"));
+        assert_eq!(way(json!([])).as_deref(), Some(".a"));
+        assert_eq!((way(json!("z")), way(json!({}))), (None, None));
+        assert_eq!(way(json!(1)).as_deref(), Some(".a[0]"));
+    }
+
+    #[test]
+    fn a_value_of_millions_is_not_looked_through_twice() {
+        // Nested as deep as JSON may be. All ways to what it holds would be gigabytes.
+        let wide = serde_json::Value::Array(vec![json!({}); 200_000]);
+        let deep = (0..100).fold(wide, |inner, _| json!([inner]));
+        assert_eq!(given(&deep).way_to(&Given::Object(Vec::new())), None);
     }
 }

@@ -39,9 +39,9 @@ impl Wrong {
     /// which nothing knows its place.
     pub(super) fn sought_in(mut self, given: &Given) -> Self {
         if let Some(lost) = self.lost.take() {
-            match given.ways_to(&lost).as_slice() {
-                [way] => self.way = way.iter().rev().cloned().collect(),
-                _ => self.is_inside = true,
+            match given.way_to(&lost) {
+                Some(way) => self.way = way.into_iter().rev().collect(),
+                None => self.is_inside = true,
             }
         }
         self
