@@ -56,6 +56,10 @@ const KEPT: usize = 200;
 const FILES_MAX: usize = 1000;
 /// Commands that go on where nobody listens; others end soon.
 const LASTING: [&str; 4] = ["run", "replay", "soak", "shrink"];
+fn is_lasting(verb: &str) -> bool {
+    LASTING.contains(&verb)
+}
+
 /// How long all may take to heal when the daemon ends.
 const END_MAX: Duration = Duration::from_secs(60);
 
@@ -101,45 +105,56 @@ impl Errands {
         }
     }
 
-    /// Begins one. It goes on whether or not whoever asked waits.
+    /// Begins one. It goes on whether or not whoever asked waits, also if they leave before it was begun.
     pub(super) async fn begin(self: &Arc<Self>, asked: Asked) -> Result<Told, Refused> {
+        let errands = Arc::clone(self);
+        let begun = tokio::spawn(async move { errands.begin_surely(asked).await });
+        begun.await.unwrap_or_else(|crash| Err(Error::machine(format!("beginning a command crashed: {crash}")).into()))
+    }
+
+    async fn begin_surely(self: Arc<Self>, asked: Asked) -> Result<Told, Refused> {
         let known = sent(&asked.args)?;
         self.check(&known, &asked)?;
-        let (errands, verb) = (Arc::clone(self), known.verb.clone());
-        let order = Order { is_typed: known.is_typed, is_lasting: LASTING.contains(&verb.as_str()) };
+        let (errands, verb) = (Arc::clone(&self), known.verb.clone());
+        let order = Order { is_typed: known.is_typed, is_lasting: is_lasting(&verb) };
         let (folder, errand, output) = blocking(move || errands.prepare(known, &asked)).await?;
         let mut running = self.running();
-        if self.is_ending.load(Ordering::SeqCst) {
+        if let Err(refused) = self.has_room(&running, order) {
             drop(running);
             forget(&folder, &errand);
-            let error = Error::machine("the daemon is about to end, and begins nothing more");
-            return Err(Refused::Busy(error.help("ask again once it has been started again")));
+            return Err(refused);
         }
-        // Asked for last, so that two that come at once are two.
-        if running.len() >= self.limits.commands {
-            drop(running);
-            forget(&folder, &errand);
-            let error = Error::machine(format!(
-                "the limit of {} for others is reached",
-                counted(self.limits.commands, "command")
-            ))
-            .help("wait for one to end, cancel one, or start the daemon with a larger --max-commands");
-            return Err(Refused::Busy(error));
-        }
-        let begun = Attendant::begin(&folder, output, order).inspect_err(|_| forget(&folder, &errand));
+        let out = errand.out.clone();
+        let at_last = move || remove_if_empty(out.as_deref());
+        let begun = Attendant::begin(&folder, output, order, at_last).inspect_err(|_| forget(&folder, &errand));
         let attendant = Arc::new(begun?);
         running.insert(folder.id().to_owned(), Arc::clone(&attendant));
         drop(running);
-        let errands = Arc::clone(self);
         tokio::spawn(async move {
             attendant.ended().await;
-            let id = attendant.folder().id().to_owned();
-            errands.running().remove(&id);
-            remove_if_empty(&errand);
-            let tidied = tokio::task::spawn_blocking(move || ErrandFolder::keep_the_latest(&errands.data_dir, KEPT));
+            self.running().remove(attendant.folder().id());
+            let lasts = |told: &Told| is_lasting(&told.verb);
+            let tidied =
+                tokio::task::spawn_blocking(move || ErrandFolder::keep_the_latest(&self.data_dir, KEPT, lasts));
             let _next_time = tidied.await;
         });
         Ok(folder.told())
+    }
+
+    /// Asked for last, so that two that come at once are two. What lasts leaves room for what heals it and looks at it.
+    fn has_room(&self, running: &BTreeMap<String, Arc<Attendant>>, order: Order) -> Result<(), Refused> {
+        if self.is_ending.load(Ordering::SeqCst) {
+            let error = Error::machine("the daemon is about to end, and begins nothing more");
+            return Err(Refused::Busy(error.help("ask again once it has been started again")));
+        }
+        let alike = running.values().filter(|other| !other.is_gone() && other.order().is_brief() == order.is_brief());
+        if alike.count() < self.limits.commands {
+            return Ok(());
+        }
+        let limit = counted(self.limits.commands, "command");
+        let error = Error::machine(format!("the limit of {limit} for others is reached"));
+        let help = "wait for one to end, cancel one, or start the daemon with a larger --max-commands";
+        Err(Refused::Busy(error.help(help)))
     }
 
     fn check(&self, known: &Sent, asked: &Asked) -> Result<()> {
@@ -187,7 +202,8 @@ impl Errands {
             host_commands: self.limits.host_commands,
         };
         let told = Told::new(id, known.verb, args, run.filter(|_| below == Some("runs")));
-        let (folder, output) = ErrandFolder::create(&self.data_dir, &told, &errand)?;
+        let created = ErrandFolder::create(&self.data_dir, &told, &errand);
+        let (folder, output) = created.inspect_err(|_| remove_if_empty(errand.out.as_deref()))?;
         let taken_over = before.map_or(Ok(()), |before| folder.take_over(&before));
         match taken_over.and_then(|()| folder.receive(&asked.files)) {
             Ok(()) => Ok((folder, errand, output)),
@@ -213,11 +229,9 @@ impl Errands {
         self.running().contains_key(id)
     }
 
-    /// Asks one to end, if it has not.
-    pub(super) fn cancel(&self, id: &str) {
-        if let Some(attendant) = self.attendant(id) {
-            attendant.cancel();
-        }
+    /// Asks one to end, if it is under way here; whether it is.
+    pub(super) fn cancel(&self, id: &str) -> bool {
+        self.attendant(id).inspect(|attendant| attendant.cancel()).is_some()
     }
 
     /// Who looks after one that runs.
@@ -237,7 +251,7 @@ impl Errands {
             self.is_ending.store(true, Ordering::SeqCst);
             running.values().cloned().collect()
         };
-        let is_heard = all.iter().any(|attendant| attendant.is_lasting() && attendant.is_heard());
+        let is_heard = all.iter().any(|attendant| attendant.order().is_lasting && attendant.is_heard());
         for attendant in &all {
             attendant.end();
         }
@@ -261,12 +275,12 @@ impl Errands {
 /// Removes all of one that was never begun.
 fn forget(folder: &ErrandFolder, errand: &Errand) {
     folder.forget();
-    remove_if_empty(errand);
+    remove_if_empty(errand.out.as_deref());
 }
 
 /// What was refused before it began has no run.
-fn remove_if_empty(errand: &Errand) {
-    if let Some(out) = &errand.out {
+fn remove_if_empty(out: Option<&Path>) {
+    if let Some(out) = out {
         let _holds_a_run = std::fs::remove_dir(out);
     }
 }

@@ -309,9 +309,11 @@ fn no_more_run_at_once_than_was_said() {
     running.again_with(&["--max-commands", "2"]);
     let session = || send(&running, &["repl", "--runtime", "sim"], json!({ "blockade.yaml": NODES }));
     let (first, _second) = (session(), session());
-    let body = json!({ "args": ["status"] }).to_string();
+    let body = json!({ "args": ["run", "s.rhai"] }).to_string();
     let busy = raw(&running.address, &request("POST", "/v1/commands", &[], &body)).unwrap().with(503);
     assert!(busy.head.contains("retry-after: 5") && busy.detail().contains("2 commands"), "{busy:?}");
+    // What heals and looks has places of its own.
+    running.post("/v1/commands", json!({ "args": ["status"] })).with(201);
     running.post(&format!("/v1/commands/{first}/input"), json!({ "end": true })).with(204);
     until("the first has ended", || running.get(&format!("/v1/commands/{first}"))["state"] == "ended");
     session();

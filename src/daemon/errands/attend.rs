@@ -7,8 +7,11 @@ use crate::{Error, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
@@ -20,8 +23,6 @@ const OUTPUT_MAX: u64 = 64 << 20;
 const PIECE: usize = 16 << 10;
 /// How long a command lives to which nobody listens, unless it is one that lasts.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What a process has written is there by then after its end; others that hold its output are not waited for.
-const AFTER_ITS_END: Duration = Duration::from_millis(500);
 /// How long until the end of a process is told again that could not be written down.
 const UNTIL_THERE_IS_ROOM: Duration = Duration::from_secs(1);
 /// How long a process may take to read what somebody typed.
@@ -32,8 +33,15 @@ const INPUT_TIME_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Order {
     /// Whether somebody types to it.
     pub(super) is_typed: bool,
-    /// Whether it goes on where nobody listens.
+    /// Whether it goes on where nobody listens, and leaves files.
     pub(super) is_lasting: bool,
+}
+
+impl Order {
+    /// Whether it ends soon, by itself or because nobody listens.
+    pub(super) fn is_brief(self) -> bool {
+        !self.is_lasting && !self.is_typed
+    }
 }
 
 /// The handle to one that runs.
@@ -44,6 +52,8 @@ pub(in crate::daemon) struct Attendant {
     input: Mutex<Option<ChildStdin>>,
     order: Order,
     listeners: watch::Sender<usize>,
+    /// Whether the process is gone; that may not be on record yet.
+    gone: Arc<AtomicBool>,
     ended: watch::Receiver<bool>,
 }
 
@@ -57,8 +67,14 @@ impl Drop for Listening {
 }
 
 impl Attendant {
-    /// Starts the process, whose output goes to this file of its folder.
-    pub(super) fn begin(folder: &ErrandFolder, output: File, order: Order) -> Result<Self> {
+    /// Starts the process, whose output goes to this file of its folder. Once it is gone, and before anybody is told, does
+    /// what is left to do.
+    pub(super) fn begin(
+        folder: &ErrandFolder,
+        output: File,
+        order: Order,
+        at_last: impl FnOnce() + Send + 'static,
+    ) -> Result<Self> {
         let cannot =
             |error: std::io::Error| Error::machine(format!("cannot start a command for somebody else: {error}"));
         let mut child = spawn(folder, order).map_err(cannot)?;
@@ -66,11 +82,16 @@ impl Attendant {
         let (listeners, heard) = watch::channel(0);
         let (end, ended) = watch::channel(false);
         let input = Mutex::new(child.stdin.take());
+        let gone = Arc::new(AtomicBool::new(false));
+        let is_gone = Arc::clone(&gone);
         tokio::spawn(async move {
-            attend(child, output, told, heard, order).await;
+            let (record, code) = attend(child, output, told, heard, order).await;
+            is_gone.store(true, Ordering::SeqCst);
+            at_last();
+            tell_the_end(record, code).await;
             end.send_replace(true);
         });
-        Ok(Self { folder: folder.clone(), signals, input, order, listeners, ended })
+        Ok(Self { folder: folder.clone(), signals, input, order, listeners, gone, ended })
     }
 
     pub(super) fn folder(&self) -> &ErrandFolder {
@@ -99,9 +120,14 @@ impl Attendant {
         self.order.is_typed
     }
 
-    /// Whether it goes on where nobody listens, and leaves files.
-    pub(super) fn is_lasting(&self) -> bool {
-        self.order.is_lasting
+    /// How it is treated.
+    pub(super) fn order(&self) -> Order {
+        self.order
+    }
+
+    /// Whether its process is gone.
+    pub(in crate::daemon) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::SeqCst)
     }
 
     /// Whether somebody listens.
@@ -143,31 +169,34 @@ fn spawn(folder: &ErrandFolder, order: Order) -> std::io::Result<Child> {
     command.current_dir(folder.files()).process_group(0).spawn()
 }
 
-/// The whole life of the process.
+/// The whole life of the process: what it said, but for its end, and the code with which it ended.
 async fn attend(
     mut child: Child,
     output: File,
     signals: mpsc::Receiver<Signal>,
     listeners: watch::Receiver<usize>,
     order: Order,
-) {
+) -> (Option<Record>, u8) {
     let (say, said) = mpsc::channel(64);
+    let (end, over) = watch::channel(());
     let streams = [
-        child.stdout.take().map(|stream| tokio::spawn(hear(stream, Piece::Out, say.clone()))),
-        child.stderr.take().map(|stream| tokio::spawn(hear(stream, Piece::Err, say))),
+        child.stdout.take().map(|stream| tokio::spawn(hear(stream, Piece::Out, say.clone(), over.clone()))),
+        child.stderr.take().map(|stream| tokio::spawn(hear(stream, Piece::Err, say, over))),
     ];
-    let record = tokio::spawn(write_down(Record { output, seq: 0, bytes: 0 }, said));
+    let record = tokio::spawn(write_down(Record { output, seq: 0, bytes: 0, has_gap: false }, said));
     let status = until_its_end(&mut child, signals, listeners, order).await;
+    drop(end);
     for stream in streams.into_iter().flatten() {
-        let abort = stream.abort_handle();
-        if tokio::time::timeout(AFTER_ITS_END, stream).await.is_err() {
-            abort.abort();
-        }
+        let _heard = stream.await;
     }
-    let Ok(mut record) = record.await else { return };
-    let exit = Piece::Exit { code: status.map_or(3, code), is_cut: false };
-    // Untold it would be under way for ever: where the disk is full, this waits for room.
-    while !record.write(&exit) {
+    (record.await.ok(), status.map_or(3, code))
+}
+
+/// Untold it would be under way for ever: where the disk is full, this waits for room.
+async fn tell_the_end(record: Option<Record>, code: u8) {
+    let Some(mut record) = record else { return };
+    let exit = Piece::Exit { code, is_cut: false };
+    while !record.say(&exit) {
         tokio::time::sleep(UNTIL_THERE_IS_ROOM).await;
     }
 }
@@ -220,10 +249,31 @@ fn code(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
-/// Hands on what comes, in letters that are whole.
-async fn hear(mut stream: impl AsyncRead + Unpin, piece: fn(Vec<u8>) -> Piece, say: mpsc::Sender<Piece>) {
+/// Hands on what comes, in letters that are whole, until the process is over, which is when nobody holds the other end
+/// of `over`: what it has written is in the pipe by then, and others that hold that are not waited for.
+async fn hear(
+    mut stream: impl AsyncRead + AsFd + Unpin,
+    piece: fn(Vec<u8>) -> Piece,
+    say: mpsc::Sender<Piece>,
+    mut over: watch::Receiver<()>,
+) {
     let (mut heard, mut read) = (Vec::new(), vec![0; PIECE]);
-    while let Ok(count @ 1..) = stream.read(&mut read).await {
+    let mut rest = None;
+    while rest != Some(0) {
+        let most = rest.map_or(PIECE, |rest: u64| PIECE.min(usize::try_from(rest).unwrap_or(PIECE)));
+        let count = tokio::select! {
+            biased;
+            // Of what is left nothing is missing, so that nothing is waited for.
+            count = stream.read(&mut read[..most]) => count.unwrap_or(0),
+            _ = over.changed(), if rest.is_none() => {
+                rest = Some(rustix::io::ioctl_fionread(&stream).unwrap_or(0));
+                continue;
+            }
+        };
+        if count == 0 {
+            break;
+        }
+        rest = rest.map(|rest| rest - count as u64);
         heard.extend_from_slice(&read[..count]);
         let now: Vec<u8> = heard.drain(..sayable(&heard)).collect();
         if !now.is_empty() && say.send(piece(now)).await.is_err() {
@@ -242,9 +292,22 @@ struct Record {
     seq: u64,
     /// Where the next line begins.
     bytes: u64,
+    /// Whether something is missing before that.
+    has_gap: bool,
 }
 
 impl Record {
+    /// Writes a line, and before it that something is missing, where it is. Whether that went well.
+    fn say(&mut self, piece: &Piece) -> bool {
+        if self.has_gap {
+            let lost = b"\nwarning: some output is missing: the daemon had no room for it\n";
+            self.has_gap = !self.write(&Piece::Err(lost.to_vec()));
+        }
+        let is_written = !self.has_gap && self.write(piece);
+        self.has_gap |= !is_written && !matches!(piece, Piece::Exit { .. });
+        is_written
+    }
+
     /// Writes a line, whole or not at all; whether it did.
     fn write(&mut self, piece: &Piece) -> bool {
         let line = piece.line(self.seq + 1);
@@ -267,11 +330,11 @@ async fn write_down(mut record: Record, mut said: mpsc::Receiver<Piece>) -> Reco
         if is_full {
             continue;
         }
-        record.write(&piece);
+        record.say(&piece);
         if record.bytes > OUTPUT_MAX {
             is_full = true;
             let more = format!("\nwarning: more output than {} MiB: the rest is left out\n", OUTPUT_MAX >> 20);
-            record.write(&Piece::Err(more.into_bytes()));
+            record.say(&Piece::Err(more.into_bytes()));
         }
     }
     record
@@ -282,14 +345,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_piece_for_which_there_is_no_room_takes_no_number() {
+    fn a_piece_for_which_there_is_no_room_takes_no_number_and_is_told_to_be_missing() {
         let full = File::options().append(true).open("/dev/full").unwrap();
         let place = tempfile::NamedTempFile::new().unwrap();
-        let mut record = Record { output: full, seq: 4, bytes: 9 };
+        let mut record = Record { output: full, seq: 4, bytes: 9, has_gap: false };
         let exit = Piece::Exit { code: 0, is_cut: false };
-        assert!(!record.write(&exit));
+        assert!(!record.say(&exit));
+        assert!(!record.say(&Piece::Out(b"what is lost".to_vec())) && !record.say(&exit));
         record.output = place.reopen().unwrap();
-        assert!(record.write(&exit));
-        assert_eq!(std::fs::read_to_string(place.path()).unwrap(), exit.line(5));
+        assert!(record.say(&exit));
+        let said = std::fs::read_to_string(place.path()).unwrap();
+        let [warning, last] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+        assert!(warning.contains("some output is missing"), "{warning}");
+        assert_eq!(format!("{last}\n"), exit.line(6));
+    }
+
+    #[tokio::test]
+    async fn all_that_a_process_wrote_is_heard_and_nobody_else_is_waited_for() {
+        let (say, mut said) = mpsc::channel(64);
+        let (end, over) = watch::channel(());
+        // Another one holds its output, and lives on.
+        let mut child = Command::new("sh")
+            .args(["-c", "sleep 1000 & echo $! >&2; head -c 50000 /dev/zero | tr '\\0' x"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        child.wait().await.unwrap();
+        drop(end);
+        hear(stdout, Piece::Out, say, over).await;
+        let mut all = Vec::new();
+        while let Some(Piece::Out(piece)) = said.recv().await {
+            all.extend(piece);
+        }
+        assert_eq!(all, [b'x'; 50000]);
+        let mut pid = [0; 16];
+        let count = stderr.read(&mut pid).await.unwrap();
+        let pid = std::str::from_utf8(&pid[..count]).unwrap().trim().parse().unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     }
 }

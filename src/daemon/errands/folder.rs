@@ -15,13 +15,16 @@ use std::fs::{DirBuilder, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use utoipa::ToSchema;
 
 const COMMANDS: &str = "commands";
 const RECEIVED: &str = "received.json";
 /// How long a process may go on whose daemon has died: it heals.
 const AFTERLIFE_MAX: Duration = Duration::from_secs(120);
+/// For so long one is there after its end, however many there are: for whoever has lost the connection, or fetches its
+/// files.
+const SPARED: Duration = Duration::from_hours(1);
 
 /// A command that was run here for somebody on another machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -77,15 +80,25 @@ impl ErrandFolder {
     /// its user only.
     pub(super) fn create(data_dir: &Path, told: &Told, errand: &Errand) -> Result<(Self, File)> {
         let folder = Self { path: data_dir.join(COMMANDS).join(&told.id), id: told.id.clone() };
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder.path.join("files"));
-        made.map_err(|error| cannot("create", &folder.path, &error))?;
-        let output = File::options().create_new(true).append(true).open(folder.output());
+        match folder.fill(told, errand) {
+            Ok(output) => Ok((folder, output)),
+            Err(error) => {
+                folder.forget();
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&self, told: &Told, errand: &Errand) -> Result<File> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(self.files());
+        made.map_err(|error| cannot("create", &self.path, &error))?;
+        let output = File::options().create_new(true).append(true).open(self.output());
         let output = output.and_then(|file| file.lock().map(|()| file));
-        let output = output.map_err(|error| cannot("write", &folder.output(), &error))?;
-        folder.write("errand.json", errand)?;
+        let output = output.map_err(|error| cannot("write", &self.output(), &error))?;
+        self.write("errand.json", errand)?;
         // Last: from now on others find it.
-        folder.write("command.json", told)?;
-        Ok((folder, output))
+        self.write("command.json", told)?;
+        Ok(output)
     }
 
     /// That of this id, if there is one.
@@ -102,10 +115,24 @@ impl ErrandFolder {
         latest_first(&data_dir.join(COMMANDS)).iter().filter_map(|id| Self::find(data_dir, id)).collect()
     }
 
-    /// Removes the oldest of those that have ended.
-    pub(super) fn keep_the_latest(data_dir: &Path, kept: usize) {
-        let ended = Self::all(data_dir).into_iter().filter(|folder| folder.exit_code().is_some());
-        ended.skip(kept).for_each(|folder| folder.forget());
+    /// Removes those that ended first, but none of which whoever asked may not have heard yet. What lasts is counted
+    /// apart, lest a hundred looks at a cluster push out what a night has found.
+    pub(super) fn keep_the_latest(data_dir: &Path, kept: usize, lasts: impl Fn(&Told) -> bool) {
+        let ended = Self::all(data_dir).into_iter().map(|folder| (folder.told(), folder));
+        let ended = ended.filter(|(told, _)| told.exit_code.is_some());
+        let (lasting, short): (Vec<_>, Vec<_>) = ended.partition(|(told, _)| lasts(told));
+        for sort in [lasting, short] {
+            let mut sort: Vec<_> = sort.into_iter().map(|(_, folder)| (folder.ended(), folder)).collect();
+            sort.sort_by_key(|(ended, _)| std::cmp::Reverse(*ended));
+            let is_old = |ended: &SystemTime| ended.elapsed().is_ok_and(|ago| ago > SPARED);
+            sort.iter().skip(kept).filter(|(ended, _)| is_old(ended)).for_each(|(_, folder)| folder.forget());
+        }
+    }
+
+    /// When its last line was written.
+    fn ended(&self) -> SystemTime {
+        let written = std::fs::metadata(self.output()).and_then(|output| output.modified());
+        written.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Removes it.
@@ -262,6 +289,49 @@ fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_that_ended_first_are_forgotten_and_what_lasts_is_counted_apart() {
+        let place = tempfile::tempdir().unwrap();
+        let hours_ago = |hours: u64| SystemTime::now() - Duration::from_hours(hours);
+        let create = |id: &str, verb: &str, ended: Option<SystemTime>| {
+            let told = Told::new(id.to_owned(), verb.to_owned(), Vec::new(), None);
+            let (_, mut output) = ErrandFolder::create(place.path(), &told, &Errand::default()).unwrap();
+            if let Some(ended) = ended {
+                output.write_all(Piece::Exit { code: 0, is_cut: false }.line(1).as_bytes()).unwrap();
+                output.set_modified(ended).unwrap();
+            }
+        };
+        // The names say when they began.
+        create("1", "soak", Some(hours_ago(2)));
+        create("2", "status", Some(hours_ago(9)));
+        create("3", "run", Some(hours_ago(8)));
+        create("4", "status", Some(hours_ago(3)));
+        create("5", "status", None);
+        create("6", "status", Some(hours_ago(4)));
+        create("7", "status", Some(hours_ago(0)));
+        create("8", "status", Some(SystemTime::now() + Duration::from_hours(5)));
+        let left = |kept: usize| {
+            ErrandFolder::keep_the_latest(place.path(), kept, |told| told.verb != "status");
+            let mut ids: Vec<String> = ErrandFolder::all(place.path()).into_iter().map(|folder| folder.id).collect();
+            ids.sort();
+            ids.concat()
+        };
+        assert_eq!(left(4), "1345678");
+        assert_eq!(left(3), "134578");
+        assert_eq!(left(1), "1578");
+        assert_eq!(left(0), "578");
+    }
+
+    #[test]
+    fn one_that_cannot_be_written_leaves_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let told = Told::new("one".to_owned(), "run".to_owned(), Vec::new(), None);
+        // A folder in the place of a file.
+        std::fs::create_dir_all(place.path().join(COMMANDS).join("one/errand.json")).unwrap();
+        assert!(ErrandFolder::create(place.path(), &told, &Errand::default()).is_err());
+        assert_eq!(std::fs::read_dir(place.path().join(COMMANDS)).unwrap().count(), 0);
+    }
 
     #[test]
     fn the_end_of_a_command_is_told_by_the_daemon_that_attends_to_it_or_by_one_after_it() {

@@ -118,14 +118,16 @@ const failures = ({ failures: all }) => all.slice(0, 8).map(({ seed, signature }
 
 function soakLine(soak, trouble) {
   const end = () => ask("POST", path("soaks", soak.id, "cancel"));
-  return h("tr", {}, h("th", { scope: "row" }, soak.id), h("td", {}, h("span", { class: "word" })), h("td", {}, soak.script),
-    h("td", { class: "number" }, String(soak.seed_start ?? "")), COUNTS.map(() => h("td", { class: "number" })),
+  return h("tr", {}, h("th", { scope: "row" }, soak.id), h("td", {}, h("span", { class: "word" })), h("td"),
+    h("td", { class: "number" }), COUNTS.map(() => h("td", { class: "number" })),
     h("td", { class: "what" }), h("td", {}, button("Cancel", trouble, end, { "aria-label": `Cancel ${soak.id}` })));
 }
 
-function soakUpdate(row, { is_running, summary }) {
+function soakUpdate(row, { is_running, script, seed_start: first, summary }) {
   const isGood = summary.runs === summary.passed, cells = [...row.children];
   word(cells[1].firstChild, is_running ? "running" : isGood ? "pass" : "fail");
+  tell(cells[2], script);
+  tell(cells[3], String(first ?? ""));
   COUNTS.forEach((count, index) => tell(cells[4 + index], String(summary[count])));
   tell(cells.at(-2), failures(summary));
   cells.at(-1).firstChild.hidden = !is_running;

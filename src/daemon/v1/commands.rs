@@ -134,7 +134,10 @@ async fn cancel(State(daemon): On, Path(command): Path<String>) -> Answer<impl I
 /// Interrupts what was begun here.
 pub(super) fn cancelled(daemon: &Daemon, id: &str) -> Answer<(StatusCode, Json<Told>)> {
     let folder = found(daemon, id)?;
-    daemon.errands.cancel(id);
+    if !daemon.errands.cancel(id) && folder.told().exit_code.is_none() {
+        let error = Error::usage(format!("another daemon on this data folder looks after `{id}`"));
+        return Err(Problem::with(StatusCode::CONFLICT, &error.help("ask that one")));
+    }
     Ok((StatusCode::ACCEPTED, Json(folder.told())))
 }
 
@@ -161,7 +164,8 @@ pub(super) fn listen(daemon: &Daemon, id: &str, first: u64) -> Answer<Response> 
 async fn input(State(daemon): On, Path(command): Path<String>, Body(input): Body<Input>) -> Answer<StatusCode> {
     let folder = found(&daemon, &command)?;
     let deaf = |why: &str| Problem::with(StatusCode::CONFLICT, &Error::usage(why));
-    let Some(attendant) = daemon.errands.attendant(folder.id()) else { return Err(deaf("the command has ended")) };
+    let attendant = daemon.errands.attendant(folder.id()).filter(|attendant| !attendant.is_gone());
+    let Some(attendant) = attendant else { return Err(deaf("the command has ended")) };
     if !attendant.is_typed() {
         return Err(deaf("this command reads no standard input"));
     }

@@ -225,16 +225,16 @@ fn seen(daemon: &Daemon, run: &Found) -> Run {
         CommandState::Ended => RunState::Ended,
         CommandState::Interrupted => RunState::Interrupted,
     };
-    let script = looked.script.clone().or_else(|| script_of(&verb, args));
+    let script = looked.script.clone().or_else(|| script_of("run", args).filter(|_| verb == "run"));
     // What the folder's name tells is less exact.
     let started = looked.started.clone().filter(|_| !looked.result.is_null()).or(Some(started));
     Run { state, script, started, exit_code, ..looked }
 }
 
-/// The script that `run SCRIPT` names first.
-fn script_of(verb: &str, args: Vec<String>) -> Option<String> {
+/// The script that `VERB SCRIPT` names first.
+pub(super) fn script_of(verb: &str, args: Vec<String>) -> Option<String> {
     let named = args.into_iter().skip_while(|word| word != verb).nth(1);
-    named.filter(|word| verb == "run" && !word.starts_with('-'))
+    named.filter(|word| !word.starts_with('-'))
 }
 
 /// A run with its result.

@@ -6,7 +6,7 @@ use super::super::problem::{Problem, Problems};
 use super::super::received::Body;
 use super::commands::{Files, begun, cancelled, fetched, listen};
 use super::events::{First, From};
-use super::runs::{Script, Source, option};
+use super::runs::{Script, Source, option, script_of};
 use super::word::{Quantity, Word};
 use super::{Answer, On};
 use crate::cluster::check_name;
@@ -132,7 +132,7 @@ fn look(daemon: &Daemon, id: &str) -> Result<Option<Soak>> {
     Ok(told.map(|told| Soak {
         id: told.id,
         is_running: exit_code.is_none(),
-        script: told.args.into_iter().nth(1).unwrap_or_default(),
+        script: script_of("soak", told.args).unwrap_or_default(),
         runtime: None,
         seed_start: None,
         exit_code,
