@@ -5,7 +5,7 @@
 
 use super::back::below;
 use crate::journal::{is_locked, names_like, remove_folder};
-use crate::{Error, Result};
+use crate::{Error, Result, entropy};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -66,8 +66,9 @@ impl Draft {
     /// Begins one for this place.
     pub(super) fn begin(place: &Place) -> Result<Self> {
         // No run is called so: whoever lists those passes it over.
-        let path = place.room().join(format!(".fetched_{}", std::process::id()));
-        std::fs::create_dir_all(&path).map_err(|error| cannot(&path, &error))?;
+        let path = place.room().join(format!(".fetched_{}", entropy::fresh_seed()?));
+        let made = std::fs::create_dir_all(place.room()).and_then(|()| std::fs::create_dir(&path));
+        made.map_err(|error| cannot(&path, &error))?;
         Ok(Self { path, files: Vec::new() })
     }
 

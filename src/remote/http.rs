@@ -22,8 +22,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
-/// How long the head of an answer may take.
+/// How long the head of an answer may take, beside what was sent.
 const HEAD_MAX: Duration = Duration::from_secs(60);
+/// How long so many bytes may take to arrive: as the daemon has it, which reads two that are larger at once, so that
+/// others may come first.
+const SENDING_MAX: (usize, Duration) = (4 << 20, Duration::from_secs(20));
 /// The largest answer that is read as a whole, bytes.
 const ANSWER_MAX: usize = 64 << 20;
 
@@ -93,13 +96,14 @@ impl Client {
 
     async fn send(&self, method: Method, path: &str, after: Option<u64>, body: Bytes) -> Result<Coming, Failure> {
         let asked = format!("{method} {path}");
+        let patience = HEAD_MAX + SENDING_MAX.1 * u32::try_from(body.len() / SENDING_MAX.0).unwrap_or(u32::MAX);
         let request = self.request(method, path, after, body)?;
         let stream = connect::connect(&self.host, self.tls.as_ref()).await?;
         let lost = |error: &hyper::Error| Failure::Way(self.lost(error));
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))?;
         let mut driver = JoinSet::new();
         driver.spawn(connection);
-        let response = timeout(HEAD_MAX, sender.send_request(request)).await.map_err(|_| self.silent())?;
+        let response = timeout(patience, sender.send_request(request)).await.map_err(|_| self.silent(patience))?;
         let response = response.map_err(|error| lost(&error))?;
         // Without the headers: the token is among them.
         tracing::info!(status = response.status().as_u16(), "{asked}");
@@ -153,8 +157,8 @@ impl Client {
         Error::machine(format!("the connection to {} was lost: {}", self.host, root_cause(error))).help(help)
     }
 
-    fn silent(&self) -> Failure {
-        let message = format!("{} takes a connection, but does not answer within {} s", self.host, HEAD_MAX.as_secs());
+    fn silent(&self, patience: Duration) -> Failure {
+        let message = format!("{} takes a connection, but does not answer within {} s", self.host, patience.as_secs());
         Failure::Way(Error::machine(message))
     }
 
