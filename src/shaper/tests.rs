@@ -22,6 +22,8 @@ use tokio::task::LocalSet;
 
 const SEED: u64 = 11;
 const MS: Duration = Duration::from_millis(1);
+/// Only a test that fails waits for so long.
+const LONG: Duration = Duration::from_secs(20);
 
 /// A cluster whose second node, and whose first node's way out, is in the shaper's hands.
 pub(super) struct Bench {
@@ -144,20 +146,26 @@ pub(super) fn takes((source, target): &(UdpSocket, UdpSocket)) -> Duration {
     start.elapsed()
 }
 
-/// Everything that comes until the socket is quiet.
-pub(super) fn all(target: &UdpSocket, quiet: Duration) -> Vec<Vec<u8>> {
-    target.set_read_timeout(Some(quiet)).unwrap();
-    std::iter::from_fn(|| {
-        let mut buffer = vec![0; 65_536];
+/// How long the quickest of a few takes: on a busy machine one may have to wait for anything.
+pub(super) fn quickest(pair: &(UdpSocket, UdpSocket)) -> Option<Duration> {
+    (0..5).map(|_| takes(pair)).min()
+}
+
+/// So many datagrams, whenever they come, and whatever else comes until the socket is quiet.
+pub(super) fn come(count: usize, target: &UdpSocket, quiet: Duration) -> Vec<Vec<u8>> {
+    let mut came = Vec::new();
+    let mut buffer = vec![0; 65_536];
+    loop {
+        target.set_read_timeout(Some(if came.len() < count { LONG } else { quiet })).unwrap();
         match target.recv(&mut buffer) {
-            Ok(length) => Some(buffer[..length].to_vec()),
+            Ok(length) => came.push(buffer[..length].to_vec()),
             Err(error) => {
                 assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
-                None
+                target.set_read_timeout(Some(LONG)).unwrap();
+                return came;
             }
         }
-    })
-    .collect()
+    }
 }
 
 #[test]
@@ -166,12 +174,10 @@ fn a_packet_is_held_for_no_less_than_its_delay_in_both_families() {
     for address in [v4, v6, local] {
         let pair = bench.pair(address);
         bench.shape_arriving(delay(20));
-        for _ in 0..5 {
-            let took = takes(&pair);
-            assert!((20 * MS..500 * MS).contains(&took), "{took:?}");
-        }
+        let took = quickest(&pair);
+        assert!(took.is_some_and(|took| (20 * MS..500 * MS).contains(&took)), "{took:?}");
         bench.shape(&Shaped::default());
-        assert!(takes(&pair) < 20 * MS);
+        assert!(quickest(&pair) < Some(20 * MS));
     }
 }
 
@@ -184,17 +190,18 @@ fn exactly_those_packets_are_lost_that_the_seed_says() {
     // Of IPv6 the kernel sends packets of its own accord, which count, too.
     let only_v4 = Filter { family: Some(Family::Ipv4), ..Filter::ANY };
     bench.shape(&Shaped { arriving: vec![link(&[(only_v4, loss.clone())])], leaving: None });
+    let mut link = Link::new(SEED, link(&[(only_v4, loss)]));
+    let header = Header::read(&packet(17, 1, 1)).unwrap();
+    let expected: BTreeSet<_> = (0..PACKETS).filter(|_| link.decide(&header, 32, 0).is_some()).collect();
     let mut arrived = BTreeSet::new();
     for k in 0..PACKETS {
         source.send(&k.to_ne_bytes()).unwrap();
         if k % 100 == 99 {
-            arrived.extend(all(&target, 20 * MS).iter().map(|bytes| u32::from_ne_bytes(bytes[..].try_into().unwrap())));
+            let wanted = expected.range(..=k).count().saturating_sub(arrived.len());
+            let came = come(wanted, &target, if k + 1 == PACKETS { 200 * MS } else { MS });
+            arrived.extend(came.iter().map(|bytes| u32::from_ne_bytes(bytes[..].try_into().unwrap())));
         }
     }
-    arrived.extend(all(&target, 200 * MS).iter().map(|bytes| u32::from_ne_bytes(bytes[..].try_into().unwrap())));
-    let mut link = Link::new(SEED, link(&[(only_v4, loss)]));
-    let header = Header::read(&packet(17, 1, 1)).unwrap();
-    let expected: BTreeSet<_> = (0..PACKETS).filter(|_| link.decide(&header, 32, 0).is_some()).collect();
     let differ: Vec<_> = arrived.symmetric_difference(&expected).collect();
     assert!(differ.is_empty(), "{differ:?} of {} and {}", arrived.len(), expected.len());
 }
@@ -206,7 +213,7 @@ fn what_comes_twice_reaches_the_program_twice_in_both_families() {
         let (source, target) = bench.pair(address);
         bench.shape_arriving(Impairment { duplicate: Chance::independent(1.0), ..delay(5) });
         (0..20).for_each(|k| _ = source.send(&[k]).unwrap());
-        let mut came = all(&target, 200 * MS).concat();
+        let mut came = come(40, &target, 200 * MS).concat();
         came.sort_unstable();
         assert_eq!(came, (0..20).flat_map(|k| [k, k]).collect::<Vec<_>>(), "{}", address(1));
         bench.shape(&Shaped::default());
@@ -220,10 +227,10 @@ fn a_flipped_bit_is_seen_by_the_checksum() {
         let (source, target) = bench.pair(address);
         bench.shape_arriving(Impairment { corrupt: Chance::independent(1.0), ..Impairment::NONE });
         (0..50).for_each(|_| _ = source.send(b"a text that is sent").unwrap());
-        assert!(all(&target, 100 * MS).is_empty());
+        assert!(come(0, &target, 100 * MS).is_empty());
         bench.shape(&Shaped::default());
         source.send(b"again").unwrap();
-        assert_eq!(all(&target, 100 * MS), [b"again"]);
+        assert_eq!(come(1, &target, 100 * MS), [b"again"]);
     }
 }
 
@@ -236,7 +243,7 @@ fn one_bit_is_flipped_and_no_more() {
     no_checksum(&source);
     bench.shape_arriving(Impairment { corrupt: Chance::independent(1.0), ..Impairment::NONE });
     (0..100).for_each(|_| _ = source.send(&[0; 1_000]).unwrap());
-    let came = all(&target, 100 * MS);
+    let came = come(81, &target, 100 * MS);
     // A few were hit in the header of UDP and are lost or somebody else's.
     assert!(came.len() > 80, "{}", came.len());
     for bytes in came.iter().filter(|bytes| bytes.len() == 1_000) {
@@ -274,7 +281,7 @@ fn tcp_works_through_a_delay_in_large_pieces_and_in_single_packets() {
         let Some(bench) = Bench::arriving(kind) else { return };
         bench.shape_arriving(delay(5));
         let took = transfer(bench.connection(v4(1)), 20 << 20);
-        assert!(took < Duration::from_secs(20), "{kind:?}: {took:?}");
+        assert!(took < Duration::from_secs(60), "{kind:?}: {took:?}");
         println!("{kind:?}: 20 MiB in {took:?}");
     }
 }
@@ -294,17 +301,17 @@ fn what_leaves_is_delayed_without_stopping_its_sender() {
     for address in [v4, v6, local] {
         let pair = bench.pair(address);
         bench.shape_leaving(delay(20));
-        let took = takes(&pair);
-        assert!((20 * MS..500 * MS).contains(&took), "{took:?}");
+        let took = quickest(&pair);
+        assert!(took.is_some_and(|took| (20 * MS..500 * MS).contains(&took)), "{took:?}");
         // Cut up by the kernel only after our hands.
         pair.0.send(&[7; 8_000]).unwrap();
-        assert_eq!(all(&pair.1, 300 * MS), [vec![7; 8_000]]);
+        assert_eq!(come(1, &pair.1, 100 * MS), [vec![7; 8_000]]);
         bench.shape(&Shaped::default());
     }
     bench.shape_leaving(delay(50));
     let took = transfer(bench.connection(v4(1)), 8 << 20);
     // Held in the kernel, it would take minutes.
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
     println!("8 MiB in {took:?}");
 }
 
@@ -315,17 +322,17 @@ fn the_way_to_the_world_loses_doubles_and_corrupts_too() {
     let source = bench.cluster.udp(0, v4(0));
     let send = |text: &[u8]| _ = source.send_to(text, world.local_addr().unwrap()).unwrap();
     send(b"known");
-    assert_eq!(all(&world, 100 * MS), [b"known"]);
+    assert_eq!(come(1, &world, 100 * MS), [b"known"]);
     bench.shape_leaving(Impairment { duplicate: Chance::independent(1.0), ..Impairment::NONE });
     send(b"twice");
-    assert_eq!(all(&world, 100 * MS), [b"twice", b"twice"]);
+    assert_eq!(come(2, &world, 100 * MS), [b"twice", b"twice"]);
     for lost in [
         Impairment { loss: 1.0, ..Impairment::NONE },
         Impairment { corrupt: Chance::independent(1.0), ..Impairment::NONE },
     ] {
         bench.shape_leaving(lost);
         send(b"lost");
-        assert!(all(&world, 100 * MS).is_empty());
+        assert!(come(0, &world, 100 * MS).is_empty());
     }
 }
 
@@ -335,10 +342,10 @@ fn only_what_a_filter_selects_and_where_a_link_says_so() {
     let pair = bench.pair(v4);
     let tcp = Filter { proto: Some(Proto::Tcp), ..Filter::ANY };
     bench.shape(&Shaped { arriving: vec![link(&[(tcp, delay(50))])], leaving: None });
-    assert!(takes(&pair) < 50 * MS);
+    assert!(quickest(&pair) < Some(50 * MS));
     let others = ShapedLink { sources: None, name: "world → n1".into(), ..link(&[(Filter::ANY, delay(50))]) };
     bench.shape(&Shaped { arriving: vec![link(&[]), others], leaving: None });
-    assert!(takes(&pair) < 50 * MS);
+    assert!(quickest(&pair) < Some(50 * MS));
     let world = bench.cluster.fabric.inside(|| udp(WORLD.parse().unwrap()));
     let target = bench.cluster.udp(1, v4(1));
     world.connect(target.local_addr().unwrap()).unwrap();
@@ -355,13 +362,13 @@ fn a_change_loses_nothing_and_what_is_held_keeps_its_time() {
         (0..10).for_each(|k| _ = source.send(&[round * 10 + k]).unwrap());
     }
     bench.block(bench.handle().detach("n")).unwrap();
-    let mut came = all(&target, 300 * MS).concat();
+    let mut came = come(200, &target, 300 * MS).concat();
     assert!(start.elapsed() >= 400 * MS);
     came.sort_unstable();
     assert_eq!(came, (0..200).collect::<Vec<_>>());
     // It is detached: what is not there any more cannot be shaped.
     assert!(bench.block(bench.handle().shape("n", 1, &Shaped::default())).is_err());
-    assert!(takes(&(source, target)) < 50 * MS);
+    assert!(quickest(&(source, target)) < Some(50 * MS));
 }
 
 #[test]
@@ -375,11 +382,11 @@ fn what_waits_for_a_bandwidth_keeps_nobody_waiting_when_that_is_another_one() {
     };
     fill();
     bench.shape_arriving(rate(100_000_000));
-    assert!(takes(&pair) < Duration::from_secs(1));
+    assert!(takes(&pair) < LONG);
     fill();
     bench.shape(&Shaped::default());
     bench.shape_arriving(rate(64_000));
-    assert!(takes(&pair) < Duration::from_secs(1));
+    assert!(takes(&pair) < LONG);
 }
 
 #[test]
@@ -397,7 +404,7 @@ fn packets_pass_when_the_shaper_is_gone_and_the_handle_tells() {
     });
     assert!(ended.is_ok(), "{ended:?}");
     bench.shaper.take().unwrap().join().unwrap().unwrap();
-    assert!(takes(&pair) < Duration::from_secs(1));
+    assert!(quickest(&pair) < Some(Duration::from_secs(1)));
 }
 
 async fn told(mut ended: tokio::sync::watch::Receiver<Option<Error>>) -> Result<Error> {

@@ -80,9 +80,9 @@ async fn gone(processes: &[Process]) {
 /// What a running cluster consists of: by descent, stage A, stage B, three inits and what is in them; and whoever else
 /// may be in one of their namespaces. (A namespace lives as long as somebody is in it. Its number says nothing later:
 /// numbers are used again.)
-fn seen(runner: &Runner) -> Vec<Process> {
+async fn seen(runner: &Runner) -> Vec<Process> {
+    until(|| runner.started().len() >= 2 + 3 + 4).await;
     let mut processes = runner.started();
-    assert!(processes.len() >= 2 + 3 + 4, "{processes:#?}");
     let namespaces = foreign_namespaces(processes.iter().map(|process| process.pid));
     // Five kinds for the fabric and for each node.
     assert!(namespaces.len() >= 5 + 3 * 5, "{namespaces:?}");
@@ -93,7 +93,7 @@ fn seen(runner: &Runner) -> Vec<Process> {
 #[tokio::test]
 async fn sigkill_of_the_runner_leaves_nothing() {
     let mut runner = runner!();
-    let processes = seen(&runner);
+    let processes = seen(&runner).await;
     runner.child.kill().unwrap();
     runner.child.wait().unwrap();
     gone(&processes).await;
@@ -103,7 +103,7 @@ async fn sigkill_of_the_runner_leaves_nothing() {
 async fn sigkill_of_either_stage_of_the_agent_leaves_nothing() {
     for stage in ["A", "B"] {
         let mut runner = runner!();
-        let processes = seen(&runner);
+        let processes = seen(&runner).await;
         let b = processes.iter().find(|process| process.parent == runner.agent).unwrap().pid;
         signal(if stage == "A" { runner.agent } else { b }, Signal::KILL);
         gone(&processes).await;
@@ -115,7 +115,7 @@ async fn sigkill_of_either_stage_of_the_agent_leaves_nothing() {
 #[tokio::test]
 async fn an_agent_that_hangs_ends_with_its_runner_all_the_same() {
     let mut runner = runner!();
-    let processes = seen(&runner);
+    let processes = seen(&runner).await;
     let b = processes.iter().find(|process| process.parent == runner.agent).unwrap().pid;
     signal(b, Signal::STOP);
     runner.child.kill().unwrap();

@@ -153,11 +153,11 @@ fn what_is_held_when_a_partition_begins_does_not_cross_it() {
         return;
     }
     let script = r#"
-        slow(link("n1", "n2"), "1s");
+        slow(link("n1", "n2"), "5s");
         exec("n1", "touch go");
         wait_log("n1", "sent", "20s");
         let cut = partition([["n1"], ["n2"]]);
-        sleep("1500ms");
+        sleep("5500ms");
         note(`n2: ${logs("n2")}`);
         cut.heal();
         assert(reachable("n1", "n2"));

@@ -67,7 +67,12 @@ fn a_shaper_that_dies_while_it_takes_over_is_replaced_too() {
     if !namespaces(User::Ours) {
         return;
     }
-    let (place, run) = start(r#"for n in 0..5 { assert(probe("n1", "n2").rtt >= 0.06); }"#);
+    let (place, run) = start(
+        r#"
+        wait_until("30s", || probe("n1", "n2").rtt >= 0.06);
+        for n in 0..5 { assert(probe("n1", "n2").rtt >= 0.06); }
+        "#,
+    );
     let mut last = shaper(run.id()).unwrap();
     kill_process(last, Signal::KILL).unwrap();
     // Each as soon as it is there: some have not heard of any node, some of all.
@@ -77,7 +82,6 @@ fn a_shaper_that_dies_while_it_takes_over_is_replaced_too() {
     }
     next_shaper(run.id(), last);
     until("the journal says so", || journal(&place).contains("it was started anew"));
-    std::thread::sleep(std::time::Duration::from_secs(1));
     place.write("killed", "");
     ended(run.wait_with_output().unwrap()).with(0);
 }
@@ -126,8 +130,8 @@ fn while_there_is_no_shaper_packets_pass() {
     ended(run.wait_with_output().unwrap()).with(0);
     let way = heard(&place, "n2");
     let sent = way.last().unwrap().number + 1;
-    // What the dead one held is lost, and no more: those of 60 ms.
-    assert!((1..300).contains(&(sent - way.len())), "{} of {sent} arrived", way.len());
+    // What the dead one held is lost, and no more: those of 60 ms, or of as long as it had no turn.
+    assert!((1..1_000).contains(&(sent - way.len())), "{} of {sent} arrived", way.len());
     let whole: Vec<usize> = way.iter().filter(|packet| packet.took_us < 59_800).map(|packet| packet.number).collect();
     assert!(!whole.is_empty() && way[0].took_us >= 59_800 && whole.last() < Some(&(sent - 100)), "{whole:?} of {sent}");
     // Others do not notice.

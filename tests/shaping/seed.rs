@@ -11,8 +11,14 @@ fn arrive(seed: &str) -> [Vec<usize>; 2] {
         duplicate(link("n1", "n3").on(#{ proto: "udp" }), 0.2);
         exec("n1", "touch go");
         wait_log("n1", "sent", "60s");
-        sleep("500ms");
-        for node in ["n2", "n3"] { note(`${node}: ${logs(node)}`); }
+        for node in ["n2", "n3"] {
+            // First in, first out: once one that was sent later is there, so is all that arrives of the stream.
+            wait_until("20s", || {
+                exec("n1", ["bash", "-c", `echo '-1 0' >/dev/udp/${node}/7000`]);
+                logs(node).contains("\n-1 ")
+            });
+            note(`${node}: ${logs(node)}`);
+        }
     "#;
     let place = Place::with(script, &cluster("0.0005", 2_000));
     place

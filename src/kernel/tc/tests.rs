@@ -175,6 +175,8 @@ fn send(impairment: &Impairment, count: usize, pause: Duration) -> Option<Sent> 
     let at = to.local_addr().unwrap();
     let wait = Duration::from_micros(impairment.longest_us()) + Duration::from_secs(2);
     to.set_read_timeout(Some(wait)).unwrap();
+    // On a busy machine it is read late, and a lost packet means something here.
+    rustix::net::sockopt::set_socket_recv_buffer_size_force(&to, 8 << 20).unwrap();
     let began = Instant::now();
     let sending = std::thread::spawn(move || {
         stay_on_one_cpu();
