@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Let workload() of scripts that were sent start programs on this machine, outside of the nodes
     #[arg(long)]
     allow_host_commands: bool,
-    /// So many commands that were sent may run at once
+    /// So many runs, soaks and sessions that were sent may go on at once, and as many short commands
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..))]
     max_commands: u16,
     /// So many runs side by side a soak or a shrink that was sent may have

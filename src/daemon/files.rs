@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// So many files are listed.
-const LISTED_MAX: usize = 10_000;
+/// So many files are listed, and one more, which shows that it is not all.
+pub(super) const LISTED_MAX: usize = 100_000;
 /// So much is read at once, bytes.
 const PIECE: usize = 64 << 10;
 
@@ -22,7 +22,7 @@ pub(super) fn listed(folder: &Path) -> Vec<(PathBuf, u64)> {
             if meta.is_dir() {
                 folders.push(entry.path());
             } else if meta.is_file()
-                && found.len() < LISTED_MAX
+                && found.len() <= LISTED_MAX
                 && let Ok(path) = entry.path().strip_prefix(folder)
             {
                 found.push((path.to_path_buf(), meta.len()));

@@ -5,6 +5,7 @@ use super::draft::{Draft, Place, cannot};
 use super::failure::Failure;
 use super::http::{Client, encoded};
 use super::wire::{Files, command_path};
+use crate::Error;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// `kind` is `runs` or `soaks`.
 pub(super) async fn folder(client: &Client, kind: &str, id: &str, place: &Place) -> Result<Option<PathBuf>, Failure> {
     let path = files_of(kind, id);
-    let Files { files } = client.get(&path).await?;
+    let Files { files, is_cut } = client.get(&path).await?;
     if files.is_empty() {
         return Ok(None);
     }
@@ -22,7 +23,12 @@ pub(super) async fn folder(client: &Client, kind: &str, id: &str, place: &Place)
         let here = draft.file(&file.path)?.ok_or_else(|| astray(client, &file.path))?;
         save(client, &format!("{path}/{}", encoded(&file.path)), &here).await?;
     }
-    Ok(draft.settle(place).map(Some)?)
+    let folder = draft.settle(place)?;
+    if is_cut {
+        let left = format!("{} has the first {} files of {id}, which has more", folder.display(), files.len());
+        return Err(Error::machine(left).help("copy the rest from the daemon's data folder").into());
+    }
+    Ok(Some(folder))
 }
 
 fn files_of(kind: &str, id: &str) -> String {
@@ -51,7 +57,7 @@ pub(super) async fn written(client: &Client, id: &str, back: &Back) -> Result<Ve
     if back.targets.is_empty() {
         return Ok(Vec::new());
     }
-    let Files { files } = client.get(&command_path(id, "/files")).await?;
+    let Files { files, .. } = client.get(&command_path(id, "/files")).await?;
     let mut saved = Vec::new();
     for file in files {
         if let Some(here) = back.place(&file.path) {

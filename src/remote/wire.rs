@@ -76,6 +76,9 @@ pub(super) enum Input {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Files {
     pub(super) files: Vec<FileThere>,
+    /// Whether there are more.
+    #[serde(default)]
+    pub(super) is_cut: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -4,7 +4,8 @@
 use super::common::Place;
 
 /// `send.pl` waits for a file `go`, then sends what is named to each of its addresses about a thousand times a second,
-/// until there is a file `stop` or it has sent as many as it was told. `hear.pl` prints the number and the microseconds
+/// until there is a file `stop` or it has sent as many as it was told, and at last some of the number -1, of which one
+/// arrives surely enough. `hear.pl` prints the number and the microseconds
 /// of each.
 pub(crate) const SEND: &str = r#"
 use Socket; use Time::HiRes qw(time sleep);
@@ -16,6 +17,7 @@ for (my $n = 0; $n < $count && !-e "stop"; $n++) {
     send($s, sprintf("%d %.6f", $n, time), 0, $_) for @at;
     sleep $pause;
 }
+for (1..40) { send($s, "-1 0", 0, $_) for @at; }
 print "sent\n";
 "#;
 pub(crate) const HEAR: &str = r#"

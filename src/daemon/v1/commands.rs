@@ -72,6 +72,8 @@ struct Input {
 pub(super) struct Files {
     /// By their paths.
     files: Vec<Entry>,
+    /// Whether there are more than are listed.
+    is_cut: bool,
 }
 
 /// One of them.
@@ -83,9 +85,11 @@ struct Entry {
 }
 
 impl Files {
-    pub(super) fn of(listed: Vec<(std::path::PathBuf, u64)>) -> Self {
+    pub(super) fn of(mut listed: Vec<(std::path::PathBuf, u64)>) -> Self {
+        let is_cut = listed.len() > files::LISTED_MAX;
+        listed.truncate(files::LISTED_MAX);
         let entry = |(path, bytes): (std::path::PathBuf, u64)| Some(Entry { path: path.to_str()?.to_owned(), bytes });
-        Self { files: listed.into_iter().filter_map(entry).collect() }
+        Self { files: listed.into_iter().filter_map(entry).collect(), is_cut }
     }
 }
 
@@ -204,5 +208,18 @@ fn media_type(path: &str) -> &'static str {
         "text/plain; charset=utf-8"
     } else {
         "application/octet-stream"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_was_cut_says_so() {
+        let of = |count: usize| Files::of(vec![("a".into(), 0); count]);
+        let (all, cut) = (of(files::LISTED_MAX), of(files::LISTED_MAX + 1));
+        assert_eq!((all.files.len(), all.is_cut), (files::LISTED_MAX, false));
+        assert_eq!((cut.files.len(), cut.is_cut), (files::LISTED_MAX, true));
     }
 }
