@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_local;
 
 /// How long a shaper that has hung up may take to be gone.
-const GONE_WITHIN: Duration = Duration::from_secs(1);
+const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// How often to look whether it is.
 const INTERVAL: Duration = Duration::from_millis(1);
 
