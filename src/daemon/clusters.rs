@@ -164,25 +164,32 @@ impl Daemon {
     }
 
     /// Takes containers in; where no cluster of this name is up, into one of such containers alone.
-    pub(super) async fn take_in(&self, name: &str, containers: Vec<String>) -> Result<Vec<String>, Problem> {
+    pub(super) async fn take_in(self: &Arc<Self>, name: &str, containers: Vec<String>) -> Result<Vec<String>, Problem> {
         let folder = self.folder(name)?;
-        let is_new = folder.is_free()?;
-        if is_new {
-            let (folder, debug) = (folder.clone(), self.place.debug);
-            blocking(move || supervisor::start_without_nodes(&folder, debug)).await?;
+        if !folder.is_free()? {
+            return self.connect(name).await?.add(containers).await.map_err(Problem::from);
         }
-        let remote = self.connect(name).await?;
-        match remote.call(Command::Add { containers }).await {
-            Ok(Reply::Added(added)) => Ok(added),
-            Ok(other) => Err(other.odd().into()),
-            Err(error) => {
-                if is_new {
-                    // It holds nothing; the error of what was wanted is the one to tell.
-                    let _removed = supervisor::destroy(&folder).await;
-                }
-                Err(error.into())
-            }
+        // A task of its own: whoever asks may go meanwhile, and a cluster without nodes would stay.
+        let work = tokio::spawn(Arc::clone(self).take_into_new(folder, containers));
+        work.await.unwrap_or_else(|panic| Err(crashed(&panic).into()))
+    }
+
+    async fn take_into_new(
+        self: Arc<Self>,
+        folder: ClusterFolder,
+        containers: Vec<String>,
+    ) -> Result<Vec<String>, Problem> {
+        let (fresh, debug) = (folder.clone(), self.place.debug);
+        blocking(move || supervisor::start_without_nodes(&fresh, debug)).await?;
+        let added = match self.connect(folder.name()).await {
+            Ok(remote) => remote.add(containers).await.map_err(Problem::from),
+            Err(problem) => Err(problem),
+        };
+        if added.is_err() {
+            // The error of what was wanted is the one to tell.
+            let _removed = supervisor::abandon(&folder).await;
         }
+        added
     }
 
     /// Removes a cluster.
@@ -241,9 +248,11 @@ fn started(
 
 /// Does what blocks on a thread that may.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
-        Err(Error::machine(format!("a request crashed: {panic}")).help("this is a bug in blockade"))
-    })
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(crashed(&panic)))
+}
+
+fn crashed(panic: &tokio::task::JoinError) -> Error {
+    Error::machine(format!("a request crashed: {panic}")).help("this is a bug in blockade")
 }
 
 /// A cluster that is up.
@@ -276,6 +285,14 @@ impl Remote {
     pub(super) async fn status(&self) -> Result<Vec<NodeStatus>> {
         match self.call(Command::Status).await? {
             Reply::Status(lines) => Ok(lines),
+            other => Err(other.odd()),
+        }
+    }
+
+    /// Takes containers in, and gives their names.
+    async fn add(&self, containers: Vec<String>) -> Result<Vec<String>> {
+        match self.call(Command::Add { containers }).await? {
+            Reply::Added(added) => Ok(added),
             other => Err(other.odd()),
         }
     }

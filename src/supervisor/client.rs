@@ -76,6 +76,13 @@ pub async fn destroy(folder: &ClusterFolder) -> Result<Destroyed> {
     }
 }
 
+/// Removes a cluster that was brought up without nodes, for containers to be taken in, if by now none were: what others
+/// have taken in stays. Must be called within tokio.
+pub async fn abandon(folder: &ClusterFolder) -> Result<()> {
+    let port = connect(folder, None).await?.port;
+    port.ask(Ask::Abandon).await.map(|_| ())
+}
+
 /// Removes what a dead supervisor left. Where it cannot be removed, the files stay for another try.
 async fn clear_up(folder: &ClusterFolder, state: Option<&State>) -> Result<Destroyed> {
     let Some(claim) = folder.claim()? else { return Err(folder.busy()) };

@@ -107,6 +107,12 @@ pub async fn destroy(folder: &ClusterFolder) -> Result<Destroyed> {
     match *folder {}
 }
 
+/// Removes it if it has no nodes.
+#[allow(clippy::unused_async, reason = "as on a host")]
+pub async fn abandon(folder: &ClusterFolder) -> Result<()> {
+    match *folder {}
+}
+
 /// Brings a cluster up that outlives this process.
 pub fn start(folder: &ClusterFolder, _: Launch) -> Result<()> {
     match *folder {}

@@ -86,6 +86,8 @@ pub(super) enum Ask {
     },
     /// Remove the cluster. The answer comes when all is gone.
     Destroy,
+    /// The same, if it has no nodes; else it stays.
+    Abandon,
 }
 
 /// From the supervisor.

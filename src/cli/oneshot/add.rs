@@ -27,8 +27,8 @@ impl Add {
             Err(error) => Err(error),
         };
         if shown.is_err() && is_new {
-            // It holds nothing; the error of what was wanted is the one to tell.
-            let _removed = supervisor::destroy(&folder).await;
+            // The error of what was wanted is the one to tell.
+            let _removed = supervisor::abandon(&folder).await;
         }
         shown
     }
