@@ -4,6 +4,7 @@
 use super::chaos::Programs;
 use super::counts::Counts;
 use super::errands::{Errands, Limits};
+use super::is_over;
 use super::problem::Problem;
 use crate::cli::place::Place;
 use crate::cluster::{Cluster, RuntimeKind};
@@ -157,10 +158,39 @@ impl Daemon {
         let seed = seed.map_or_else(entropy::fresh_seed, Ok)?;
         let cluster = place.read(&PathBuf::from(BODY), &config, seed, &params, kind)?;
         let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
-        let outcome = started(&folder, &cluster, kind, params, seed, Options { force, shaper }, self.place.debug);
+        let (options, debug) = (Options { force, shaper }, self.place.debug);
+        let outcome = self.start(&folder, Launch { cluster: cluster.clone(), kind, params, seed, options, debug });
         // A process that lives on must not keep the subnets of clusters that have them by now, or never will.
         runtime::unreserve(&cluster);
         outcome
+    }
+
+    fn start(&self, folder: &ClusterFolder, launch: Launch) -> Result<()> {
+        if let Some(shaper) = launch.options.shaper
+            && launch.kind != RuntimeKind::Sim
+        {
+            doctor::can_shape_with(shaper)?;
+        }
+        let prepared = runtime::prepare(launch.kind, &launch.cluster).and_then(|()| self.goes_on());
+        prepared.inspect_err(|error| supervisor::not_started(folder, &launch.cluster, error))?;
+        supervisor::start(folder, launch, self.end())
+    }
+
+    /// Images may have come for a long time.
+    fn goes_on(&self) -> Result<()> {
+        if *self.stopped.borrow() {
+            return Err(Error::new(ErrorKind::Interrupted, "interrupted before the cluster came up"));
+        }
+        Ok(())
+    }
+
+    /// Comes when the daemon is to end: nobody then waits for what is not up yet, and nobody would know that it is.
+    fn end(&self) -> impl Future<Output = std::io::Result<()>> + use<> {
+        let mut stopped = self.stopped.clone();
+        async move {
+            is_over(&mut stopped).await;
+            Ok(())
+        }
     }
 
     /// Takes containers in; where no cluster of this name is up, into one of such containers alone.
@@ -179,8 +209,8 @@ impl Daemon {
         folder: ClusterFolder,
         containers: Vec<String>,
     ) -> Result<Vec<String>, Problem> {
-        let (fresh, debug) = (folder.clone(), self.place.debug);
-        blocking(move || supervisor::start_without_nodes(&fresh, debug)).await?;
+        let (fresh, debug, end) = (folder.clone(), self.place.debug, self.end());
+        blocking(move || supervisor::start_without_nodes(&fresh, debug, end)).await?;
         let added = match self.connect(folder.name()).await {
             Ok(remote) => remote.add(containers).await.map_err(Problem::from),
             Err(problem) => Err(problem),
@@ -226,24 +256,6 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Remote>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn started(
-    folder: &ClusterFolder,
-    cluster: &Cluster,
-    kind: RuntimeKind,
-    params: BTreeMap<String, String>,
-    seed: u64,
-    options: Options,
-    debug: bool,
-) -> Result<()> {
-    if let Some(shaper) = options.shaper
-        && kind != RuntimeKind::Sim
-    {
-        doctor::can_shape_with(shaper)?;
-    }
-    runtime::prepare(kind, cluster).inspect_err(|error| supervisor::not_started(folder, cluster, error))?;
-    supervisor::start(folder, Launch { cluster: cluster.clone(), kind, params, seed, options, debug })
 }
 
 /// Does what blocks on a thread that may.

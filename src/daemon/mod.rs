@@ -85,6 +85,8 @@ pub enum Privacy {
 
 /// How long those who have heard the end of their commands may still begin to fetch files of theirs.
 const FETCHING: Duration = Duration::from_secs(2);
+/// How long requests may still take that nobody waits for any more.
+const LEAVING: Duration = Duration::from_secs(5);
 /// The token's file in the data folder.
 const TOKEN: &str = "daemon.token";
 
@@ -92,7 +94,7 @@ const TOKEN: &str = "daemon.token";
 pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
     let (listener, token) = open(&settings, say)?;
     let tokio = runtime::io_threads()?;
-    tokio.block_on(async {
+    let outcome = tokio.block_on(async {
         let (stop, stopped) = watch::channel(false);
         stop_on_signals(stop)?;
         let address = listener.address();
@@ -113,7 +115,10 @@ pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
         let (served, ()) = tokio::join!(serve::serve(listener, routes, closed), ended);
         served?;
         daemon.end_chaos().await
-    })
+    });
+    // A supervisor removes what was not up yet, whether or not that is waited for; Docker may not answer at all.
+    tokio.shutdown_timeout(LEAVING);
+    outcome
 }
 
 /// The listener, and the token that it asks for.

@@ -114,12 +114,16 @@ pub async fn abandon(folder: &ClusterFolder) -> Result<()> {
 }
 
 /// Brings a cluster up that outlives this process.
-pub fn start(folder: &ClusterFolder, _: Launch) -> Result<()> {
+pub fn start(folder: &ClusterFolder, _: Launch, _: impl Future<Output = std::io::Result<()>>) -> Result<()> {
     match *folder {}
 }
 
 /// The same without nodes.
-pub fn start_without_nodes(folder: &ClusterFolder, _: bool) -> Result<()> {
+pub fn start_without_nodes(
+    folder: &ClusterFolder,
+    _: bool,
+    _: impl Future<Output = std::io::Result<()>>,
+) -> Result<()> {
     match *folder {}
 }
 

@@ -53,5 +53,5 @@ pub(super) fn start(place: &Place) -> Result<bool> {
     if !folder.is_free()? {
         return Ok(false);
     }
-    supervisor::start_without_nodes(&folder, place.debug).map(|()| true)
+    supervisor::start_without_nodes(&folder, place.debug, supervisor::interrupted()).map(|()| true)
 }
