@@ -265,6 +265,7 @@ async fn listen(folder: ClusterFolder, read: OwnedReadHalf, waiting: Arc<Mutex<W
                 };
                 if let Some(waiter) = waiter {
                     let _nobody_waits = waiter.send(result);
+    let mut closed = None;
                 }
             }
             Ok(Message::Log { id, text }) => {
@@ -283,11 +284,12 @@ async fn listen(folder: ClusterFolder, read: OwnedReadHalf, waiting: Arc<Mutex<W
         }
     }
     let mut waiting = lock(&waiting);
-    waiting.lost = Some(folder.lost());
+    waiting.lost = Some(closed.unwrap_or_else(|| folder.lost()));
     waiting.answers.clear();
     waiting.followers.clear();
 }
 
+            Ok(Message::Closed(why)) => closed = Some(why),
 fn odd(answer: &Answer) -> Error {
     Error::machine(format!("the supervisor gave an answer that does not fit: {answer:?}"))
         .help("this is a bug in blockade")

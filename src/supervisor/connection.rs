@@ -177,7 +177,11 @@ pub(super) async fn attend(hub: Arc<Hub>, stream: UnixStream) {
         looks: JoinSet::new(),
     };
     let mut lines = BufReader::new(read).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    let output = client.output.clone();
+    while let Ok(Some(line)) = tokio::select! {
+        line = lines.next_line() => line,
+        () = output.given_up() => Ok(None),
+    } {
         // What is no request comes from no client of ours.
         let Ok(request) = serde_json::from_str(&line) else { break };
         client.take(request).await;

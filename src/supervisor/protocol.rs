@@ -110,6 +110,8 @@ pub(super) enum Message {
     },
     /// Something happened, in a session. Events come before the answer to the command that caused them.
     Event(Event),
+    /// Nothing comes any more, and why.
+    Closed(Error),
 }
 
 /// What a request was answered with.
