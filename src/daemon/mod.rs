@@ -37,7 +37,7 @@ mod trail;
 mod v1;
 
 use crate::cli::place::Place;
-use crate::{Error, Result, runtime};
+use crate::{Error, Result, journal, runtime};
 use clusters::Daemon;
 pub use errands::Limits;
 use gate::Gate;
@@ -92,6 +92,7 @@ const TOKEN: &str = "daemon.token";
 
 /// Listens until SIGTERM, SIGHUP or Ctrl-C, and ends what is under way. `say` hears where it can be reached.
 pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
+    journal::for_its_owner();
     let (listener, token) = open(&settings, say)?;
     let tokio = runtime::io_threads()?;
     let outcome = tokio.block_on(async {
