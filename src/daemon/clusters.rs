@@ -1,23 +1,25 @@
 //! The way from a request to a cluster's supervisor. Requests that only look share a connection for each cluster; each of
 //! the others has one of its own, as a one-shot command has: what it waits for ends when its client goes.
 
+mod up;
+
 use super::chaos::Programs;
 use super::counts::Counts;
 use super::errands::{Errands, Limits};
-use super::is_over;
 use super::problem::Problem;
 use crate::cli::place::Place;
-use crate::cluster::{Cluster, RuntimeKind};
+use crate::cluster::Cluster;
 use crate::engine::{Command, FaultInfo, NodeStatus, Port, Reply, Selection};
 use crate::fault::Fault;
-use crate::plan::Shaper;
-use crate::runtime::{self, Options};
-use crate::supervisor::{self, ClusterFolder, Connection, Destroyed, Launch, Standing};
-use crate::{Error, ErrorKind, Result, doctor, entropy};
+use crate::supervisor::{self, ClusterFolder, Connection, Destroyed, Standing};
+use crate::{Error, ErrorKind, Result, doctor};
+use axum::http::StatusCode;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
+pub(super) use up::Wanted;
 
 /// What all routes share.
 pub(super) struct Daemon {
@@ -37,27 +39,8 @@ pub(super) struct Daemon {
 #[derive(Default)]
 struct Shared(Mutex<BTreeMap<String, Arc<Remote>>>);
 
-/// A cluster to be brought up.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
-    pub(super) name: String,
-    /// The text of its file.
-    pub(super) config: String,
-    /// The runtime, in the place of what the file says.
-    pub(super) kind: Option<RuntimeKind>,
-    /// For `${param:NAME}`.
-    pub(super) params: BTreeMap<String, String>,
-    /// For `${seed}`.
-    pub(super) seed: Option<u64>,
-    /// Whether containers in the way are replaced.
-    pub(super) force: bool,
-    /// What alone is to impair links.
-    pub(super) shaper: Option<Shaper>,
-}
-
-/// What errors call the text of a cluster's file that came in a request.
-const BODY: &str = "config";
-
+/// How long chaos programs may take to heal what they did when the daemon ends.
+const CHAOS_END_MAX: Duration = Duration::from_secs(60);
 impl Daemon {
     pub(super) fn new(place: Place, limits: Limits, stopped: watch::Receiver<bool>) -> Self {
         let errands = Arc::new(Errands::new(place.data_dir(), limits));
@@ -140,105 +123,38 @@ impl Daemon {
         let folder = self.folder(name)?;
         match supervisor::connect(&folder, None).await {
             Ok(connection) => Ok(Remote(connection)),
-            Err(error) if folder.is_free()? => Err(Problem::unknown(&error)),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(match folder.standing()? {
+                Standing::Absent => Problem::unknown(&error),
+                Standing::Dead => Problem::with(StatusCode::CONFLICT, &error),
+                Standing::Busy => Problem::busy(&error),
+                Standing::Up => error.into(),
+            }),
         }
-    }
-
-    /// Brings a cluster up. Once begun it goes on, whether or not somebody waits.
-    pub(super) async fn bring_up(self: &Arc<Self>, wanted: Wanted) -> Result<()> {
-        let daemon = Arc::clone(self);
-        blocking(move || daemon.launch(wanted)).await
-    }
-
-    fn launch(&self, wanted: Wanted) -> Result<()> {
-        let Wanted { name, config, kind, params, seed, force, shaper } = wanted;
-        let folder = self.folder(&name)?;
-        let place = Place { name: Some(name), ..self.place.clone() };
-        let seed = seed.map_or_else(entropy::fresh_seed, Ok)?;
-        let cluster = place.read(&PathBuf::from(BODY), &config, seed, &params, kind)?;
-        let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
-        let (options, debug) = (Options { force, shaper }, self.place.debug);
-        let outcome = self.start(&folder, Launch { cluster: cluster.clone(), kind, params, seed, options, debug });
-        // A process that lives on must not keep the subnets of clusters that have them by now, or never will.
-        runtime::unreserve(&cluster);
-        outcome
-    }
-
-    fn start(&self, folder: &ClusterFolder, launch: Launch) -> Result<()> {
-        if let Some(shaper) = launch.options.shaper
-            && launch.kind != RuntimeKind::Sim
-        {
-            doctor::can_shape_with(shaper)?;
-        }
-        let prepared = runtime::prepare(launch.kind, &launch.cluster).and_then(|()| self.goes_on());
-        prepared.inspect_err(|error| supervisor::not_started(folder, &launch.cluster, error))?;
-        supervisor::start(folder, launch, self.end())
-    }
-
-    /// Images may have come for a long time.
-    fn goes_on(&self) -> Result<()> {
-        if *self.stopped.borrow() {
-            return Err(Error::new(ErrorKind::Interrupted, "interrupted before the cluster came up"));
-        }
-        Ok(())
-    }
-
-    /// Comes when the daemon is to end: nobody then waits for what is not up yet, and nobody would know that it is.
-    fn end(&self) -> impl Future<Output = std::io::Result<()>> + use<> {
-        let mut stopped = self.stopped.clone();
-        async move {
-            is_over(&mut stopped).await;
-            Ok(())
-        }
-    }
-
-    /// Takes containers in; where no cluster of this name is up, into one of such containers alone.
-    pub(super) async fn take_in(self: &Arc<Self>, name: &str, containers: Vec<String>) -> Result<Vec<String>, Problem> {
-        let folder = self.folder(name)?;
-        if !folder.is_free()? {
-            return self.connect(name).await?.add(containers).await.map_err(Problem::from);
-        }
-        // A task of its own: whoever asks may go meanwhile, and a cluster without nodes would stay.
-        let work = tokio::spawn(Arc::clone(self).take_into_new(folder, containers));
-        work.await.unwrap_or_else(|panic| Err(crashed(&panic).into()))
-    }
-
-    async fn take_into_new(
-        self: Arc<Self>,
-        folder: ClusterFolder,
-        containers: Vec<String>,
-    ) -> Result<Vec<String>, Problem> {
-        let (fresh, debug, end) = (folder.clone(), self.place.debug, self.end());
-        blocking(move || supervisor::start_without_nodes(&fresh, debug, end)).await?;
-        let added = match self.connect(folder.name()).await {
-            Ok(remote) => remote.add(containers).await.map_err(Problem::from),
-            Err(problem) => Err(problem),
-        };
-        if added.is_err() {
-            // The error of what was wanted is the one to tell.
-            let _removed = supervisor::abandon(&folder).await;
-        }
-        added
     }
 
     /// Removes a cluster.
     pub(super) async fn destroy(&self, name: &str) -> Result<Destroyed, Problem> {
         let folder = self.folder(name)?;
-        supervisor::destroy(&folder).await.map_err(|error| match folder.is_free() {
+        supervisor::destroy(&folder).await.map_err(|error| match folder.standing() {
             // What could not be removed is there all the same.
-            Ok(true) if error.kind != ErrorKind::Cleanup => Problem::unknown(&error),
+            _ if error.kind == ErrorKind::Cleanup => error.into(),
+            Ok(Standing::Absent) => Problem::unknown(&error),
+            Ok(Standing::Busy) => Problem::busy(&error),
             _ => error.into(),
         })
     }
 
-    /// Ends all chaos programs, and heals what they did.
+    /// Ends all chaos programs, and heals what they did. One whose cluster does not answer is not waited for: its faults
+    /// end with its session, which ends with this process.
     pub(super) async fn end_chaos(self: Arc<Self>) -> Result<()> {
-        blocking(move || {
+        let ended = blocking(move || {
             self.programs.end_all();
             Ok(())
+        });
+        tokio::time::timeout(CHAOS_END_MAX, ended).await.unwrap_or_else(|_| {
+            tracing::warn!("chaos is still under way; it ends by itself");
+            Ok(())
         })
-        .await
     }
 }
 
