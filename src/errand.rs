@@ -9,7 +9,7 @@
 //! short.
 
 use crate::text::without_dots;
-use crate::{Error, Result, platform};
+use crate::{Error, Result, journal, platform};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -51,6 +51,7 @@ pub fn begin(path: &Path) -> Result<()> {
     let errand: Errand = serde_json::from_str(&text).map_err(|error| cannot(&error))?;
     let leash = File::open(path.with_file_name(OUTPUT)).map_err(|error| cannot(&error))?;
     std::thread::spawn(move || end_with_the_leash(&leash));
+    journal::for_its_owner();
     // Where memory ends, this process and its nodes go before the daemon.
     platform::go_first();
     let (_first, _only) = (ALIVE.set(file), CURRENT.set(errand));

@@ -231,7 +231,8 @@ pub(super) fn bring_up(
     options: Options,
 ) -> Result<Attached> {
     let (folder, params) = (place.folder()?, params.clone());
-    supervisor::start(&folder, Launch { cluster, kind, params, seed, options, debug: place.debug })?;
+    let launch = Launch { cluster, kind, params, seed, options, debug: place.debug };
+    supervisor::start(&folder, launch, supervisor::interrupted())?;
     Attached::open(&folder)
 }
 

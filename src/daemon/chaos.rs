@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
 use std::thread::JoinHandle;
 use utoipa::ToSchema;
 
@@ -58,30 +58,33 @@ impl Programs {
     /// Starts one. Where one runs already, that is a usage error.
     pub(super) fn start(&self, task: Task) -> Result<Look> {
         let mut programs = self.lock();
-        let name = task.folder.name().to_owned();
-        if programs.get(&name).is_some_and(|program| program.task.life == task.life && program.runs()) {
+        let name = task.folder.name();
+        if programs.get(name).is_some_and(|program| program.task.life == task.life && program.runs()) {
             return Err(Error::usage(format!("chaos runs on `{name}` already"))
                 .help("PUT changes what it does, DELETE ends it"));
         }
-        let program = Program::start(task)?;
-        let look = program.look();
-        programs.insert(name, Arc::new(program));
-        Ok(look)
+        begin(&mut programs, task)
     }
 
-    /// Ends one, and starts it again with other wishes, and its own seed where no other is given.
+    /// Ends one, and starts it again with other wishes, and its own seed where no other is given. One that somebody else
+    /// has changed meanwhile is changed once more; one that somebody has ended stays so.
     pub(super) fn change(
         &self,
         (name, life): (&str, u32),
         seed: Option<u64>,
-        change: impl FnOnce(Wishes) -> Result<Wishes>,
+        change: impl Fn(Wishes) -> Result<Wishes>,
     ) -> Result<Option<Look>> {
-        let Some(program) = self.find(name, life) else { return Ok(None) };
-        let wishes = change(program.task.wishes.clone())?;
-        let task = Task { wishes, seed: seed.unwrap_or(program.task.seed), ..program.task.clone() };
-        task.wishes.events()?;
-        program.end();
-        self.start(task).map(Some)
+        while let Some(program) = self.find(name, life) {
+            let wishes = change(program.task.wishes.clone())?;
+            let task = Task { wishes, seed: seed.unwrap_or(program.task.seed), ..program.task.clone() };
+            task.wishes.events()?;
+            program.end();
+            let mut programs = self.lock();
+            if programs.get(name).is_some_and(|present| Arc::ptr_eq(present, &program)) {
+                return begin(&mut programs, task).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// What one is doing.
@@ -126,6 +129,15 @@ impl Programs {
     }
 }
 
+/// Starts one in the place of any other.
+fn begin(programs: &mut BTreeMap<String, Arc<Program>>, task: Task) -> Result<Look> {
+    let name = task.folder.name().to_owned();
+    let program = Program::start(task)?;
+    let look = program.look();
+    programs.insert(name, Arc::new(program));
+    Ok(look)
+}
+
 impl Program {
     /// Returns once it has its session, or why it has none.
     fn start(task: Task) -> Result<Self> {
@@ -152,14 +164,19 @@ impl Program {
     }
 
     fn runs(&self) -> bool {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        thread.as_ref().is_some_and(|thread| !thread.is_finished())
+        match self.thread.try_lock() {
+            Ok(thread) => thread.as_ref().is_some_and(|thread| !thread.is_finished()),
+            Err(TryLockError::Poisoned(thread)) => thread.into_inner().is_some(),
+            // Somebody waits for its end.
+            Err(TryLockError::WouldBlock) => true,
+        }
     }
 
+    /// Returns when its faults are healed, to everybody who ends it.
     fn end(&self) {
         self.interrupt.end();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let _its_end = thread.map(JoinHandle::join);
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let _its_end = thread.take().map(JoinHandle::join);
     }
 
     /// Why it has ended by itself, or could not clean up.
@@ -236,5 +253,51 @@ impl Output for Mood {
             _ => {}
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+    use std::time::Duration;
+
+    /// A program on `c1` that takes a while to heal; and whether it has.
+    fn healing(home: &Path) -> (Programs, Arc<AtomicBool>) {
+        let (interrupt, healed) = (Arc::<Interrupt>::default(), Arc::<AtomicBool>::default());
+        let thread = {
+            let (interrupt, healed) = (Arc::clone(&interrupt), Arc::clone(&healed));
+            std::thread::spawn(move || {
+                while !interrupt.is_raised() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                std::thread::sleep(Duration::from_millis(200));
+                healed.store(true, Ordering::SeqCst);
+            })
+        };
+        let folder = ClusterFolder::new(home, "c1").unwrap();
+        let task = Task { folder, life: 1, runs: home.join("runs"), wishes: Wishes::default(), seed: 1 };
+        let (faults, thread, failure) = (Arc::default(), Mutex::new(Some(thread)), Arc::default());
+        let program = Program { task, interrupt, faults, thread, failure };
+        (Programs(Mutex::new([("c1".to_owned(), Arc::new(program))].into())), healed)
+    }
+
+    #[test]
+    fn who_ends_it_while_another_changes_it_waits_for_the_same_end_and_it_is_not_started_again() {
+        let home = tempfile::tempdir().unwrap();
+        let (programs, healed) = healing(home.path());
+        let program = programs.find("c1", 1).unwrap();
+        std::thread::scope(|scope| {
+            let changed = scope.spawn(|| programs.change(("c1", 1), None, Ok));
+            while !program.interrupt.is_raised() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            assert!(program.runs(), "until its end");
+            assert!(programs.end("c1", Some(1)).unwrap().is_some());
+            assert!(healed.load(Ordering::SeqCst), "before that is answered");
+            // No cluster is up here: to start it again would be an error.
+            assert_eq!(changed.join().unwrap().unwrap(), None);
+        });
+        assert!(!program.runs());
     }
 }

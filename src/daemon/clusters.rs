@@ -1,22 +1,25 @@
 //! The way from a request to a cluster's supervisor. Requests that only look share a connection for each cluster; each of
 //! the others has one of its own, as a one-shot command has: what it waits for ends when its client goes.
 
+mod up;
+
 use super::chaos::Programs;
 use super::counts::Counts;
 use super::errands::{Errands, Limits};
 use super::problem::Problem;
 use crate::cli::place::Place;
-use crate::cluster::{Cluster, RuntimeKind};
+use crate::cluster::Cluster;
 use crate::engine::{Command, FaultInfo, NodeStatus, Port, Reply, Selection};
 use crate::fault::Fault;
-use crate::plan::Shaper;
-use crate::runtime::{self, Options};
-use crate::supervisor::{self, ClusterFolder, Connection, Destroyed, Launch, Standing};
-use crate::{Error, ErrorKind, Result, doctor, entropy};
+use crate::supervisor::{self, ClusterFolder, Connection, Destroyed, Standing};
+use crate::{Error, ErrorKind, Result, doctor};
+use axum::http::StatusCode;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
+pub(super) use up::Wanted;
 
 /// What all routes share.
 pub(super) struct Daemon {
@@ -36,27 +39,8 @@ pub(super) struct Daemon {
 #[derive(Default)]
 struct Shared(Mutex<BTreeMap<String, Arc<Remote>>>);
 
-/// A cluster to be brought up.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
-    pub(super) name: String,
-    /// The text of its file.
-    pub(super) config: String,
-    /// The runtime, in the place of what the file says.
-    pub(super) kind: Option<RuntimeKind>,
-    /// For `${param:NAME}`.
-    pub(super) params: BTreeMap<String, String>,
-    /// For `${seed}`.
-    pub(super) seed: Option<u64>,
-    /// Whether containers in the way are replaced.
-    pub(super) force: bool,
-    /// What alone is to impair links.
-    pub(super) shaper: Option<Shaper>,
-}
-
-/// What errors call the text of a cluster's file that came in a request.
-const BODY: &str = "config";
-
+/// How long chaos programs may take to heal what they did when the daemon ends.
+const CHAOS_END_MAX: Duration = Duration::from_secs(60);
 impl Daemon {
     pub(super) fn new(place: Place, limits: Limits, stopped: watch::Receiver<bool>) -> Self {
         let errands = Arc::new(Errands::new(place.data_dir(), limits));
@@ -139,69 +123,38 @@ impl Daemon {
         let folder = self.folder(name)?;
         match supervisor::connect(&folder, None).await {
             Ok(connection) => Ok(Remote(connection)),
-            Err(error) if folder.is_free()? => Err(Problem::unknown(&error)),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Brings a cluster up. Once begun it goes on, whether or not somebody waits.
-    pub(super) async fn bring_up(self: &Arc<Self>, wanted: Wanted) -> Result<()> {
-        let daemon = Arc::clone(self);
-        blocking(move || daemon.launch(wanted)).await
-    }
-
-    fn launch(&self, wanted: Wanted) -> Result<()> {
-        let Wanted { name, config, kind, params, seed, force, shaper } = wanted;
-        let folder = self.folder(&name)?;
-        let place = Place { name: Some(name), ..self.place.clone() };
-        let seed = seed.map_or_else(entropy::fresh_seed, Ok)?;
-        let cluster = place.read(&PathBuf::from(BODY), &config, seed, &params, kind)?;
-        let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
-        let outcome = started(&folder, &cluster, kind, params, seed, Options { force, shaper }, self.place.debug);
-        // A process that lives on must not keep the subnets of clusters that have them by now, or never will.
-        runtime::unreserve(&cluster);
-        outcome
-    }
-
-    /// Takes containers in; where no cluster of this name is up, into one of such containers alone.
-    pub(super) async fn take_in(&self, name: &str, containers: Vec<String>) -> Result<Vec<String>, Problem> {
-        let folder = self.folder(name)?;
-        let is_new = folder.is_free()?;
-        if is_new {
-            let (folder, debug) = (folder.clone(), self.place.debug);
-            blocking(move || supervisor::start_without_nodes(&folder, debug)).await?;
-        }
-        let remote = self.connect(name).await?;
-        match remote.call(Command::Add { containers }).await {
-            Ok(Reply::Added(added)) => Ok(added),
-            Ok(other) => Err(other.odd().into()),
-            Err(error) => {
-                if is_new {
-                    // It holds nothing; the error of what was wanted is the one to tell.
-                    let _removed = supervisor::destroy(&folder).await;
-                }
-                Err(error.into())
-            }
+            Err(error) => Err(match folder.standing()? {
+                Standing::Absent => Problem::unknown(&error),
+                Standing::Dead => Problem::with(StatusCode::CONFLICT, &error),
+                Standing::Busy => Problem::busy(&error),
+                Standing::Up => error.into(),
+            }),
         }
     }
 
     /// Removes a cluster.
     pub(super) async fn destroy(&self, name: &str) -> Result<Destroyed, Problem> {
         let folder = self.folder(name)?;
-        supervisor::destroy(&folder).await.map_err(|error| match folder.is_free() {
+        supervisor::destroy(&folder).await.map_err(|error| match folder.standing() {
             // What could not be removed is there all the same.
-            Ok(true) if error.kind != ErrorKind::Cleanup => Problem::unknown(&error),
+            _ if error.kind == ErrorKind::Cleanup => error.into(),
+            Ok(Standing::Absent) => Problem::unknown(&error),
+            Ok(Standing::Busy) => Problem::busy(&error),
             _ => error.into(),
         })
     }
 
-    /// Ends all chaos programs, and heals what they did.
+    /// Ends all chaos programs, and heals what they did. One whose cluster does not answer is not waited for: its faults
+    /// end with its session, which ends with this process.
     pub(super) async fn end_chaos(self: Arc<Self>) -> Result<()> {
-        blocking(move || {
+        let ended = blocking(move || {
             self.programs.end_all();
             Ok(())
+        });
+        tokio::time::timeout(CHAOS_END_MAX, ended).await.unwrap_or_else(|_| {
+            tracing::warn!("chaos is still under way; it ends by itself");
+            Ok(())
         })
-        .await
     }
 }
 
@@ -221,29 +174,13 @@ impl Shared {
     }
 }
 
-fn started(
-    folder: &ClusterFolder,
-    cluster: &Cluster,
-    kind: RuntimeKind,
-    params: BTreeMap<String, String>,
-    seed: u64,
-    options: Options,
-    debug: bool,
-) -> Result<()> {
-    if let Some(shaper) = options.shaper
-        && kind != RuntimeKind::Sim
-    {
-        doctor::can_shape_with(shaper)?;
-    }
-    runtime::prepare(kind, cluster).inspect_err(|error| supervisor::not_started(folder, cluster, error))?;
-    supervisor::start(folder, Launch { cluster: cluster.clone(), kind, params, seed, options, debug })
-}
-
 /// Does what blocks on a thread that may.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
-        Err(Error::machine(format!("a request crashed: {panic}")).help("this is a bug in blockade"))
-    })
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(crashed(&panic)))
+}
+
+fn crashed(panic: &tokio::task::JoinError) -> Error {
+    Error::machine(format!("a request crashed: {panic}")).help("this is a bug in blockade")
 }
 
 /// A cluster that is up.
@@ -276,6 +213,14 @@ impl Remote {
     pub(super) async fn status(&self) -> Result<Vec<NodeStatus>> {
         match self.call(Command::Status).await? {
             Reply::Status(lines) => Ok(lines),
+            other => Err(other.odd()),
+        }
+    }
+
+    /// Takes containers in, and gives their names.
+    async fn add(&self, containers: Vec<String>) -> Result<Vec<String>> {
+        match self.call(Command::Add { containers }).await? {
+            Reply::Added(added) => Ok(added),
             other => Err(other.odd()),
         }
     }

@@ -11,8 +11,12 @@ use axum::response::{IntoResponse, Response};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// How long a cluster may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Its route.
 pub(super) fn routes() -> OpenApiRouter<Arc<Daemon>> {
@@ -27,8 +31,9 @@ async fn metrics(State(daemon): State<Arc<Daemon>>) -> Result<Response, Problem>
     let Counted { journals, runs } = blocking(move || counting.counts.count(&counting)).await?;
     let mut clusters = Vec::new();
     for (name, tally) in journals {
-        // One that goes meanwhile has nothing to tell of.
-        if let (Ok(faults), Ok(held)) = (daemon.faults(&name).await, daemon.held(&name).await) {
+        let asked = async { (daemon.faults(&name).await, daemon.held(&name).await) };
+        // One that goes meanwhile has nothing to tell of, and one that hangs must not silence the others.
+        if let Ok((Ok(faults), Ok(held))) = tokio::time::timeout(PATIENCE, asked).await {
             clusters.push(Cluster { name, tally, faults, held });
         }
     }

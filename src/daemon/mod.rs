@@ -37,7 +37,7 @@ mod trail;
 mod v1;
 
 use crate::cli::place::Place;
-use crate::{Error, Result, runtime};
+use crate::{Error, Result, journal, runtime};
 use clusters::Daemon;
 pub use errands::Limits;
 use gate::Gate;
@@ -85,14 +85,17 @@ pub enum Privacy {
 
 /// How long those who have heard the end of their commands may still begin to fetch files of theirs.
 const FETCHING: Duration = Duration::from_secs(2);
+/// How long requests may still take that nobody waits for any more.
+const LEAVING: Duration = Duration::from_secs(5);
 /// The token's file in the data folder.
 const TOKEN: &str = "daemon.token";
 
 /// Listens until SIGTERM, SIGHUP or Ctrl-C, and ends what is under way. `say` hears where it can be reached.
 pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
+    journal::for_its_owner();
     let (listener, token) = open(&settings, say)?;
     let tokio = runtime::io_threads()?;
-    tokio.block_on(async {
+    let outcome = tokio.block_on(async {
         let (stop, stopped) = watch::channel(false);
         stop_on_signals(stop)?;
         let address = listener.address();
@@ -113,7 +116,10 @@ pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
         let (served, ()) = tokio::join!(serve::serve(listener, routes, closed), ended);
         served?;
         daemon.end_chaos().await
-    })
+    });
+    // A supervisor removes what was not up yet, whether or not that is waited for; Docker may not answer at all.
+    tokio.shutdown_timeout(LEAVING);
+    outcome
 }
 
 /// The listener, and the token that it asks for.

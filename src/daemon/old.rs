@@ -45,7 +45,8 @@ async fn list(State(daemon): On) -> Answer<Json<Blockades>> {
 /// Brings a blockade up; the body is its file, as YAML or JSON.
 #[utoipa::path(post, path = "/blockade/{name}", tag = "blockade", request_body = Object, responses((status = 204), Problems))]
 async fn create(State(daemon): On, Path(name): Path<String>, config: String) -> Answer<StatusCode> {
-    daemon.bring_up(Wanted { name, config, ..Wanted::default() }).await?;
+    // The old tool answered 400 where it had one of that name.
+    daemon.bring_up(Wanted { name, config, ..Wanted::default() }).await.map_err(Error::from)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -86,7 +86,8 @@ pub(super) enum Problems {
     /// The request line and the headers are too large.
     #[response(status = 431, content_type = "application/problem+json")]
     Head(Problem),
-    /// It was interrupted by the end of the daemon, or too much is done for others already: later it may be.
+    /// It was interrupted by the end of the daemon, too much is done for others already, or the cluster is just being
+    /// brought up or removed: later it may be.
     #[response(status = 503, content_type = "application/problem+json")]
     Interrupted(Problem),
 }

@@ -2,11 +2,12 @@
 //!
 //! No fsync: a crash of blockade, however it dies, loses no line, since the kernel holds what was written.
 
-use crate::{Error, Result};
+use crate::{Error, Result, platform};
 use serde::Serialize;
 use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Appends to one file.
 pub(super) struct Lines {
@@ -22,8 +23,12 @@ pub(super) struct Lines {
 impl Lines {
     /// Creates the file, locked as long as it is written: see [`is_locked`].
     pub(super) fn create(what: &'static str, path: &Path) -> Result<Self> {
-        let file =
-            File::options().create_new(true).append(true).open(path).map_err(|error| broken(what, path, &error))?;
+        let mut options = File::options();
+        options.create_new(true).append(true);
+        if FOR_ITS_OWNER.load(Ordering::Relaxed) {
+            platform::for_its_owner(&mut options);
+        }
+        let file = options.open(path).map_err(|error| broken(what, path, &error))?;
         // Whoever looks holds it for a moment. Some file systems have no locks; then nobody can tell.
         let _known = file.lock();
         Ok(Self { what, file, path: path.to_owned(), line: Vec::new(), end: 0 })
@@ -43,6 +48,15 @@ impl Lines {
         self.end += self.line.len() as u64;
         Ok(())
     }
+}
+
+/// Whether the files are for nobody but this process's user.
+static FOR_ITS_OWNER: AtomicBool = AtomicBool::new(false);
+
+/// From now on what this process writes here is for nobody but its user, whatever the umask: it works for others, whose
+/// secrets are in their cluster's environment, or for a cluster that stays up.
+pub fn for_its_owner() {
+    FOR_ITS_OWNER.store(true, Ordering::Relaxed);
 }
 
 /// Whether somebody holds the lock on the file at this path: writes a journal, runs a soak, is an errand. Takes it for a

@@ -13,7 +13,7 @@ mod writer;
 
 pub use folder::{RunFolder, STAMP, names_like, remove_folder};
 pub use history::HistoryWriter;
-pub use lines::is_locked;
+pub use lines::{for_its_owner, is_locked};
 pub use past::PastRun;
 pub use reader::{Journal, read};
 pub use result::{CheckResult, Cleanup, Failure, Operations, RunResult, Verdict};

@@ -2,9 +2,9 @@
 
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use std::fs::{FileType, Permissions};
+use std::fs::{FileType, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -48,6 +48,11 @@ pub fn is_device(kind: FileType) -> bool {
 /// Lets this user change what is in a folder.
 pub fn make_writable(folder: &Path) -> io::Result<()> {
     std::fs::set_permissions(folder, Permissions::from_mode(0o700))
+}
+
+/// A file that is made so is for this user alone.
+pub fn for_its_owner(file: &mut OpenOptions) {
+    file.mode(0o600);
 }
 
 /// The kernel's release.

@@ -1,6 +1,6 @@
 //! Windows.
 
-use std::fs::FileType;
+use std::fs::{FileType, OpenOptions};
 use std::io;
 use std::path::Path;
 use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
@@ -56,6 +56,9 @@ pub fn make_writable(folder: &Path) -> io::Result<()> {
     permissions.set_readonly(false);
     std::fs::set_permissions(folder, permissions)
 }
+
+/// A file that is made so is for this user alone: it has the rights of its folder, which lies in the user's own.
+pub fn for_its_owner(_: &mut OpenOptions) {}
 
 /// The kernel's release: no run on real nodes asks for it here.
 #[must_use]

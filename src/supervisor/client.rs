@@ -42,20 +42,30 @@ struct Waiting {
 
 /// So many pieces of a followed log wait for whoever reads it, before the supervisor does.
 const PIECES: usize = 16;
+/// How long a supervisor may take to say who it is, also on a machine that is very busy.
+const GREETING_MAX: Duration = Duration::from_secs(10);
 
 /// Connects to the supervisor of a cluster. With `session`, the faults injected through this connection are healed
 /// when it ends. No cluster is a usage error, a dead one a machine error. Must be called within tokio.
 pub async fn connect(folder: &ClusterFolder, session: Option<Events>) -> Result<Connection> {
-    let greeting = Ask::Hello { version: VERSION.to_owned(), session: session.is_some() };
+    let is_session = session.is_some();
     let port = match folder.reach()? {
         Reached::Supervisor(stream) => RemotePort::open(folder, stream, session)?,
         Reached::Nobody => return Err(folder.nobody()),
         Reached::Dead(state) => return Err(folder.dead(state.as_ref())),
         Reached::Busy => return Err(folder.busy()),
     };
-    match port.ask(greeting).await? {
-        Answer::Info(info) => Ok(Connection { port, info: *info }),
-        other => Err(odd(&other)),
+    let info = greeted(&port, folder, is_session, GREETING_MAX).await?;
+    Ok(Connection { port, info })
+}
+
+/// Who is there. That costs a supervisor nothing, whatever it is at.
+async fn greeted(port: &RemotePort, folder: &ClusterFolder, session: bool, patience: Duration) -> Result<Info> {
+    let greeting = port.ask(Ask::Hello { version: VERSION.to_owned(), session });
+    match tokio::time::timeout(patience, greeting).await {
+        Ok(Ok(Answer::Info(info))) => Ok(*info),
+        Ok(other) => Err(odd(&other?)),
+        Err(_) => Err(folder.silent()),
     }
 }
 
@@ -74,6 +84,13 @@ pub async fn destroy(folder: &ClusterFolder) -> Result<Destroyed> {
         Reached::Nobody => from_labels(folder).await,
         Reached::Busy => Err(folder.busy()),
     }
+}
+
+/// Removes a cluster that was brought up without nodes, for containers to be taken in, if by now none were: what others
+/// have taken in stays. Must be called within tokio.
+pub async fn abandon(folder: &ClusterFolder) -> Result<()> {
+    let port = connect(folder, None).await?.port;
+    port.ask(Ask::Abandon).await.map(|_| ())
 }
 
 /// Removes what a dead supervisor left. Where it cannot be removed, the files stay for another try.
@@ -248,6 +265,7 @@ fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
 
 async fn listen(folder: ClusterFolder, read: OwnedReadHalf, waiting: Arc<Mutex<Waiting>>, mut events: Option<Events>) {
     let mut lines = BufReader::new(read).lines();
+    let mut closed = None;
     while let Ok(Some(line)) = lines.next_line().await {
         match serde_json::from_str(&line) {
             Ok(Message::Answer { id, result }) => {
@@ -271,12 +289,13 @@ async fn listen(folder: ClusterFolder, read: OwnedReadHalf, waiting: Arc<Mutex<W
                     hear(event);
                 }
             }
+            Ok(Message::Closed(why)) => closed = Some(why),
             // Another version's: its answer is the one that is waited for.
             Err(_) => break,
         }
     }
     let mut waiting = lock(&waiting);
-    waiting.lost = Some(folder.lost());
+    waiting.lost = Some(closed.unwrap_or_else(|| folder.lost()));
     waiting.answers.clear();
     waiting.followers.clear();
 }
@@ -305,6 +324,16 @@ mod tests {
         port.gone().await;
         assert!(port.is_lost());
         answer.await.ok()
+    }
+
+    #[tokio::test]
+    async fn a_supervisor_that_says_nothing_is_not_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = ClusterFolder::new(home.path(), "c1").unwrap();
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let port = RemotePort::open(&folder, ours, None).unwrap();
+        let told = greeted(&port, &folder, false, Duration::from_millis(10)).await.unwrap_err();
+        insta::assert_snapshot!(told, @"the supervisor of the cluster `c1` does not answer (is it stopped? SIGCONT lets it go on; after SIGKILL `blockade destroy` removes what is left)");
     }
 
     #[tokio::test(flavor = "multi_thread")]

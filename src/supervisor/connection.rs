@@ -12,7 +12,7 @@ use super::sessions::{Sessions, task};
 use super::state::State;
 use crate::engine::{Command, Controller, Hurry, Owner, Recorder, Reply, Selection, change, release};
 use crate::fault::FaultId;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -58,12 +58,20 @@ impl Hub {
         State::of(&info.cluster, &info.runtime)
     }
 
-    /// Clients to come, and whoever finds the files, are to know of nodes that were taken in.
-    fn grown(&self, controller: &Controller) {
-        self.info.lock().unwrap_or_else(PoisonError::into_inner).cluster.clone_from(controller.cluster());
+    /// Clients to come, and whoever finds the files, are to know of nodes that were taken in. An end that was decided on
+    /// before that is not put off: then they go again.
+    fn grown(&self, controller: &Controller) -> Result<()> {
+        {
+            let mut info = self.info.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.end.borrow().is_some() {
+                return Err(Error::new(ErrorKind::Interrupted, "given up: the cluster is being removed"));
+            }
+            info.cluster.clone_from(controller.cluster());
+        }
         if let Err(error) = self.folder.write_state(&self.state()) {
             self.note(error.to_string());
         }
+        Ok(())
     }
 
     /// Puts an entry on the audit trail. What was done is done, whether or not that could be written down.
@@ -78,6 +86,16 @@ impl Hub {
     fn destroy(&self, id: u64, output: Output) {
         self.destroyers.lock().unwrap_or_else(PoisonError::into_inner).push((id, output));
         request(&self.end, End::Wanted);
+    }
+
+    /// Ends a cluster that no node has come into; whether one has is decided once, also for those who are at it.
+    fn abandon(&self, id: u64, output: Output) {
+        let info = self.info.lock().unwrap_or_else(PoisonError::into_inner);
+        if info.cluster.nodes.is_empty() {
+            self.destroy(id, output);
+        } else {
+            output.send(&Message::Answer { id, result: Ok(Answer::Done) });
+        }
     }
 
     /// Tells those who wanted the end that it has come. One that does not listen is not waited for.
@@ -101,9 +119,10 @@ impl Hub {
         }
         let by = task(owner);
         let task = format!("{by} {script}");
-        let outcome = change(&self.controller, owner, task.trim_end(), command.clone()).await;
+        let mut outcome = change(&self.controller, owner, task.trim_end(), command.clone()).await;
         if matches!(command, Command::Add { .. }) {
-            self.grown(&*self.controller.lock().await);
+            let grown = self.grown(&*self.controller.lock().await);
+            outcome = outcome.and_then(|reply| grown.map(|()| reply));
         }
         tracing::debug!(?command, by, "changed");
         self.audit(Entry::of(&command, &by, &outcome), began.elapsed());
@@ -158,7 +177,11 @@ pub(super) async fn attend(hub: Arc<Hub>, stream: UnixStream) {
         looks: JoinSet::new(),
     };
     let mut lines = BufReader::new(read).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    let output = client.output.clone();
+    while let Ok(Some(line)) = tokio::select! {
+        line = lines.next_line() => line,
+        () = output.given_up() => Ok(None),
+    } {
         // What is no request comes from no client of ours.
         let Ok(request) = serde_json::from_str(&line) else { break };
         client.take(request).await;
@@ -195,6 +218,7 @@ impl Client {
                 self.output.send(&Message::Answer { id, result: Ok(Answer::Done) });
             }
             Ask::Destroy => self.hub.destroy(id, self.output.clone()),
+            Ask::Abandon => self.hub.abandon(id, self.output.clone()),
         }
     }
 
@@ -246,5 +270,53 @@ impl Client {
         if self.has_lease {
             request(&self.hub.end, End::Wanted);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{Cluster, Nowhere, RuntimeKind, Variables, load};
+    use crate::engine::Clock;
+    use crate::runtime::sim::Sim;
+    use std::path::Path;
+
+    fn controller(cluster: Cluster) -> (Controller, Arc<Recorder>) {
+        let (cluster, clock) = (Arc::new(cluster), Arc::new(Clock::real()));
+        let recorder = Arc::new(Recorder::new(Arc::clone(&clock), Vec::new()));
+        let sim = Arc::new(Sim::new(&cluster, Arc::clone(&clock)));
+        (Controller::new(cluster, sim, Arc::clone(&recorder), clock), recorder)
+    }
+
+    /// Of a cluster that was brought up for containers to come; and one that a node has come into.
+    fn empty_and_grown(home: &Path) -> (Hub, Controller) {
+        let variables = Variables {
+            name: "c1",
+            seed: 1,
+            params: &std::collections::BTreeMap::new(),
+            env: &|_| None,
+            kind: Some(RuntimeKind::Sim),
+            surroundings: &Nowhere,
+        };
+        let text = "{ network: { subnet: 10.9.0.0/24 }, nodes: { n1: {} } }";
+        let (grown, _) = controller(load(Path::new("c.yaml"), text, &variables).unwrap());
+        let (empty, recorder) = controller(Cluster::of_containers("c1"));
+        let folder = ClusterFolder::new(home, "c1").unwrap();
+        let (end, _) = watch::channel(None);
+        (Hub::new(empty, recorder, Sessions::default(), "docker".to_owned(), folder, end), grown)
+    }
+
+    #[tokio::test]
+    async fn a_cluster_is_abandoned_without_nodes_and_no_node_comes_into_one_that_was() {
+        let home = tempfile::tempdir().unwrap();
+        let output = || Output::new(UnixStream::pair().unwrap().0.into_split().1);
+        let (hub, grown) = empty_and_grown(home.path());
+        hub.grown(&grown).unwrap();
+        hub.abandon(1, output());
+        assert!(hub.end.borrow().is_none(), "somebody else has taken a node in");
+        let (hub, grown) = empty_and_grown(home.path());
+        hub.abandon(1, output());
+        assert!(hub.end.borrow().is_some());
+        assert_eq!(hub.grown(&grown).unwrap_err().kind, ErrorKind::Interrupted);
     }
 }

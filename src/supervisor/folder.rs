@@ -9,18 +9,22 @@ use crate::cluster::check_name;
 use crate::{Error, ErrorKind, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::fs::File;
 use std::io::ErrorKind as Io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const LOCK: &str = "lock";
 const SOCKET: &str = "control.sock";
 const STATE: &str = "state.json";
 /// A claim meets a folder that is being removed only in passing.
 const CLAIM_TRIES: u32 = 20;
+/// Who only looks at what a dead one left is done with it by then.
+const LOOK_MAX: Duration = Duration::from_millis(100);
 
 /// Where a cluster that is up keeps its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,9 +141,12 @@ impl ClusterFolder {
     pub(super) fn claim(&self) -> Result<Option<Claim>> {
         for _ in 0..CLAIM_TRIES {
             std::fs::create_dir_all(&self.path).map_err(|error| cannot("create", &self.path, &error))?;
-            match self.try_lock(true) {
+            match self.try_lock() {
                 Ok(Some(claim)) if self.is_current(&claim) => return Ok(Some(claim)),
-                Ok(None) => return Ok(None),
+                // Who answers has it, and keeps it.
+                Ok(None) if self.is_up()? => return Ok(None),
+                // Another one has it, or only looks.
+                Ok(None) => std::thread::sleep(LOOK_MAX / CLAIM_TRIES),
                 // Removed between two of our steps, by one who had it before us.
                 Ok(Some(_)) => {}
                 Err(error) if error.kind() == Io::NotFound => {}
@@ -149,13 +156,17 @@ impl ClusterFolder {
         Ok(None)
     }
 
-    fn try_lock(&self, create: bool) -> std::io::Result<Option<Claim>> {
-        let file = File::options().read(true).write(true).create(create).truncate(false).open(self.path.join(LOCK))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Claim(file))),
-            Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(errno) => Err(errno.into()),
-        }
+    fn try_lock(&self) -> std::io::Result<Option<Claim>> {
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(self.path.join(LOCK))?;
+        let is_ours = locked(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(is_ours.then_some(Claim(file)))
+    }
+
+    /// The right to read what the dead left, beside others who look; `None` if somebody is responsible.
+    fn try_look(&self) -> std::io::Result<Option<File>> {
+        let file = File::open(self.path.join(LOCK))?;
+        let is_ours = locked(&file, FlockOperation::NonBlockingLockShared)?;
+        Ok(is_ours.then_some(file))
     }
 
     /// Whether the locked file is still the one in the folder.
@@ -197,13 +208,15 @@ impl ClusterFolder {
 
     /// Looks who answers for this cluster.
     pub(super) fn reach(&self) -> Result<Reached> {
-        match self.with_socket(|socket| UnixStream::connect(socket)) {
+        match self.with_socket(connected) {
             Ok(stream) => return Ok(Reached::Supervisor(stream)),
+            // So many wait already that it must have hung for a long time.
+            Err(error) if error.kind() == Io::WouldBlock => return Ok(Reached::Busy),
             Err(error) if matches!(error.kind(), Io::NotFound | Io::ConnectionRefused) => {}
             Err(error) => return Err(cannot("connect to", &self.path.join(SOCKET), &error)),
         }
-        match self.try_lock(false) {
-            Ok(Some(_)) => Ok(Reached::Dead(self.state())),
+        match self.try_look() {
+            Ok(Some(_look)) => Ok(Reached::Dead(self.state())),
             Ok(None) => Ok(Reached::Busy),
             Err(error) if error.kind() == Io::NotFound => Ok(Reached::Nobody),
             Err(error) => Err(cannot("look at", &self.path, &error)),
@@ -244,6 +257,13 @@ impl ClusterFolder {
             .help("try again in a moment")
     }
 
+    /// The supervisor is there, and says nothing.
+    pub(super) fn silent(&self) -> Error {
+        let process = self.state().map(|state| format!(" (process {})", state.pid)).unwrap_or_default();
+        Error::machine(format!("the supervisor of the cluster `{}`{process} does not answer", self.name))
+            .help("is it stopped? SIGCONT lets it go on; after SIGKILL `blockade destroy` removes what is left")
+    }
+
     /// The supervisor went away in the middle of a conversation.
     pub(super) fn lost(&self) -> Error {
         match self.state() {
@@ -274,6 +294,23 @@ impl ClusterFolder {
         Error::machine(format!("the cluster `{}` has died: {cause}", self.name))
             .help(format!("`blockade up` starts it anew, `blockade destroy` removes {left}"))
     }
+}
+
+/// Whether the lock could be had.
+fn locked(file: &File, how: FlockOperation) -> std::io::Result<bool> {
+    match flock(file, how) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// A connection to this socket, which does not block: not for a moment, since async tasks ask for it.
+fn connected(socket: &Path) -> std::io::Result<UnixStream> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let stream = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&stream, &SocketAddrUnix::new(socket)?)?;
+    Ok(stream.into())
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
@@ -338,6 +375,35 @@ mod tests {
         drop(folder.listen().unwrap());
         let Reached::Dead(state) = folder.reach().unwrap() else { panic!("somebody answered") };
         insta::assert_snapshot!(folder.dead(state.as_ref()), @"the cluster `c1` has died: its supervisor is gone; its nodes are gone with it (`blockade up` starts it anew, `blockade destroy` removes its files)");
+    }
+
+    #[test]
+    fn who_only_looks_is_in_nobodys_way() {
+        let (_root, folder) = folder();
+        drop(folder.claim().unwrap());
+        let look = folder.try_look().unwrap().unwrap();
+        assert_eq!(folder.standing().unwrap(), Standing::Dead);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(LOOK_MAX / 5);
+                drop(look);
+            });
+            assert!(folder.claim().unwrap().is_some());
+        });
+    }
+
+    #[test]
+    fn a_supervisor_that_hangs_holds_up_nobody_who_looks() {
+        let (_root, folder) = folder();
+        let _claim = folder.claim().unwrap().unwrap();
+        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        let bound = folder.with_socket(|path| Ok(rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?));
+        bound.and_then(|()| Ok(rustix::net::listen(&socket, 1)?)).unwrap();
+        let (told, hear) = std::sync::mpsc::channel();
+        // To the end of the process, where it does not end.
+        std::thread::spawn(move || told.send([(); 4].map(|()| folder.standing().unwrap())));
+        let seen = hear.recv_timeout(Duration::from_secs(10)).expect("it looks without waiting");
+        assert_eq!((seen[0], seen[3]), (Standing::Up, Standing::Busy));
     }
 
     #[test]

@@ -107,13 +107,23 @@ pub async fn destroy(folder: &ClusterFolder) -> Result<Destroyed> {
     match *folder {}
 }
 
+/// Removes it if it has no nodes.
+#[allow(clippy::unused_async, reason = "as on a host")]
+pub async fn abandon(folder: &ClusterFolder) -> Result<()> {
+    match *folder {}
+}
+
 /// Brings a cluster up that outlives this process.
-pub fn start(folder: &ClusterFolder, _: Launch) -> Result<()> {
+pub fn start(folder: &ClusterFolder, _: Launch, _: impl Future<Output = std::io::Result<()>>) -> Result<()> {
     match *folder {}
 }
 
 /// The same without nodes.
-pub fn start_without_nodes(folder: &ClusterFolder, _: bool) -> Result<()> {
+pub fn start_without_nodes(
+    folder: &ClusterFolder,
+    _: bool,
+    _: impl Future<Output = std::io::Result<()>>,
+) -> Result<()> {
     match *folder {}
 }
 

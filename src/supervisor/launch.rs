@@ -29,10 +29,11 @@ pub(super) struct Order {
     pub(super) launch: Launch,
 }
 
-/// Brings a cluster up that outlives this process. An error means that nothing of it is left.
+/// Brings a cluster up that outlives this process, unless that is `revoked` before it is up. An error means that nothing
+/// of it is left.
 ///
 /// Blocks until the nodes are ready. A cluster of this name that is up already is a usage error.
-pub fn start(folder: &ClusterFolder, launch: Launch) -> Result<()> {
+pub fn start(folder: &ClusterFolder, launch: Launch, revoked: impl Future<Output = std::io::Result<()>>) -> Result<()> {
     let Some(claim) = folder.claim()? else { return Err(in_the_way(folder)?) };
     // The docker runtime removes containers of the dead itself.
     if launch.kind != RuntimeKind::Docker && folder.state().is_some_and(|state| state.outlives()) {
@@ -40,7 +41,7 @@ pub fn start(folder: &ClusterFolder, launch: Launch) -> Result<()> {
     }
     folder.clear(&claim)?;
     let spare = claim.0.try_clone().map(Claim);
-    let outcome = supervised(folder, claim, launch);
+    let outcome = supervised(folder, claim, launch, revoked);
     if outcome.is_err()
         && let Ok(claim) = spare
     {
@@ -51,7 +52,11 @@ pub fn start(folder: &ClusterFolder, launch: Launch) -> Result<()> {
 }
 
 /// Brings a cluster up that has no nodes yet, for containers to be taken in.
-pub fn start_without_nodes(folder: &ClusterFolder, debug: bool) -> Result<()> {
+pub fn start_without_nodes(
+    folder: &ClusterFolder,
+    debug: bool,
+    revoked: impl Future<Output = std::io::Result<()>>,
+) -> Result<()> {
     let launch = Launch {
         cluster: Cluster::of_containers(folder.name()),
         kind: RuntimeKind::Docker,
@@ -61,7 +66,7 @@ pub fn start_without_nodes(folder: &ClusterFolder, debug: bool) -> Result<()> {
         debug,
     };
     runtime::prepare(launch.kind, &launch.cluster)?;
-    start(folder, launch)
+    start(folder, launch, revoked)
 }
 
 /// Puts an `up` on the audit trail that came to nothing before there was a supervisor to do so.
@@ -73,12 +78,17 @@ pub fn not_started(folder: &ClusterFolder, cluster: &Cluster, error: &Error) {
     }
 }
 
-fn supervised(folder: &ClusterFolder, claim: Claim, launch: Launch) -> Result<()> {
+fn supervised(
+    folder: &ClusterFolder,
+    claim: Claim,
+    launch: Launch,
+    revoked: impl Future<Output = std::io::Result<()>>,
+) -> Result<()> {
     let (mut ours, theirs) = UnixStream::pair().map_err(|error| cannot_start(&error))?;
     let mut child = spawn(theirs.into(), claim.0.into()).map_err(|error| cannot_start(&error))?;
     let data_dir = folder.path().ancestors().nth(2).unwrap_or(folder.path()).to_owned();
     let order = line(&Order { data_dir, launch })?;
-    let heard = ours.write_all(order.as_bytes()).and_then(|()| hear(ours));
+    let heard = ours.write_all(order.as_bytes()).and_then(|()| hear(ours, revoked));
     let (report, is_revoked) = match heard {
         Ok(heard) => heard,
         Err(error) => return Err(crashed(&mut child, Some(error))),
@@ -95,15 +105,15 @@ fn supervised(folder: &ClusterFolder, claim: Claim, launch: Launch) -> Result<()
         }
         Ok(Err(error)) => {
             let _its_end = child.wait();
-            Err(if is_revoked && error.kind == ErrorKind::Interrupted { revoked() } else { error })
+            Err(if is_revoked && error.kind == ErrorKind::Interrupted { interruption() } else { error })
         }
         Err(_) => Err(crashed(&mut child, None)),
     }
 }
 
-/// What the supervisor says of the cluster. Ctrl-C and SIGTERM revoke the order, which is told as well: the supervisor
-/// removes what there is, and that is waited for.
-fn hear(from: UnixStream) -> std::io::Result<(String, bool)> {
+/// What the supervisor says of the cluster. Where the order is revoked, that is told as well: the supervisor removes what
+/// there is, and that is waited for.
+fn hear(from: UnixStream, revoked: impl Future<Output = std::io::Result<()>>) -> std::io::Result<(String, bool)> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio.block_on(async {
         from.set_nonblocking(true)?;
@@ -111,7 +121,7 @@ fn hear(from: UnixStream) -> std::io::Result<(String, bool)> {
         let mut lines = tokio::io::BufReader::new(read).lines();
         let report = tokio::select! {
             report = lines.next_line() => Some(report?),
-            interrupted = interrupted() => interrupted.map(|()| None)?,
+            revoked = revoked => revoked.map(|()| None)?,
         };
         if let Some(report) = report {
             return Ok((report.unwrap_or_default(), false));
@@ -132,7 +142,7 @@ pub async fn interrupted() -> std::io::Result<()> {
     Ok(())
 }
 
-fn revoked() -> Error {
+fn interruption() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted while the cluster was coming up")
 }
 

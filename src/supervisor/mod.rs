@@ -18,7 +18,7 @@ mod sessions;
 mod state;
 
 pub use audit::{Audit, Entry, Status};
-pub use client::{Connection, RemotePort, connect, destroy};
+pub use client::{Connection, RemotePort, abandon, connect, destroy};
 pub use folder::{ClusterFolder, Standing};
 pub use launch::{interrupted, not_started, start, start_without_nodes};
 pub use protocol::{Destroyed, Events, Info, Launch};

@@ -86,6 +86,8 @@ pub(super) enum Ask {
     },
     /// Remove the cluster. The answer comes when all is gone.
     Destroy,
+    /// The same, if it has no nodes; else it stays.
+    Abandon,
 }
 
 /// From the supervisor.
@@ -108,6 +110,8 @@ pub(super) enum Message {
     },
     /// Something happened, in a session. Events come before the answer to the command that caused them.
     Event(Event),
+    /// Nothing comes any more, and why.
+    Closed(Error),
 }
 
 /// What a request was answered with.

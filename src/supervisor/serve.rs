@@ -10,7 +10,7 @@ use super::sessions::Sessions;
 use super::state::State;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::engine::{Clock, Controller, EventBody, Recorder, seize};
-use crate::journal::{FORMAT, Header, JournalWriter};
+use crate::journal::{self, FORMAT, Header, JournalWriter};
 use crate::runtime::{self, Notice, Notices, Runtime};
 use crate::{Error, ErrorKind, Result};
 use rustix::process::setsid;
@@ -35,6 +35,7 @@ pub(super) enum End {
 /// whoever started it, so that the error is only for the exit code.
 pub fn supervise() -> Result<()> {
     let (mut parent, claim) = inherited().map_err(|error| Error::machine(format!("cannot take over: {error}")))?;
+    journal::for_its_owner();
     // Fails only for the leader of a session, which may stay it.
     let _session = setsid();
     let outcome = take_order(&parent).and_then(|order| {

@@ -88,6 +88,26 @@ fn it_ends_with_the_daemon_however_that_ends() {
 }
 
 #[test]
+fn changes_at_once_come_one_after_the_other() {
+    let running = Running::with_cluster("sim");
+    running.post(PATH, quick(json!({}))).with(201);
+    let changes = [
+        json!({ "seed": 7 }),
+        json!({ "max_run_time": 3_600_000 }),
+        json!({ "min_run_time": 20 }),
+        json!({ "event_set": ["STOP", "PARTITION"] }),
+    ];
+    std::thread::scope(|scope| {
+        for change in &changes {
+            scope.spawn(|| running.ask("PUT", PATH, &change.to_string()).with(200));
+        }
+    });
+    assert_eq!(running.get(PATH)["seed"], 7);
+    running.ask("DELETE", PATH, "").with(200);
+    assert!(calm(&running));
+}
+
+#[test]
 fn several_events_at_once_hit_the_same_node() {
     let running = Running::with_cluster("sim");
     let both = json!({ "event_set": ["STOP", "PARTITION"], "min_events_at_once": 2, "max_events_at_once": 2, "min_run_time": 3_600_000, "max_run_time": 3_600_000 });

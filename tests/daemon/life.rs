@@ -122,6 +122,51 @@ fn the_end_of_the_daemon_ends_its_readers_and_lets_requests_come_to_their_end() 
 }
 
 #[test]
+fn what_is_not_up_yet_when_it_ends_never_is() {
+    if !namespaces(User::Ours) {
+        return;
+    }
+    let config = "network: { subnet: 10.9.0.0/24 }\n\
+        nodes: { n1: { command: sleep infinity, ready: { tcp: 7000, within: 10m } } }\n";
+    let body = json!({ "name": "c1", "config": config, "runtime": "netns" }).to_string();
+    for signal in [Signal::TERM, Signal::HUP] {
+        let mut running = Running::new();
+        let mut reader = running.address.connect();
+        reader.write_all(&request("POST", "/v1/clusters", &[("Content-Type", "application/json")], &body)).unwrap();
+        let folder = running.place.path().join(".blockade/clusters/c1");
+        super::common::until("its node runs", || folder.join("logs/n1.log").exists());
+        let began = std::time::Instant::now();
+        assert_eq!(running.end(signal), Some(0));
+        assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+        let mut told = String::new();
+        reader.read_to_string(&mut told).unwrap();
+        assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("interrupted"), "{told}");
+        super::common::until("nothing is left of it", || !folder.exists());
+    }
+}
+
+#[test]
+fn it_ends_though_docker_does_not_answer_somebody_who_has_gone() {
+    let place = place();
+    let docker = place.path().join("docker.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&docker).unwrap();
+    let mut command = place.command(&["daemon"]);
+    command.env("DOCKER_HOST", format!("unix://{}", docker.display())).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut said = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut said).unwrap();
+    let body = json!({ "name": "c1", "config": "nodes: { n1: { image: x } }", "runtime": "docker" }).to_string();
+    let mut asks = Address::Unix(place.path().join(".blockade/daemon.sock")).connect();
+    asks.write_all(&request("POST", "/v1/clusters", &[("Content-Type", "application/json")], &body)).unwrap();
+    let _its_questions: Vec<_> = (0..2).map(|_| listener.accept().unwrap()).collect();
+    drop(asks);
+    let began = std::time::Instant::now();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
 fn where_it_may_listen_and_what_it_wants_for_that() {
     let place = place();
     let refused = |args: &[&str]| place.blockade(&[&["daemon"], args].concat()).with(2).stderr;

@@ -3,6 +3,7 @@
 use super::common::{User, namespaces};
 use super::exposition::{Sample, parse};
 use super::running::Running;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 #[test]
@@ -33,6 +34,24 @@ fn what_is_in_force_and_what_has_happened_is_counted() {
     running.says(&["up", "--runtime", "sim"]);
     assert_eq!(sample("blockade_events_total{cluster=\"c1\",kind=\"cluster.up\"}"), Some(1));
     assert_eq!(sample("blockade_events_total{cluster=\"c1\",kind=\"fault.inject\"}"), None);
+}
+
+#[test]
+fn a_cluster_that_hangs_does_not_silence_the_others() {
+    let running = Running::with_cluster("sim");
+    running.place.blockade(&["-n", "c2", "up", "--runtime", "sim"]).with(0);
+    let state: serde_json::Value =
+        serde_json::from_str(&running.place.read(".blockade/clusters/c1/state.json")).unwrap();
+    let supervisor = Pid::from_raw(i32::try_from(state["pid"].as_i64().unwrap()).unwrap()).unwrap();
+    kill_process(supervisor, Signal::STOP).unwrap();
+    let seen = scraped(&running);
+    kill_process(supervisor, Signal::CONT).unwrap();
+    let clusters = |samples: &[Sample]| {
+        let names = samples.iter().filter_map(|sample| sample.labels.get("cluster").cloned());
+        names.collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(clusters(&seen), ["c2"]);
+    assert_eq!(clusters(&scraped(&running)), ["c1", "c2"]);
 }
 
 fn scraped(running: &Running) -> Vec<Sample> {

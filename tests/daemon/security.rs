@@ -3,6 +3,7 @@
 use super::http::{Address, Answer, raw, request};
 use super::running::Running;
 use base64::prelude::{BASE64_STANDARD, Engine};
+use serde_json::json;
 use std::os::unix::fs::MetadataExt;
 
 /// Every path of the OpenAPI document with each of its methods.
@@ -14,6 +15,27 @@ fn documented(running: &Running) -> Vec<(String, String)> {
         methods.into_iter().map(move |method| (method.to_uppercase(), path.clone()))
     };
     paths.into_iter().flat_map(of).collect()
+}
+
+#[test]
+fn journals_of_what_is_done_for_others_are_for_the_daemons_user_alone() {
+    let running = Running::with_cluster("sim");
+    let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().mode() & 0o777;
+    running.post("/blockade/c1/chaos", json!({})).with(201);
+    running.ask("DELETE", "/blockade/c1/chaos", "").with(200);
+    let files = json!({ "s.rhai": "fn chaos() {}", "blockade.yaml": "nodes: { n1: {} }" });
+    let args = ["run", "s.rhai", "--runtime", "sim"];
+    let sent = running.post("/v1/commands", json!({ "args": args, "files": files })).with(201).json();
+    let id = sent["id"].as_str().unwrap();
+    running.ask("GET", &format!("/v1/commands/{id}/output"), "").with(200);
+    let data_dir = running.place.path().join(".blockade");
+    assert_eq!(mode(data_dir.join("clusters/c1/journal.jsonl")), 0o600);
+    let runs: Vec<_> = std::fs::read_dir(data_dir.join("runs")).unwrap().map(|run| run.unwrap().path()).collect();
+    assert_eq!(runs.iter().map(|run| mode(run.join("journal.jsonl"))).collect::<Vec<_>>(), [0o600; 2]);
+    // A person's own are as their umask says.
+    let script = running.place.write("s.rhai", "fn chaos() {}");
+    running.place.blockade(&["run", "s.rhai", "--runtime", "sim", "--out", "own"]).with(0);
+    assert_eq!(mode(running.place.path().join("own/journal.jsonl")), mode(script));
 }
 
 fn basic(user: &str, password: &str) -> String {

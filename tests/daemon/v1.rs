@@ -1,7 +1,8 @@
 //! The new REST on real nodes.
 
-use super::common::{User, namespaces};
+use super::common::{User, namespaces, until};
 use super::running::{CLUSTER, Running, reaches, until_json};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 #[test]
@@ -132,7 +133,7 @@ fn what_is_wrong_is_a_problem() {
     404 no cluster `c9` is up
     404 no cluster `c9` is up
     400 `c_2` cannot be the name of a blockade
-    400 the cluster `c1` is already up
+    409 the cluster `c1` is already up
     400 the body, at `runtime`: `moon` is not known here
     404 there is no node `n9`
     404 there is no node `n*`
@@ -148,6 +149,38 @@ fn what_is_wrong_is_a_problem() {
     400 the query, at `from`: "x" stands where a whole number from 0 should
     404 there is no such route
     "#);
+}
+
+#[test]
+fn a_cluster_that_comes_or_goes_is_asked_for_later_and_one_that_died_is_no_fault_of_the_daemon() {
+    let running = Running::with_cluster("sim");
+    let folder = running.place.path().join(".blockade/clusters/c2");
+    std::fs::create_dir_all(&folder).unwrap();
+    let lock = std::fs::File::create(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let new = r#"{"name": "c2", "config": "nodes: { n1: {} }", "runtime": "sim"}"#;
+    for (method, path, body) in
+        [("GET", "/v1/clusters/c2", ""), ("DELETE", "/v1/clusters/c2", ""), ("POST", "/v1/clusters", new)]
+    {
+        let answer = running.ask(method, path, body).with(503);
+        assert_eq!(answer.detail(), "the cluster `c2` is just being brought up or removed", "{method}");
+        assert!(answer.head.contains("retry-after: 5"), "{method}: {}", answer.head);
+    }
+    // The old tool would have had one of that name.
+    running.ask("POST", "/blockade/c2", "containers: { n1: {} }").with(400);
+    drop(lock);
+    std::fs::remove_dir_all(folder).unwrap();
+
+    let state: serde_json::Value =
+        serde_json::from_str(&running.place.read(".blockade/clusters/c1/state.json")).unwrap();
+    let supervisor = Pid::from_raw(i32::try_from(state["pid"].as_i64().unwrap()).unwrap()).unwrap();
+    kill_process(supervisor, Signal::KILL).unwrap();
+    until("it is gone", || running.ask("GET", "/v1/clusters/c1", "").status != 200);
+    until("it is known as dead", || running.ask("GET", "/v1/clusters/c1", "").status == 409);
+    let told = running.ask("GET", "/v1/clusters/c1", "").detail();
+    assert!(told.starts_with("the cluster `c1` has died"), "{told}");
+    let gone = running.ask("DELETE", "/v1/clusters/c1", "").with(200).json();
+    assert_eq!(gone["was_alive"], false);
 }
 
 #[test]

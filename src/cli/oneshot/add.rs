@@ -27,8 +27,8 @@ impl Add {
             Err(error) => Err(error),
         };
         if shown.is_err() && is_new {
-            // It holds nothing; the error of what was wanted is the one to tell.
-            let _removed = supervisor::destroy(&folder).await;
+            // The error of what was wanted is the one to tell.
+            let _removed = supervisor::abandon(&folder).await;
         }
         shown
     }
@@ -53,5 +53,5 @@ pub(super) fn start(place: &Place) -> Result<bool> {
     if !folder.is_free()? {
         return Ok(false);
     }
-    supervisor::start_without_nodes(&folder, place.debug).map(|()| true)
+    supervisor::start_without_nodes(&folder, place.debug, supervisor::interrupted()).map(|()| true)
 }

@@ -53,6 +53,7 @@ impl Up {
                 options: Options { force: self.force, shaper: self.shaper },
                 debug: place.debug,
             },
+            supervisor::interrupted(),
         )
     }
 }
