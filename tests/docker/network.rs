@@ -94,14 +94,12 @@ containers:
     };
     until("lines arrive", || last("server", "got") > Some(10));
     stage.says(&["partition", "client"]);
-    // Once whatever had arrived before the cut is printed, nothing more comes, while the client goes on unharmed.
-    let mut arrived = None;
-    until("the last line that arrived", || std::mem::replace(&mut arrived, last("server", "got")) == arrived);
-    let sent = last("client", "sent");
-    until("the client goes on", || last("client", "sent") > sent.map(|sent| sent + 50));
-    assert_eq!(last("server", "got"), arrived);
+    let cut = last("client", "sent").unwrap();
+    // The client goes on unharmed, and nothing of it arrives. A log may be a little behind: by less than a second.
+    until("the client goes on", || last("client", "sent") > Some(cut + 200));
+    assert!(last("server", "got") < Some(cut + 100));
     stage.says(&["join"]);
-    until("the connection goes on", || last("server", "got") > arrived.map(|number| number + 50));
+    until("the connection goes on", || last("server", "got") > Some(cut + 250));
     assert!(!stage.log("client").contains("broken"));
 }
 
