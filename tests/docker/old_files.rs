@@ -55,8 +55,8 @@ network:
     );
     // The link's name, the node's and the container's all lead to it, for those who link and, by its own names, for all.
     for (node, name) in [("c2", "master"), ("c2", "c1"), ("c3", "c1"), ("c2", &stage.container("c1"))] {
-        let page = stage.inside(node, &["wget", "-q", "-O", "-", &format!("http://{name}/")]);
-        assert_eq!(page.with(0).stdout, "hello\n", "{node} asks {name}");
+        let page = || stage.inside(node, &["wget", "-q", "-O", "-", &format!("http://{name}/")]).stdout;
+        until(&format!("{node} has the page of {name}"), || page() == "hello\n");
     }
     let linked = stage.inside("c2", &["env"]).with(0).stdout;
     assert!(linked.contains(&format!("MASTER_PORT_80_TCP_ADDR={}\n", stage.ip("c1"))), "{linked}");
