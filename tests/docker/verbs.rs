@@ -211,7 +211,7 @@ fn logs_are_followed_until_the_nodes_end() {
 fn a_node_is_stopped_with_its_own_signal_and_grace() {
     let cluster = "
 containers:
-  n1: { image: 'blockade-test:1', command: [sh, -c, 'trap \"exit 42\" INT; while :; do sleep 1; done'], stop: { signal: SIGINT, within: 20s } }
+  n1: { image: 'blockade-test:1', command: [sh, -c, 'trap \"exit 42\" INT; echo ready; while :; do sleep 1; done'], ready: { log: ready }, stop: { signal: SIGINT, within: 20s } }
   n2: { image: 'blockade-test:1', command: [sleep, infinity], stop: { within: 100ms } }
 ";
     let Some(stage) = Stage::up(cluster) else { return };
