@@ -200,7 +200,7 @@ fn logs_are_followed_until_the_nodes_end() {
     let mut follow = follow.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.next().unwrap().starts_with("heard "));
-    stage.answers("n1", &["127.0.0.1"]);
+    stage.hears("n1", &["127.0.0.1"], &[]);
     assert!(lines.any(|line| line == "heard 127.0.0.1 0"));
     stage.says(&["stop", "n1"]);
     assert_eq!(lines.last(), None);
