@@ -2,11 +2,19 @@
 
 use super::common::until;
 use super::stage::Stage;
-use std::net::TcpListener;
+use std::hash::BuildHasher;
+use std::net::{TcpListener, UdpSocket};
 
-/// A port that nobody uses now.
+/// A port that nobody uses now. Docker binds it only later: it is none of those that the kernel gives to whoever asks
+/// for any.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let first: u64 = range.split_whitespace().next().unwrap().parse().unwrap();
+    let random = std::hash::RandomState::new();
+    let ports = (0..).map(|tries: u32| 1024 + (random.hash_one(tries) % (first.max(2048) - 1024)) as u16);
+    let is_free =
+        |port: &u16| TcpListener::bind(("0.0.0.0", *port)).is_ok() && UdpSocket::bind(("0.0.0.0", *port)).is_ok();
+    ports.take(1000).find(is_free).unwrap()
 }
 
 #[test]
@@ -106,7 +114,7 @@ fn a_port_of_udp() {
         "containers:\n  dns: {{ image: 'blockade-test:1', command: talker 7000, ports: ['{port}:7000/udp'], expose: [7000/udp] }}\n"
     );
     let Some(stage) = Stage::up(&cluster) else { return };
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
     until("the port answers", || {
         // Refused while the program is not there yet.
