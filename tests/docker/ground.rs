@@ -20,9 +20,9 @@ fn the_talker_answers_and_tells_whom_it_hears() {
     let Some(stage) = Stage::new("") else { return };
     let [a, b] = two(&stage);
     let [ip_a, ip_b] = [&a, &b].map(|name| address(name));
-    until("b answers a", || docker(&["exec", &a, "talker", "ask", "7000", &ip_b]) == ip_b);
-    assert!(docker(&["logs", &b]).contains(&format!("heard {ip_a} 0")));
-    assert_eq!(docker(&["exec", &a, "talker", "ask", "7000", "192.0.2.1"]), "");
+    assert_eq!(docker(&["exec", &a, "talker", "ask", "7000", &ip_b, "--", "192.0.2.1"]), ip_b);
+    until("b tells it", || docker(&["logs", &b]).contains(&format!("heard {ip_a} 0")));
+    assert_eq!(docker(&["exec", &a, "talker", "ask", "7000", "--", "192.0.2.1", &ip_b]), ip_b);
 }
 
 #[test]

@@ -2,11 +2,19 @@
 
 use super::common::until;
 use super::stage::Stage;
-use std::net::TcpListener;
+use std::hash::BuildHasher;
+use std::net::{TcpListener, UdpSocket};
 
-/// A port that nobody uses now.
+/// A port that nobody uses now. Docker binds it only later: it is none of those that the kernel gives to whoever asks
+/// for any.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let first: u64 = range.split_whitespace().next().unwrap().parse().unwrap();
+    let random = std::hash::RandomState::new();
+    let ports = (0..).map(|tries: u32| 1024 + (random.hash_one(tries) % (first.max(2048) - 1024)) as u16);
+    let is_free =
+        |port: &u16| TcpListener::bind(("0.0.0.0", *port)).is_ok() && UdpSocket::bind(("0.0.0.0", *port)).is_ok();
+    ports.take(1000).find(is_free).unwrap()
 }
 
 #[test]
@@ -55,8 +63,8 @@ network:
     );
     // The link's name, the node's and the container's all lead to it, for those who link and, by its own names, for all.
     for (node, name) in [("c2", "master"), ("c2", "c1"), ("c3", "c1"), ("c2", &stage.container("c1"))] {
-        let page = stage.inside(node, &["wget", "-q", "-O", "-", &format!("http://{name}/")]);
-        assert_eq!(page.with(0).stdout, "hello\n", "{node} asks {name}");
+        let page = || stage.inside(node, &["wget", "-q", "-O", "-", &format!("http://{name}/")]).stdout;
+        until(&format!("{node} has the page of {name}"), || page() == "hello\n");
     }
     let linked = stage.inside("c2", &["env"]).with(0).stdout;
     assert!(linked.contains(&format!("MASTER_PORT_80_TCP_ADDR={}\n", stage.ip("c1"))), "{linked}");
@@ -106,7 +114,7 @@ fn a_port_of_udp() {
         "containers:\n  dns: {{ image: 'blockade-test:1', command: talker 7000, ports: ['{port}:7000/udp'], expose: [7000/udp] }}\n"
     );
     let Some(stage) = Stage::up(&cluster) else { return };
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
     until("the port answers", || {
         // Refused while the program is not there yet.

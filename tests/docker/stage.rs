@@ -2,6 +2,7 @@
 
 use super::common::docker::{HOST, daemon};
 use super::common::{Ended, Place, User, ended};
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -142,11 +143,18 @@ impl Stage {
         there
     }
 
-    /// Which of these addresses answer a node's `talker`, in their order with spaces between them.
-    pub fn answers(&self, node: &str, addresses: &[&str]) -> String {
-        let asked = self.inside(node, &[&["talker", "ask", "7000"], addresses].concat()).with(0);
-        let answered: Vec<&str> = asked.stdout.lines().collect();
-        addresses.iter().filter(|address| answered.contains(address)).copied().collect::<Vec<_>>().join(" ")
+    /// Fails unless a node's `talker` hears these addresses, for which it waits, and none of the others.
+    #[track_caller]
+    pub fn hears(&self, node: &str, these: &[&str], others: &[&str]) {
+        self.container_hears(&self.container(node), these, others);
+    }
+
+    /// The same for a container that is no node of the cluster file.
+    #[track_caller]
+    pub fn container_hears(&self, container: &str, these: &[&str], others: &[&str]) {
+        let asked = self.docker(&[&["exec", container, "talker", "ask", "7000"], these, &["--"], others].concat());
+        let heard: BTreeSet<&str> = asked.lines().collect();
+        assert_eq!(heard, these.iter().copied().collect(), "what {container} hears");
     }
 
     /// What a node's program has printed, over all its lives.

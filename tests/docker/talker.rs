@@ -5,7 +5,8 @@
 //! - `talker PORT PEER…` asks every peer a thousand times a second by UDP and answers who asks. Prints `heard ADDRESS
 //!   LIFE` once for each life of each peer whose packet arrives, question or answer. Prints `got N` for every line on a
 //!   TCP connection.
-//! - `talker ask PORT ADDRESS…` prints the addresses that answer within a second, one a line.
+//! - `talker ask PORT ADDRESS… -- ADDRESS…` prints the addresses that answer, one a line: it waits for those before
+//!   `--`, and then a second for the others.
 //! - `talker stream PORT ADDRESS` sends a numbered line every 10 ms on one TCP connection, prints `sent N`, and ends
 //!   with `broken` if that connection does.
 
@@ -28,10 +29,14 @@ fn main() {
     unsafe { signal(15, end) };
     let args: Vec<String> = std::env::args().skip(1).collect();
     let address = |text: &String| text.parse::<IpAddr>().unwrap();
+    let addresses = |texts: &[String]| texts.iter().map(address).collect::<Vec<_>>();
     match args[0].as_str() {
-        "ask" => ask(args[1].parse().unwrap(), args[2..].iter().map(address).collect()),
+        "ask" => {
+            let (awaited, others) = args.split_at(args.iter().position(|arg| arg == "--").unwrap());
+            ask(args[1].parse().unwrap(), &addresses(&awaited[2..]), &addresses(&others[1..]));
+        }
         "stream" => stream(SocketAddr::new(address(&args[2]), args[1].parse().unwrap())),
-        port => talk(port.parse().unwrap(), args[1..].iter().map(address).collect()),
+        port => talk(port.parse().unwrap(), addresses(&args[1..])),
     }
 }
 
@@ -89,22 +94,26 @@ fn listen(port: u16) {
     }
 }
 
-fn ask(port: u16, mut silent: Vec<IpAddr>) {
+fn ask(port: u16, awaited: &[IpAddr], others: &[IpAddr]) {
     let socket = socket(0);
-    let end = Instant::now() + Duration::from_secs(1);
     socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    while !silent.is_empty() && Instant::now() < end {
-        silent.iter().for_each(|peer| send(&socket, "? 0", *peer, port));
-        while let Ok((_, source)) = socket.recv_from(&mut [0; 64]) {
-            if silent.contains(&plain(source)) {
-                println!("{}", plain(source));
-            }
-            silent.retain(|address| *address != plain(source));
-            if silent.is_empty() {
-                break;
+    let mut silent = [awaited, others].concat();
+    let mut hear = |seconds: u64, goes_on: &dyn Fn(&[IpAddr]) -> bool| {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while goes_on(&silent) && Instant::now() < end {
+            silent.iter().for_each(|peer| send(&socket, "? 0", *peer, port));
+            while goes_on(&silent) {
+                let Ok((_, source)) = socket.recv_from(&mut [0; 64]) else { break };
+                if silent.contains(&plain(source)) {
+                    println!("{}", plain(source));
+                }
+                silent.retain(|address| *address != plain(source));
             }
         }
-    }
+    };
+    // Longer than it may take; only a failing test waits for it.
+    hear(20, &|silent| awaited.iter().any(|address| silent.contains(address)));
+    hear(1, &|silent| !silent.is_empty());
 }
 
 fn stream(server: SocketAddr) {

@@ -200,7 +200,7 @@ fn logs_are_followed_until_the_nodes_end() {
     let mut follow = follow.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.next().unwrap().starts_with("heard "));
-    stage.answers("n1", &["127.0.0.1"]);
+    stage.hears("n1", &["127.0.0.1"], &[]);
     assert!(lines.any(|line| line == "heard 127.0.0.1 0"));
     stage.says(&["stop", "n1"]);
     assert_eq!(lines.last(), None);
@@ -211,7 +211,7 @@ fn logs_are_followed_until_the_nodes_end() {
 fn a_node_is_stopped_with_its_own_signal_and_grace() {
     let cluster = "
 containers:
-  n1: { image: 'blockade-test:1', command: [sh, -c, 'trap \"exit 42\" INT; while :; do sleep 1; done'], stop: { signal: SIGINT, within: 20s } }
+  n1: { image: 'blockade-test:1', command: [sh, -c, 'trap \"exit 42\" INT; echo ready; while :; do sleep 1; done'], ready: { log: ready }, stop: { signal: SIGINT, within: 20s } }
   n2: { image: 'blockade-test:1', command: [sleep, infinity], stop: { within: 100ms } }
 ";
     let Some(stage) = Stage::up(cluster) else { return };

@@ -1,7 +1,7 @@
 //! Requests against servers that answer well, badly and not at all, on loopback.
 
 use super::*;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -130,8 +130,13 @@ fn silence_and_endless_trickling_end_with_the_time() {
 
 #[test]
 fn a_refusal_is_an_answer() {
-    let closed: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let answer = run(async { exchange(Connecting::start(closed).unwrap(), "n1", &request("/")).await.unwrap() });
+    let answer = run(async {
+        // Nobody listens there, and nobody else can have it meanwhile.
+        let bound = tokio::net::TcpSocket::new_v4().unwrap();
+        bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let closed = Connecting::start(bound.local_addr().unwrap()).unwrap();
+        exchange(closed, "n1", &request("/")).await.unwrap()
+    });
     assert_eq!(answer.response, Err("connection refused".to_owned()));
 }
 
