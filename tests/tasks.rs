@@ -312,23 +312,22 @@ fn what_a_workload_has_started_ends_with_it_wherever_it_went() {
     }
 }
 
+/// Each waits for a file of every other: one after the other they would never end.
 #[test]
 fn on_real_nodes_clients_run_side_by_side() {
     let script = r#"
         const OPTIONS = #{ clients: 4 };
-        fn client(id) { assert(exec("n1", `sleep 1; echo ${id}`).stdout.contains(`${id}`), "own answer"); }
-        fn chaos() { sleep("1.5s"); note(`took ${elapsed()}`); }"#;
+        fn client(id) {
+            let r = exec("n1", `touch c${id}; until cat c0 c1 c2 c3 2>/dev/null; do sleep 0.05; done; echo ${id}`);
+            assert(r.stdout == `${id}\n`, `own answer: ${r}`);
+        }"#;
     let place = Place::with(script, THREE);
     let ended = place.blockade(&["run", "s.rhai", "--seed", "1", "--json"]).with(0);
     let events: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let execs: Vec<&Value> = events.iter().filter(|event| event["kind"] == "observe").collect();
-    assert_eq!(execs.len(), 4, "{execs:#?}");
-    let mut clients: Vec<&str> = execs.iter().map(|event| event["task"].as_str().unwrap()).collect();
+    let execs = events.iter().filter(|event| event["kind"] == "observe");
+    let mut clients: Vec<&str> = execs.map(|event| event["task"].as_str().unwrap()).collect();
     clients.sort_unstable();
     assert_eq!(clients, ["client 0", "client 1", "client 2", "client 3"]);
-    // One after the other they would take four seconds, and all but one would be cancelled.
-    let last_us = execs.iter().map(|event| event["t_us"].as_u64().unwrap()).max().unwrap();
-    assert!(last_us < 3_500_000, "{last_us}");
 }
 
 #[test]
