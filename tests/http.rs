@@ -128,7 +128,7 @@ fn what_is_no_answer_is_a_value() {
         let r = http("n1", #{ port: 8081 });
         assert(!r.ok && r.error == "connection refused", `${r}`);
         let r = http("n1", #{ port: 8080, path: "/hang", timeout: "300ms" });
-        assert(!r.ok && r.error == "no answer within 0.3 s" && r.took < 2.0, `${r}`);
+        assert(!r.ok && r.error == "no answer within 0.3 s", `${r}`);
         kill("n1");
         let r = http("n1", #{ port: 8080 });
         assert(!r.ok && r.error == "connection refused", `${r}`);
@@ -139,37 +139,34 @@ fn what_is_no_answer_is_a_value() {
 #[test]
 fn faults_are_met_on_the_way_that_a_request_takes() {
     let script = r#"
-        fn ask(from) { http("n1", #{ port: 8080, from: from, timeout: "400ms" }) }
+        fn ask(from) { http("n1", #{ port: 8080, from: from, timeout: "20s" }) }
+        fn refused(from) { ask(from).error == "connection refused" }
+        fn silent(from) { http("n1", #{ port: 8080, from: from, timeout: "400ms" }).error == "no answer within 0.4 s" }
         let cut = partition([["n2"], ["n1", "n3"]]);
-        let r = ask("n2");
-        assert(!r.ok && r.error == "no answer within 0.4 s", `${r}`);
+        assert(silent("n2"));
         assert(ask("n3").ok && ask("world").ok && ask("n1").ok);
         cut.heal();
         assert(ask("n2").ok);
         let cut = block("n1", "n2"); // the answer's way
-        assert(!ask("n2").ok);
+        assert(silent("n2"));
         cut.heal();
         let cut = reject(link("n2", "n1"));
-        let r = ask("n2");
-        assert(!r.ok && r.took < 0.4, `${r}`);
+        assert(refused("n2"));
         cut.heal();
         let both = reject(between("n2", "n1"));
-        let r = ask("n2");
-        assert(!r.ok && r.took < 0.4, `${r}`);
+        assert(refused("n2"));
         let answers = block("n1", "n2"); // those of the reject, too
-        let r = ask("n2");
-        assert(r.error == "no answer within 0.4 s", `${r}`);
+        assert(silent("n2"));
         answers.heal();
         both.heal();
         let cut = block(link("n2", "n1").on(#{ proto: "tcp", port: 8080 }));
-        assert(!ask("n2").ok && reachable("n2", "n1"));
+        assert(silent("n2") && reachable("n2", "n1"));
         cut.heal();
         let cut = isolate("n1");
-        assert(!ask("world").ok && ask("n1").ok);
+        assert(silent("world") && ask("n1").ok);
         cut.heal();
         let frozen = pause("n1");
-        let r = ask("n2");
-        assert(!r.ok && r.error == "no answer within 0.4 s", `${r}`);
+        assert(silent("n2"));
         frozen.heal();
         assert(ask("n2").ok);
         pause("n2");

@@ -181,16 +181,21 @@ fn a_programs_operations_stand_in_the_history_as_they_come() {
     }
     let program = r#"#!/bin/sh
 echo '{"process": 7, "type": "invoke", "f": "write", "key": "k", "value": 1}'
-sleep 0.2
+until [ -e heard ]; do sleep 0.05; done
 echo '{"process": 7, "type": "ok", "f": "write", "value": 1}'
 echo '{"process": 7, "type": "invoke", "f": "read"}'
 exit 3
 "#;
     let script = r#"
         op("main", 0, || 0);
+        task(|| { wait_until("20s", || ops(#{ f: "write" }).len > 0); workload("touch heard"); });
         let r = workload(["sh", "client.sh"]);
         assert(!r.ok && r.code == 3 && r.ops == 1, `${r}`);
-        let r = workload("echo '{\"process\": 7, \"type\": \"invoke\", \"f\": \"a\"}'; sleep 100", #{ timeout: "300ms" });
+        let time = 0.3;
+        do { // Where it was over before the program said anything, there is more of it.
+            r = workload("echo '{\"process\": 7, \"type\": \"invoke\", \"f\": \"a\"}'; sleep 100", #{ timeout: time });
+            time *= 2;
+        } while ops(#{ f: "a" }).len == 0 && time < 20;
         assert(!r.ok && r.code == 137, `${r}`);
     "#;
     let place = Place::with(script, THREE);
@@ -208,9 +213,7 @@ exit 3
         format!("2 info null {gone}"),
     ];
     assert_eq!(brief(&place), expected);
-    let history = place.lines("out/history.jsonl");
-    assert!(history[3]["t_us"].as_u64().unwrap() - history[2]["t_us"].as_u64().unwrap() >= 150_000);
-    assert_eq!(history[3]["key"], "k");
+    assert_eq!(place.lines("out/history.jsonl")[3]["key"], "k");
 }
 
 #[test]
@@ -282,12 +285,13 @@ fn numbers_that_no_history_can_hold_are_an_error() {
 fn a_workload_in_a_node_runs_in_its_network_and_is_heard_line_by_line() {
     let program = r#"
 echo "{\"process\": 0, \"type\": \"invoke\", \"f\": \"host\"}"
-sleep 0.3
+until [ -e heard ]; do sleep 0.05; done
 echo "{\"process\": 0, \"type\": \"ok\", \"f\": \"host\", \"value\": \"$(hostname)\"}"
 setsid sleep 31441 >/dev/null 2>&1 &
 exit 4
 "#;
     let script = r#"
+        task(|| { wait_until("20s", || ops(#{ f: "host" }).len > 0); exec("n2", "touch heard"); });
         let r = workload(["sh", param("program", "")], #{ node: "n2" });
         assert(!r.ok && r.code == 4 && r.ops == 1, `${r}`);
         assert(exec("n2", "pgrep -fx 'sleep 31441'").code == 1, "what it started is gone");
@@ -310,9 +314,6 @@ exit 4
         let path = place.write("client.sh", program).display().to_string();
         place.run(&["--runtime", "netns", "--quiet", "--set", &format!("program={path}")]).with(0);
         assert_eq!(brief(&place)[..2], ["0 invoke null null", "0 ok n2 null"]);
-        let history = place.lines("out/history.jsonl");
-        let took_us = history[1]["t_us"].as_u64().unwrap() - history[0]["t_us"].as_u64().unwrap();
-        assert!(took_us >= 200_000, "it was heard when it was said, not at the end: {took_us}");
     }
     let ended = Place::with("workload(\"true\", #{ node: \"n9\" });", THREE).run(&["--runtime", "sim"]).with(2);
     assert!(ended.stderr.contains("there is no node `n9`"), "{}", ended.stderr);

@@ -17,8 +17,8 @@ if chance(0.1) { fail(`unlucky ${random()}`); }
 if chance(0.05) { fail("cursed"); }
 "#;
 
-/// Takes its time, in real time.
-const SLOW: &str = "sleep(\"300ms\");\n";
+/// All but the first two take their time, until there is a file.
+const SLOW: &str = "if seed() > 2 { workload(\"until [ -e go ]; do sleep 0.05; done\"); }";
 
 fn soak(place: &Place, arguments: &[&str]) -> Ended {
     place.blockade(&[&["soak", "s.rhai", "--runtime", "sim"], arguments].concat())
@@ -171,7 +171,7 @@ fn it_ends_when_its_time_is_over() {
     let began = std::time::Instant::now();
     let summary = summary(&soak(&place, &["--for", "1s", "--jobs", "2", "--json"]).with(0));
     assert!((1.0..20.0).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
-    assert!(summary["runs"].as_u64() > Some(20), "{summary}");
+    assert!(summary["runs"].as_u64() > Some(0), "{summary}");
     assert_eq!(summary["runs"], summary["passed"]);
 }
 
@@ -346,12 +346,13 @@ fn ctrl_c_heals_the_runs_under_way_and_they_are_run_anew() {
     interrupt(&child);
     let ended = ended(child.wait_with_output().unwrap()).with(130);
     let runs = summary(&ended)["runs"].as_u64().unwrap();
-    assert!((1..8).contains(&runs), "{ended:?}");
+    assert!((1..=2).contains(&runs), "{ended:?}");
     assert!(ended.stderr.contains("interrupted: the same command with --out "), "{}", ended.stderr);
     until("everything has ended", || processes::marked(&mark).is_empty());
     // No half of a run is left.
     let folders = names(&place.path().join("out")).len() as u64;
     assert_eq!(folders, runs + 2);
+    place.write("go", "");
     let rest = place.blockade(&[&arguments[..], &["--runs", "8"]].concat()).with(0);
     assert_eq!(lines(&rest.stdout).len() as u64, 8 - runs + 1);
     assert_eq!(summary(&rest)["passed"], 8);

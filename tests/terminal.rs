@@ -12,21 +12,31 @@ use common::{Place, THREE, User, ended, namespaces, until};
 use pty::Terminal;
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 
-/// Waits under a fault, and under more than a line can show.
+/// Waits under a fault, and under more than a line can show, each time for a file.
 const WAITS: &str = r#"
 isolate("n1");
-sleep("1200ms");
+workload("until [ -e more ]; do sleep 0.05; done");
 for turn in 0..8 { partition([["n1"], ["n2", "n3"]]); }
-sleep("700ms");
+workload("until [ -e end ]; do sleep 0.05; done");
 "#;
 const RUN: [&str; 7] = ["run", "s.rhai", "--seed", "1", "--runtime", "netns", "--out"];
 
-fn run(more: &[&str]) -> (Terminal, Place) {
+/// A place where the script need not wait for anything.
+fn hurried() -> Place {
     let place = Place::with(WAITS, THREE);
-    let terminal = Terminal::start(&place, &[&RUN[..], &["out"], more].concat());
-    (terminal, place)
+    place.write("more", "");
+    place.write("end", "");
+    place
+}
+
+/// The times that the line has shown beside its first fault.
+fn times(raw: &str) -> BTreeSet<String> {
+    let text = pty::plain(raw);
+    let found = text.match_indices("s f1 isolate n1");
+    found.filter_map(|(at, _)| Some(text[..at].rsplit(' ').next()?.to_owned())).collect()
 }
 
 /// The widest line that was ever on the screen, in columns.
@@ -40,12 +50,14 @@ fn a_line_below_the_timeline_tells_what_is_in_force_and_never_wraps() {
     if !namespaces(User::Ours) {
         return;
     }
-    let (mut terminal, _place) = run(&[]);
+    let place = Place::with(WAITS, THREE);
+    let mut terminal = Terminal::start(&place, &[&RUN[..], &["out"]].concat());
     terminal.sees("fault   f1 isolate n1");
     // The line itself: a spinner, the time that goes on, and the faults.
-    terminal.sees("0s f1 isolate n1");
-    terminal.sees("1s f1 isolate n1");
-    terminal.sees("f2 partition");
+    until("the time goes on", || times(&terminal.raw()).len() > 1);
+    place.write("more", "");
+    terminal.sees(", f3 partition");
+    place.write("end", "");
     terminal.sees("PASS");
     assert_eq!(terminal.ends(), 0);
     let raw = terminal.raw();
@@ -61,12 +73,13 @@ fn without_a_terminal_or_with_quiet_there_is_no_such_line() {
     if !namespaces(User::Ours) {
         return;
     }
-    let place = Place::with(WAITS, THREE);
+    let place = hurried();
     let piped = place.blockade(&[&RUN[..], &["out"]].concat()).with(0);
     let others = piped.stderr.lines().filter(|line| !line.starts_with("run folder: "));
     assert_eq!(others.collect::<Vec<_>>(), Vec::<&str>::new());
     assert!(!piped.stdout.contains(['\r', '\u{1b}']), "{:?}", piped.stdout);
-    let (mut quiet, _place) = run(&["--quiet"]);
+    let place = hurried();
+    let mut quiet = Terminal::start(&place, &[&RUN[..], &["out", "--quiet"]].concat());
     quiet.sees("PASS");
     assert_eq!(quiet.ends(), 0);
     assert!(!quiet.raw().contains("isolate"), "{}", quiet.raw());

@@ -7,7 +7,7 @@ use blockade::agent::protocol::*;
 use blockade::probe::http::{Answer, Request};
 use std::net::IpAddr;
 
-/// Answers every request but one for `/hang`; of that one it says when whoever asked has gone.
+/// Answers every request but one for `/hang`; of that one it says when it comes and when whoever asked has gone.
 const SERVER: &str = r#"exec python3 -uc '
 import socket
 listener = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
