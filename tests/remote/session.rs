@@ -6,7 +6,6 @@ use super::real::{Daemon, desk};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 fn sits(desk: &Place, daemon: &Daemon, args: &[&str]) -> Terminal {
     Terminal::start(desk, &[&["--host", daemon.url.as_str(), "-n", "c1", "repl"], args].concat())
@@ -41,10 +40,8 @@ fn a_session_over_there_is_like_one_here() {
     terminal.sees("> ");
     terminal.types("note(\"fell \" + \"asleep\"); sleep(\"1h\")\r");
     terminal.sees("fell asleep");
-    let asked = Instant::now();
     terminal.types("\u{3}");
     terminal.sees("error: interrupted");
-    assert!(asked.elapsed() < Duration::from_secs(5));
     terminal.enters("never mind\u{3}");
     terminal.enters(":save mine.txt");
     terminal.sees("is there already, and no saved session");
