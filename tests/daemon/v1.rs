@@ -15,7 +15,7 @@ fn a_cluster_is_made_cut_probed_healed_and_removed() {
     assert!(made.head.contains("location: /v1/clusters/c1"), "{}", made.head);
     assert_eq!(made.json()["nodes"].as_array().unwrap().len(), 3);
     assert_eq!(running.get("/v1/clusters"), json!({ "clusters": [{ "name": "c1", "state": "up" }] }));
-    assert_eq!(running.get("/v1/clusters/c1/nodes/n1/logs?last=1")["log"], "two\n");
+    until_json(&running, "/v1/clusters/c1/nodes/n1/logs?last=1", |told| told["log"] == "two\n");
 
     let faults = "/v1/clusters/c1/faults";
     let cut = running.post(faults, json!({ "fault": { "kind": "one_way", "source": ["n1"], "target": ["n2"] } }));
