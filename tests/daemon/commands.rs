@@ -119,7 +119,7 @@ fn a_command_to_which_nobody_listens_ends_but_a_soak_goes_on() {
     let running = Running::new();
     let files = json!({ "blockade.yaml": NODES, "a.rhai": "fn chaos() { sleep(\"1s\"); }" });
     let session = send(&running, &["repl", "--runtime", "sim"], files.clone());
-    let soak = send(&running, &["soak", "a.rhai", "--runtime", "sim", "--for", "14s"], files);
+    let soak = send(&running, &["soak", "a.rhai", "--runtime", "sim", "--for", "10m"], files);
     until("the session ends", || running.get(&format!("/v1/commands/{session}"))["state"] == "ended");
     assert_eq!(running.get(&format!("/v1/commands/{soak}"))["state"], "running");
     running.ask("POST", &format!("/v1/soaks/{soak}/cancel"), "").with(202);
