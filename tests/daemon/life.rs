@@ -1,6 +1,6 @@
 //! From start to end, and what stays when it ends.
 
-use super::common::{User, ended, namespaces};
+use super::common::{User, ended, namespaces, until};
 use super::http::{Address, raw, request};
 use super::running::{Running, place, reaches};
 use rustix::process::Signal;
@@ -75,7 +75,7 @@ fn no_packet_crosses_a_standing_cut_while_the_daemon_is_killed_and_started_again
     };
     let flows = |running: &Running| {
         let before = counted(running);
-        super::common::until("the flood arrives", || counted(running) > before + 10);
+        until("the flood arrives", || counted(running) > before + 10);
     };
     flows(&running);
     let cut = json!({ "fault": { "kind": "partition", "groups": [["n1"]] } });
@@ -102,8 +102,13 @@ fn a_cluster_that_it_brought_up_outlives_it_and_leaves_no_zombie() {
     running.again();
     running.post("/v1/clusters", json!({ "name": "c2", "config": config, "runtime": "sim" })).with(201);
     running.ask("DELETE", "/v1/clusters/c2", "").with(200);
-    let children = format!("/proc/{0}/task/{0}/children", running.pid().as_raw_nonzero());
-    super::common::until("no child is left", || std::fs::read_to_string(&children).unwrap().trim().is_empty());
+    // Whichever of its threads has begun it.
+    let threads = format!("/proc/{}/task", running.pid().as_raw_nonzero());
+    let children = || -> Vec<String> {
+        let threads = std::fs::read_dir(&threads).unwrap().flatten();
+        threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok()).collect()
+    };
+    until("no child is left", || children().concat().trim().is_empty());
 }
 
 #[test]
