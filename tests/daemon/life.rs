@@ -80,8 +80,11 @@ fn no_packet_crosses_a_standing_cut_while_the_daemon_is_killed_and_started_again
     flows(&running);
     let cut = json!({ "fault": { "kind": "partition", "groups": [["n1"]] } });
     running.post("/v1/clusters/c1/faults", cut).with(201);
-    std::thread::sleep(std::time::Duration::from_millis(100));
-    let before = counted(&running);
+    let mut before = counted(&running);
+    until("nothing is on its way any more", || {
+        let earlier = std::mem::replace(&mut before, counted(&running));
+        earlier == before
+    });
     for _ in 0..10 {
         running.end(Signal::KILL);
         running.again();
