@@ -123,7 +123,8 @@ fn the_end_of_the_daemon_ends_its_readers_and_lets_requests_come_to_their_end() 
     reader.read_exact(&mut first).unwrap();
     let began = std::time::Instant::now();
     assert_eq!(running.end(Signal::TERM), Some(0));
-    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    // For as long it waits for requests that have an end.
+    assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:?}", began.elapsed());
     let mut rest = String::new();
     reader.read_to_string(&mut rest).unwrap();
     assert!(!rest.contains("event: end"), "it can be continued: {rest}");
