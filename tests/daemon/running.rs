@@ -158,6 +158,11 @@ pub fn reaches(running: &Running, source: &str, target: &str) -> bool {
     running.post("/v1/clusters/c1/probes", probe).with(200).json()["ok"].as_bool().unwrap()
 }
 
+/// Waits until one does: of packets that a busy machine lets wait, one is taken for lost.
+pub fn until_reaches(running: &Running, source: &str, target: &str) {
+    until(&format!("{source} reaches {target}"), || reaches(running, source, target));
+}
+
 /// Waits until a question about the daemon's JSON is answered with yes.
 pub fn until_json(running: &Running, path: &str, holds: impl Fn(&Value) -> bool) {
     until(path, || holds(&running.get(path)));
