@@ -93,6 +93,12 @@ impl Running {
         self.again();
     }
 
+    /// Another one in the same folder, at the same port.
+    pub fn again_there(&mut self) {
+        let Address::Tcp(address) = self.address.clone() else { panic!("a port") };
+        self.again_with(&["--listen", &address]);
+    }
+
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         self.ask_with(method, path, &[], body)
     }

@@ -2,7 +2,7 @@
 
 use super::super::common::browser::Browser;
 use super::super::common::{User, namespaces};
-use super::super::running::{CLUSTER, Running, place, reaches, until_reaches};
+use super::super::running::{CLUSTER, Running, reaches, until_reaches};
 use super::{RESULT, Visit, button, node};
 use rustix::process::Signal;
 use serde_json::json;
@@ -178,10 +178,7 @@ fn behind_tls_and_where_no_events_come_it_looks_by_itself() {
 
 #[test]
 fn a_daemon_that_is_gone_is_missed_and_found_again() {
-    // The same address before and after.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let running = Running::among(place(), &["--listen", &format!("127.0.0.1:{port}")]);
-    let Some(mut visit) = Visit::of(running, "sim", (1280, 900)) else { return };
+    let Some(mut visit) = Visit::new("sim", (1280, 900)) else { return };
     visit.cluster();
     let Visit { running, page, .. } = &mut visit;
     running.end(Signal::KILL);
@@ -190,7 +187,7 @@ fn a_daemon_that_is_gone_is_missed_and_found_again() {
     page.click(&button("Isolate"));
     page.until("document.querySelector('[role=alert]')?.textContent.includes('the daemon does not answer')");
     running.says(&["stop", "n3"]);
-    running.again();
+    running.again_there();
     page.until("document.getElementById('daemon').textContent === 'connected again'");
     page.until(&format!("{}.classList.contains('stopped')", node("n3")));
     page.until("document.querySelector('.bar').textContent.includes('live')");
@@ -220,15 +217,12 @@ fn what_is_wrong_while_it_looks_is_told_until_it_is_over() {
 
 #[test]
 fn a_daemon_with_another_token_is_told_from_one_that_is_gone() {
-    // The same address before and after.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let running = Running::among(place(), &["--listen", &format!("127.0.0.1:{port}")]);
-    let Some(mut visit) = Visit::of(running, "sim", (1280, 900)) else { return };
+    let Some(mut visit) = Visit::new("sim", (1280, 900)) else { return };
     visit.cluster();
     let Visit { running, page, .. } = &mut visit;
     running.end(Signal::TERM);
     running.place.write(".blockade/daemon.token", &"x".repeat(43));
-    running.again();
+    running.again_there();
     page.until("document.querySelector('[role=alert]')?.textContent.includes('has another token now')");
 }
 
