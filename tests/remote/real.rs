@@ -82,14 +82,14 @@ fn at(desk: &Place, args: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// Without what is another one each time: times, folders.
+/// Without what is another one each time: times, with their units, and folders.
 fn timeless(text: &str) -> String {
     let is_told = |line: &&str| !line.starts_with("run folder: ") && !line.starts_with("fetched into ");
     let word =
         |word: &str| if word.starts_with(|c: char| c.is_ascii_digit()) { "N".to_owned() } else { word.to_owned() };
     text.lines()
         .filter(is_told)
-        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ") + "\n")
+        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ").replace("N ms", "N s") + "\n")
         .collect()
 }
 
