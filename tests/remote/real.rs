@@ -54,7 +54,7 @@ impl Drop for Daemon {
 pub const CLUSTER: &str = "
 network: { subnet: 10.9.0.0/24 }
 nodes:
-  n1: { command: [sh, -c, 'echo ${env:GREETING}; exec sleep infinity'] }
+  n1: { command: [sh, -c, 'echo ${env:GREETING}; exec sleep infinity'], ready: { log: '.', within: 30s } }
   n2: { command: sleep infinity }
   n3: { command: sleep infinity }
 ";
