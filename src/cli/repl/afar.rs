@@ -76,6 +76,7 @@ impl Talk<'_> {
                     Heard::End => {
                         self.is_ended = true;
                         self.close();
+                        self.screen.close();
                         dialogue.cancel().await?;
                         dialogue.end().await?;
                     }
