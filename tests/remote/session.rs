@@ -105,12 +105,13 @@ fn a_session_whose_editor_is_told_to_end_heals_first() {
     let (daemon, desk) = (Daemon::new(), desk());
     desk.write("blockade.yaml", super::common::THREE);
     let cluster = daemon.place.path().join(".blockade/clusters/c1");
-    for busy in ["", "sleep(\"1h\")"] {
+    for (entry, told) in [("", "> "), ("note(\"now \" + \"busy\"); sleep(\"1h\")", "now busy")] {
         let mut terminal = sits(&desk, &daemon, &["--runtime", "netns"]);
         terminal.enters("1 + 1");
         terminal.sees("2");
         assert!(cluster.exists());
-        terminal.enters(busy);
+        terminal.enters(entry);
+        terminal.sees(told);
         kill_process(Pid::from_child(&terminal.child), Signal::TERM).unwrap();
         assert_eq!(terminal.ends(), 130, "{}", terminal.rest());
         until("its cluster is gone", || !cluster.exists());
