@@ -9,7 +9,7 @@ use super::setup::{self, Setup};
 use super::shrink;
 use crate::cluster::{Cluster, RuntimeKind};
 use crate::journal::Verdict;
-use crate::run::{Settings, sha256, worst};
+use crate::run::{Settings, Stop, sha256, worst};
 use crate::soak::{self, Bounds, Ended, Failed, Group, Record, Seeds, SoakFolder, State, Summary, Turn, Watch};
 use crate::words::{command_line, counted};
 use crate::{Error, ErrorKind, Result, errand};
@@ -94,13 +94,15 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let source = Source::prepare(place, args, start)?;
     let folder =
         SoakFolder::open(place.out(args.out.as_deref()), &place.data_dir().join("soak"), &source.state(start))?;
+    // Whoever reads the next line may interrupt it, and is told how it goes on.
+    let stop = Stop::listen()?;
     report::message(&format!("soak folder: {}", folder.path.display()));
     let path = folder.path.clone();
     let until = args.lasting.and_then(|us| began.checked_add(Duration::from_micros(us)));
     let bounds = Bounds { jobs: args.jobs as usize, until, stop_on_failure: args.stop_on_failure };
     let pace = Pace { began, runs: args.runs(), until };
     let mut told = Told { source: &source, json: args.json, progress: Progress::start(pace) };
-    let ended = soak::soak(folder, seeds, bounds, |turn| source.settings(turn), &mut told)?;
+    let ended = soak::soak(folder, seeds, bounds, &stop, |turn| source.settings(turn), &mut told)?;
     told.progress.end();
     conclude(&ended, args.json, source.kind);
     if ended.interrupted {

@@ -77,19 +77,19 @@ impl Ended {
     }
 }
 
-/// Runs seed after seed. `settings` says what a turn's run is made of.
+/// Runs seed after seed, until `stop` is raised. `settings` says what a turn's run is made of.
 pub fn soak(
     folder: SoakFolder,
     seeds: Seeds,
     bounds: Bounds,
+    stop: &Stop,
     settings: impl Fn(Turn) -> Result<Settings> + Sync,
     watch: &mut dyn Watch,
 ) -> Result<Ended> {
     let (folder, summary, seeds) = folder.resume(seeds)?;
     watch.resumed(&summary);
-    let stop = Stop::listen()?;
     let ledger = Ledger { folder: &folder, seeds, summary, bounds, halted: false, trouble: None, kept: false, watch };
-    let soak = Soak { folder: &folder, settings, stop: &stop, ledger: Mutex::new(ledger) };
+    let soak = Soak { folder: &folder, settings, stop, ledger: Mutex::new(ledger) };
     std::thread::scope(|scope| {
         let soak = &soak;
         let start = |job| run::spawn(scope, move || soak.work(job)).map_err(|error| soak.abort(error));

@@ -164,7 +164,11 @@ pub fn namespaces(user: User) -> bool {
     let lacks = if user == User::Ours { &OURS } else { &ORDINARY };
     let lacks = lacks.get_or_init(|| {
         let tried = Place::of(user, "", THREE).run(&["--quiet", "--runtime", "netns"]);
-        (tried.code == 3).then(|| tried.stderr.lines().next().unwrap_or_default().to_owned())
+        let told = tried.stderr.lines().next().unwrap_or_default().to_owned();
+        let refused = ["user namespace", "create namespaces", "namespace of our own", "mount a fresh /proc"];
+        let are_refused = refused.iter().any(|what| told.contains(what));
+        assert!(tried.code != 3 || are_refused, "another trouble than that there are none: {tried:?}");
+        (tried.code == 3).then_some(told)
     });
     if let Some(reason) = lacks {
         skip(reason);

@@ -119,7 +119,7 @@ fn a_command_to_which_nobody_listens_ends_but_a_soak_goes_on() {
     let running = Running::new();
     let files = json!({ "blockade.yaml": NODES, "a.rhai": "fn chaos() { sleep(\"1s\"); }" });
     let session = send(&running, &["repl", "--runtime", "sim"], files.clone());
-    let soak = send(&running, &["soak", "a.rhai", "--runtime", "sim", "--for", "14s"], files);
+    let soak = send(&running, &["soak", "a.rhai", "--runtime", "sim", "--for", "10m"], files);
     until("the session ends", || running.get(&format!("/v1/commands/{session}"))["state"] == "ended");
     assert_eq!(running.get(&format!("/v1/commands/{soak}"))["state"], "running");
     running.ask("POST", &format!("/v1/soaks/{soak}/cancel"), "").with(202);
@@ -275,8 +275,11 @@ fn a_program_that_reads_what_is_typed_ends_with_the_daemon_though_it_heeds_no_en
     }
     let mut running = Running::with_cluster("netns");
     let id = send(&running, &["exec", "--stdin", "n1", "--", "sleep", "600"], json!({}));
-    until("it sleeps", || running.says(&["exec", "n1", "--", "ps", "-e"]).contains("sleep"));
+    running.post(&format!("/v1/commands/{id}/input"), json!({ "end": true })).with(204);
+    let sleeps = |running: &Running| running.says(&["exec", "n1", "--", "ps", "-eo", "args"]).contains("sleep 600");
+    until("it sleeps", || sleeps(&running));
     running.end(Signal::KILL);
+    until("it is gone", || !sleeps(&running));
     running.again();
     until_json(&running, &format!("/v1/commands/{id}"), |told| told["state"] == "interrupted");
 }

@@ -1,8 +1,8 @@
 //! From start to end, and what stays when it ends.
 
-use super::common::{User, ended, namespaces};
+use super::common::{User, ended, namespaces, until};
 use super::http::{Address, raw, request};
-use super::running::{Running, place, reaches};
+use super::running::{Running, place, reaches, until_reaches};
 use rustix::process::Signal;
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;
@@ -42,13 +42,15 @@ fn a_daemon_that_is_killed_and_started_again_finds_the_clusters_with_their_fault
     let mut running = Running::with_cluster("netns");
     running.post("/v1/clusters/c1/faults", json!({ "fault": { "kind": "partition", "groups": [["n1"]] } })).with(201);
     let before = running.get("/v1/clusters/c1");
-    assert!(!reaches(&running, "n1", "n2") && reaches(&running, "n2", "n3"));
+    until_reaches(&running, "n2", "n3");
+    assert!(!reaches(&running, "n1", "n2"));
     for signal in [Signal::KILL, Signal::TERM] {
         running.end(signal);
         assert!(running.says(&["faults"]).contains("partition {n1}"));
         running.again();
         assert_eq!(running.get("/v1/clusters/c1"), before);
-        assert!(!reaches(&running, "n1", "n2") && reaches(&running, "n2", "n3"));
+        until_reaches(&running, "n2", "n3");
+        assert!(!reaches(&running, "n1", "n2"));
     }
 }
 
@@ -75,13 +77,16 @@ fn no_packet_crosses_a_standing_cut_while_the_daemon_is_killed_and_started_again
     };
     let flows = |running: &Running| {
         let before = counted(running);
-        super::common::until("the flood arrives", || counted(running) > before + 10);
+        until("the flood arrives", || counted(running) > before + 10);
     };
     flows(&running);
     let cut = json!({ "fault": { "kind": "partition", "groups": [["n1"]] } });
     running.post("/v1/clusters/c1/faults", cut).with(201);
-    std::thread::sleep(std::time::Duration::from_millis(100));
-    let before = counted(&running);
+    let mut before = counted(&running);
+    until("nothing is on its way any more", || {
+        let earlier = std::mem::replace(&mut before, counted(&running));
+        earlier == before
+    });
     for _ in 0..10 {
         running.end(Signal::KILL);
         running.again();
@@ -102,8 +107,13 @@ fn a_cluster_that_it_brought_up_outlives_it_and_leaves_no_zombie() {
     running.again();
     running.post("/v1/clusters", json!({ "name": "c2", "config": config, "runtime": "sim" })).with(201);
     running.ask("DELETE", "/v1/clusters/c2", "").with(200);
-    let children = format!("/proc/{0}/task/{0}/children", running.pid().as_raw_nonzero());
-    super::common::until("no child is left", || std::fs::read_to_string(&children).unwrap().trim().is_empty());
+    // Whichever of its threads has begun it.
+    let threads = format!("/proc/{}/task", running.pid().as_raw_nonzero());
+    let children = || -> Vec<String> {
+        let threads = std::fs::read_dir(&threads).unwrap().flatten();
+        threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok()).collect()
+    };
+    until("no child is left", || children().concat().trim().is_empty());
 }
 
 #[test]
@@ -115,7 +125,8 @@ fn the_end_of_the_daemon_ends_its_readers_and_lets_requests_come_to_their_end() 
     reader.read_exact(&mut first).unwrap();
     let began = std::time::Instant::now();
     assert_eq!(running.end(Signal::TERM), Some(0));
-    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    // For as long it waits for requests that have an end.
+    assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:?}", began.elapsed());
     let mut rest = String::new();
     reader.read_to_string(&mut rest).unwrap();
     assert!(!rest.contains("event: end"), "it can be continued: {rest}");

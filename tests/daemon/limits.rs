@@ -61,16 +61,16 @@ fn slow_clients_are_given_up_and_do_not_hold_the_others() {
             stream
         })
         .collect();
-    let began = Instant::now();
     for _ in 0..50 {
         running.get("/blockade");
     }
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    for stream in slow.iter_mut().take(3) {
+        stream.write_all(b" ").expect("the others did not wait until it was given up");
+    }
     let mut said = [String::new(), String::new(), String::new()];
     for (index, stream) in slow.iter_mut().take(3).enumerate() {
         stream.read_to_string(&mut said[index]).unwrap();
     }
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert!(said[2].starts_with("HTTP/1.1 408 "), "{said:?}");
 }
 

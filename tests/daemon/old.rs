@@ -1,7 +1,7 @@
 //! The old Blockade's REST on real nodes: paths, codes and JSON.
 
 use super::common::{User, namespaces};
-use super::running::{Running, reaches, until_json};
+use super::running::{Running, reaches, until_json, until_reaches};
 use serde_json::{Value, json};
 
 fn of(running: &Running, node: &str, key: &str) -> Value {
@@ -32,9 +32,11 @@ fn a_blockade_is_made_shown_used_and_removed() {
 
     running.post("/blockade/c1/partitions", json!({ "partitions": [["n_1"], ["n_2", "n_3"]] })).with(204);
     assert_eq!((of(&running, "n_1", "partition"), of(&running, "n_3", "partition")), (json!(1), json!(2)));
-    assert!(!reaches(&running, "n_1", "n_2") && reaches(&running, "n_2", "n_3"));
+    until_reaches(&running, "n_2", "n_3");
+    assert!(!reaches(&running, "n_1", "n_2"));
     running.ask("DELETE", "/blockade/c1/partitions", "").with(204);
-    assert!(reaches(&running, "n_1", "n_2") && of(&running, "n_1", "partition").is_null());
+    until_reaches(&running, "n_1", "n_2");
+    assert!(of(&running, "n_1", "partition").is_null());
 
     let act = |command: &str, query: &str| {
         let body = json!({ "command": command, "container_names": ["n_1"] });
@@ -92,8 +94,9 @@ fn a_node_that_is_made_fast_leaves_the_others_slow() {
     };
     let is_late = |source: &str, target: &str| {
         let probe = json!({ "kind": "round_trip", "source": source, "target": target });
-        let seen = running.post("/v1/clusters/c1/probes", probe).with(200).json();
-        seen["rtt_us"].as_u64().unwrap() >= 300_000
+        let trip = |_| running.post("/v1/clusters/c1/probes", probe.clone()).with(200).json()["rtt_us"].as_u64();
+        // A busy machine makes some of them late, and loses some.
+        (0..20).filter_map(trip).take(3).min().unwrap() >= 300_000
     };
     assert_eq!(put("slow", &["n1"]), "SLOW NORMAL NORMAL");
     assert_eq!(put("fast", &["n3"]), "SLOW NORMAL NORMAL");

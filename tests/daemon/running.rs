@@ -93,6 +93,12 @@ impl Running {
         self.again();
     }
 
+    /// Another one in the same folder, at the same port.
+    pub fn again_there(&mut self) {
+        let Address::Tcp(address) = self.address.clone() else { panic!("a port") };
+        self.again_with(&["--listen", &address]);
+    }
+
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         self.ask_with(method, path, &[], body)
     }
@@ -156,6 +162,11 @@ fn start(place: &Place, args: &[&str]) -> (Child, Address) {
 pub fn reaches(running: &Running, source: &str, target: &str) -> bool {
     let probe = serde_json::json!({ "kind": "reachable", "source": source, "target": target });
     running.post("/v1/clusters/c1/probes", probe).with(200).json()["ok"].as_bool().unwrap()
+}
+
+/// Waits until one does: of packets that a busy machine lets wait, one is taken for lost.
+pub fn until_reaches(running: &Running, source: &str, target: &str) {
+    until(&format!("{source} reaches {target}"), || reaches(running, source, target));
 }
 
 /// Waits until a question about the daemon's JSON is answered with yes.

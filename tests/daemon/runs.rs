@@ -143,7 +143,7 @@ fn a_cancelled_run_heals_and_so_do_those_of_a_daemon_that_ends_or_is_killed() {
     cut(&running);
     assert_eq!(running.end(Signal::TERM), Some(0));
     running.again();
-    assert!(reaches(&running, "n1", "n2"));
+    healed(&running);
     assert_eq!(running.get(&format!("/v1/commands/{second}"))["exit_code"], 130);
 
     let third = begin(&running, long());
@@ -157,7 +157,7 @@ fn a_cancelled_run_heals_and_so_do_those_of_a_daemon_that_ends_or_is_killed() {
         (&json!("interrupted"), &json!("error"), &json!(130))
     );
     assert_eq!(run["result"]["cleanup"]["ok"], true);
-    assert!(reaches(&running, "n1", "n2"));
+    healed(&running);
     assert_eq!(running.get("/v1/clusters/c1/faults"), json!({ "faults": [] }));
     let said = running.ask("GET", &format!("/v1/commands/{third}/output"), "").with(200).body;
     assert!(said.contains("the daemon ended before this command") && said.contains("event: exit"), "{said}");

@@ -7,7 +7,7 @@ use super::running::{Running, place};
 use blockade::certificate::Fingerprint;
 use blockade::remote::tls::{Trust, connect};
 use rustix::process::Signal;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Stdio;
@@ -113,7 +113,8 @@ fn plain_http_is_answered_at_once_with_where_to_ask() {
     let answer = raw(&plain, &request("GET", "/healthz", &[], "")).unwrap().with(400);
     assert_eq!(answer.detail(), "TLS is spoken here: ask `https://`");
     assert!(raw(&plain, b"\x16\x03\x01\x00\x05rubbish").is_none());
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // Then those are given up who greet slowly.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -128,15 +129,16 @@ fn those_who_greet_slowly_are_given_up_and_do_not_hold_the_others() {
             stream
         })
         .collect();
-    let began = Instant::now();
     for _ in 0..20 {
         running.get("/v1/clusters");
     }
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    slow[0].set_nonblocking(true).unwrap();
+    let heard = slow[0].peek(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(heard, Err(ErrorKind::WouldBlock), "the others waited until it was given up");
+    slow[0].set_nonblocking(false).unwrap();
     for stream in slow.iter_mut().take(3) {
         assert_eq!(stream.read_to_end(&mut Vec::new()).unwrap(), 0);
     }
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The new REST on real nodes.
 
 use super::common::{User, namespaces, until};
-use super::running::{CLUSTER, Running, reaches, until_json};
+use super::running::{CLUSTER, Running, reaches, until_json, until_reaches};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -16,7 +16,7 @@ fn a_cluster_is_made_cut_probed_healed_and_removed() {
     assert!(made.head.contains("location: /v1/clusters/c1"), "{}", made.head);
     assert_eq!(made.json()["nodes"].as_array().unwrap().len(), 3);
     assert_eq!(running.get("/v1/clusters"), json!({ "clusters": [{ "name": "c1", "state": "up" }] }));
-    assert_eq!(running.get("/v1/clusters/c1/nodes/n1/logs?last=1")["log"], "two\n");
+    until_json(&running, "/v1/clusters/c1/nodes/n1/logs?last=1", |told| told["log"] == "two\n");
 
     let faults = "/v1/clusters/c1/faults";
     let cut = running.post(faults, json!({ "fault": { "kind": "one_way", "source": ["n1"], "target": ["n2"] } }));
@@ -24,7 +24,8 @@ fn a_cluster_is_made_cut_probed_healed_and_removed() {
     assert!(cut.head.contains("location: /v1/clusters/c1/faults/f1"), "{}", cut.head);
     let cut = cut.json();
     assert_eq!((&cut["id"], &cut["kind"], &cut["text"]), (&json!("f1"), &json!("one_way"), &json!("one_way n1 → n2")));
-    assert!(reaches(&running, "n1", "n2") && !reaches(&running, "n2", "n1"));
+    until_reaches(&running, "n1", "n2");
+    assert!(!reaches(&running, "n2", "n1"));
     let trip = json!({ "kind": "round_trip", "source": "n1", "target": "n3" });
     let trip = running.post("/v1/clusters/c1/probes", trip).with(200).json();
     assert!(trip["ok"] == true && trip["rtt_us"].as_u64().unwrap() > 0, "{trip}");
@@ -32,9 +33,10 @@ fn a_cluster_is_made_cut_probed_healed_and_removed() {
     assert_eq!(running.get(faults)["faults"].as_array().unwrap().len(), 2);
     let healed = running.ask("DELETE", &format!("{faults}/f1"), "").with(200).json();
     assert_eq!(healed["healed"][0]["id"], "f1");
-    assert!(reaches(&running, "n2", "n1") && !reaches(&running, "n2", "n3"));
+    until_reaches(&running, "n2", "n1");
+    assert!(!reaches(&running, "n2", "n3"));
     running.ask("DELETE", faults, "").with(200);
-    assert!(reaches(&running, "n2", "n3"));
+    until_reaches(&running, "n2", "n3");
     assert_eq!(running.get(faults), json!({ "faults": [] }));
 
     let act = |body| running.post("/v1/clusters/c1/nodes/n2/actions", body).with(200).json();

@@ -54,7 +54,7 @@ impl Drop for Daemon {
 pub const CLUSTER: &str = "
 network: { subnet: 10.9.0.0/24 }
 nodes:
-  n1: { command: [sh, -c, 'echo ${env:GREETING}; exec sleep infinity'] }
+  n1: { command: [sh, -c, 'echo ${env:GREETING}; exec sleep infinity'], ready: { log: '.', within: 30s } }
   n2: { command: sleep infinity }
   n3: { command: sleep infinity }
 ";
@@ -82,14 +82,14 @@ fn at(desk: &Place, args: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// Without what is another one each time: times, folders.
+/// Without what is another one each time: times, with their units, and folders.
 fn timeless(text: &str) -> String {
     let is_told = |line: &&str| !line.starts_with("run folder: ") && !line.starts_with("fetched into ");
     let word =
         |word: &str| if word.starts_with(|c: char| c.is_ascii_digit()) { "N".to_owned() } else { word.to_owned() };
     text.lines()
         .filter(is_told)
-        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ") + "\n")
+        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ").replace("N ms", "N s") + "\n")
         .collect()
 }
 

@@ -19,8 +19,10 @@ fn said(place: &Place, url: &str, args: &[&str], code: i32) -> String {
 fn a_daemon_that_cannot_be_reached_is_told_from_one_that_cannot_be() {
     let place = place();
     let status = |url: &str, code| said(&place, url, &["status"], code);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    insta::assert_snapshot!(status(&format!("http://{free}"), 3), @r##"
+    // Held, so that nobody else comes to listen there.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    insta::assert_snapshot!(status(&format!("http://{}", held.local_addr().unwrap()), 3), @r##"
     error: cannot reach the daemon at URL: nobody listens there
     help: start `blockade daemon --listen ADDR` on that machine, or look at the port
     "##);

@@ -6,7 +6,6 @@ use super::real::{Daemon, desk};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 fn sits(desk: &Place, daemon: &Daemon, args: &[&str]) -> Terminal {
     Terminal::start(desk, &[&["--host", daemon.url.as_str(), "-n", "c1", "repl"], args].concat())
@@ -41,10 +40,8 @@ fn a_session_over_there_is_like_one_here() {
     terminal.sees("> ");
     terminal.types("note(\"fell \" + \"asleep\"); sleep(\"1h\")\r");
     terminal.sees("fell asleep");
-    let asked = Instant::now();
     terminal.types("\u{3}");
     terminal.sees("error: interrupted");
-    assert!(asked.elapsed() < Duration::from_secs(5));
     terminal.enters("never mind\u{3}");
     terminal.enters(":save mine.txt");
     terminal.sees("is there already, and no saved session");
@@ -108,12 +105,13 @@ fn a_session_whose_editor_is_told_to_end_heals_first() {
     let (daemon, desk) = (Daemon::new(), desk());
     desk.write("blockade.yaml", super::common::THREE);
     let cluster = daemon.place.path().join(".blockade/clusters/c1");
-    for busy in ["", "sleep(\"1h\")"] {
+    for (entry, told) in [("", "> "), ("note(\"now \" + \"busy\"); sleep(\"1h\")", "now busy")] {
         let mut terminal = sits(&desk, &daemon, &["--runtime", "netns"]);
         terminal.enters("1 + 1");
         terminal.sees("2");
         assert!(cluster.exists());
-        terminal.enters(busy);
+        terminal.enters(entry);
+        terminal.sees(told);
         kill_process(Pid::from_child(&terminal.child), Signal::TERM).unwrap();
         assert_eq!(terminal.ends(), 130, "{}", terminal.rest());
         until("its cluster is gone", || !cluster.exists());

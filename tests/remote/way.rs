@@ -1,12 +1,12 @@
 //! The way between: cut, slow to come back, given up; and Ctrl-C on this end of it.
 
-use super::common::{Place, THREE, until};
+use super::common::{Place, THREE, ended, until};
 use super::fake::{Answer, Asked, Fake, bytes, command, events, json, problem};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json as value};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 fn place() -> Place {
@@ -128,6 +128,31 @@ fn ctrl_c_ends_it_over_there_and_the_rest_is_still_heard() {
     let ended = child.wait_with_output().unwrap();
     assert_eq!((ended.status.code(), fake.of("POST /v1/commands/r-1/cancel").len()), (Some(130), 1));
     assert!(String::from_utf8_lossy(&ended.stderr).starts_with("healed\n"), "{ended:?}");
+}
+
+/// The first may come over there before the entry that it is to interrupt.
+#[test]
+fn a_session_that_is_to_end_is_interrupted_until_it_does() {
+    let cancels = Arc::new(AtomicUsize::default());
+    let count = Arc::clone(&cancels);
+    let fake = Fake::new(move |asked, _| match asked.line.as_str() {
+        "POST /v1/commands" => json("201 Created", &command("repl", "running")),
+        "POST /v1/commands/r-1/cancel" => {
+            count.fetch_add(1, Ordering::SeqCst);
+            json("202 Accepted", &command("repl", "running"))
+        }
+        "POST /v1/commands/r-1/input" => json("204 No Content", &Value::Null),
+        "GET /v1/commands/r-1/output" => {
+            until("it is interrupted once more", || count.load(Ordering::SeqCst) > 1);
+            events(&[exit(1, 130)])
+        }
+        line => panic!("{line}"),
+    });
+    let place = place();
+    let child = place.start(&["repl", "--host", &fake.url]);
+    until("it listens", || !fake.of("GET /v1/commands/r-1/output").is_empty());
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    ended(child.wait_with_output().unwrap()).with(130);
 }
 
 #[test]

@@ -10,9 +10,14 @@ use super::words::Words;
 use crate::remote::{Client, Dialogue, Failure, Heard, Here};
 use crate::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How the session over there is told who asks.
 pub(in crate::cli) const FLAG: &str = "--afar";
+
+/// A session that is to end is interrupted again after this time: an interrupt that comes before the entry it was meant
+/// for is forgotten. Longer than the pauses between tries to find a way that was lost.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Holds a session over there, from its beginning to its exit code.
 pub(in crate::cli) fn main(
@@ -64,6 +69,7 @@ struct Asked {
 impl Talk<'_> {
     async fn hold(mut self, dialogue: &mut Dialogue<'_>) -> Result<u8, Failure> {
         let mut reader = Reader::default();
+        let mut again = tokio::time::interval(AGAIN);
         loop {
             let is_open = self.asked.as_ref().is_some_and(|asked| asked.is_open);
             tokio::select! {
@@ -76,14 +82,18 @@ impl Talk<'_> {
                     Heard::End => {
                         self.is_ended = true;
                         self.close();
+                        self.screen.close();
                         dialogue.cancel().await?;
                         dialogue.end().await?;
+                        again.reset();
                     }
                     Heard::Exit(_) if self.is_ended => return Ok(ErrorKind::Interrupted.exit_code()),
                     Heard::Exit(0) => return Ok(self.failed.filter(|_| !self.screen.is_terminal()).unwrap_or(0)),
                     Heard::Exit(code) => return Ok(code),
                 },
                 input = self.lines.answer(), if is_open => self.input(dialogue, input).await?,
+                // Where the way is lost, `next` says so.
+                _ = again.tick(), if self.is_ended => drop(dialogue.cancel().await),
             }
         }
     }

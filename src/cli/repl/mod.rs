@@ -25,9 +25,10 @@ use super::place::Place;
 use super::setup;
 use super::timeline::Timeline;
 use crate::cluster::{Cluster, RuntimeKind};
+use crate::engine::Output;
 use crate::run::{self, Attached, Ends, Signals, Stage};
 use crate::runtime::Options;
-use crate::script::Interrupt;
+use crate::script::{Interrupt, Session};
 use crate::supervisor;
 use crate::words::command_line;
 use crate::{Error, ErrorKind, Result};
@@ -90,10 +91,15 @@ pub(super) fn main(place: &Place, args: &Args) -> Result<u8> {
     let first_error = conversation.first_error();
     let interrupt = Arc::new(Interrupt::default());
     let timeline = Timeline::to(move |line| shown.line(line));
-    let ends =
-        run::session(&stand.stage(seed, &params, &interrupt), vec![Box::new(recent), Box::new(timeline)], |session| {
-            conversation.hold(session)
-        });
+    let editor = screen.clone();
+    let body = move |session: &mut Session| {
+        let held = conversation.hold(session);
+        // How all is removed is told without it.
+        editor.close();
+        held
+    };
+    let outputs: Vec<Box<dyn Output>> = vec![Box::new(recent), Box::new(timeline)];
+    let ends = run::session(&stand.stage(seed, &params, &interrupt), outputs, body);
     let left = stand.leave(place, leave_up.load(Ordering::SeqCst));
     screen.close();
     let typed = first_error.get().filter(|_| !screen.is_terminal());

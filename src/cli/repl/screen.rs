@@ -5,13 +5,17 @@ use super::super::report;
 use super::frames::Frame;
 use crate::Error;
 use crate::platform;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 /// How long what is printed may be waited for: the editor takes nothing between two lines.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Takes what is left of a line that was being typed.
+const CLEAR_LINE: &str = "\r\u{1b}[K";
 
 /// Prints. Clones print to the same place.
 #[derive(Clone)]
@@ -33,11 +37,29 @@ struct Terminal {
     pieces: Sender<Piece>,
     /// How the terminal was set before the editor changed it.
     before: Arc<Option<platform::Terminal>>,
+    /// Whether nobody types any more.
+    is_closed: Arc<AtomicBool>,
 }
 
 enum Piece {
     Text(String),
     Mark(Sender<()>),
+}
+
+impl Terminal {
+    fn print(&self, text: String) {
+        if self.is_closed.load(Ordering::SeqCst) {
+            directly(&text);
+        } else {
+            drop(self.pieces.send(Piece::Text(text)));
+        }
+    }
+}
+
+/// A terminal that is gone needs nothing.
+fn directly(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 impl Screen {
@@ -57,7 +79,8 @@ impl Screen {
                 }
             }
         });
-        Self(Kind::Terminal(Terminal { pieces, before: Arc::new(platform::Terminal::now()) }))
+        let before = Arc::new(platform::Terminal::now());
+        Self(Kind::Terminal(Terminal { pieces, before, is_closed: Arc::default() }))
     }
 
     /// One on another machine.
@@ -74,7 +97,7 @@ impl Screen {
     pub(super) fn line(&self, text: &str) {
         match &self.0 {
             Kind::Plain => report::line(text),
-            Kind::Terminal(terminal) => drop(terminal.pieces.send(Piece::Text(format!("{text}\n")))),
+            Kind::Terminal(terminal) => terminal.print(format!("{text}\n")),
             Kind::Afar { .. } => report::line(&Frame::Line(text.to_owned()).line()),
         }
     }
@@ -90,9 +113,7 @@ impl Screen {
     /// What is no result, with its line's end.
     pub(super) fn told(&self, text: &str) {
         match &self.0 {
-            Kind::Terminal(terminal) if std::io::stderr().is_terminal() => {
-                drop(terminal.pieces.send(Piece::Text(text.to_owned())));
-            }
+            Kind::Terminal(terminal) if std::io::stderr().is_terminal() => terminal.print(text.to_owned()),
             _ => report::message(text.trim_end_matches('\n')),
         }
     }
@@ -106,13 +127,33 @@ impl Screen {
         }
     }
 
-    /// The end, also in the middle of a line: the terminal is as it was.
+    /// Nobody types any more, perhaps in the middle of a line: the terminal is as it was. What is still printed does not
+    /// pass through the editor, which would come to it later, or never.
     pub(super) fn close(&self) {
-        self.flush();
-        if let Kind::Terminal(Terminal { before, .. }) = &self.0
-            && let Some(before) = &**before
-        {
-            before.restore();
+        let Kind::Terminal(terminal) = &self.0 else { return };
+        if terminal.is_closed.swap(true, Ordering::SeqCst) {
+            return;
         }
+        self.flush();
+        if let Some(before) = &*terminal.before {
+            before.restore();
+            directly(CLEAR_LINE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_after_the_end_does_not_wait_for_the_editor() {
+        let (print, printed) = channel();
+        let screen = Screen::terminal(move |text| drop(print.send(text)));
+        screen.line("before");
+        screen.close();
+        screen.line("after");
+        drop(screen);
+        assert_eq!(printed.iter().collect::<Vec<String>>(), ["before\n"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::common::browser::Browser;
 use super::super::common::{User, namespaces};
-use super::super::running::{CLUSTER, Running, place, reaches};
+use super::super::running::{CLUSTER, Running, reaches, until_reaches};
 use super::{RESULT, Visit, button, node};
 use rustix::process::Signal;
 use serde_json::json;
@@ -21,7 +21,9 @@ fn clicks_cut_a_real_link_and_heal_it() {
     page.until(&format!("{RESULT} === 'n1 → n2: went through'"));
     page.click(&button("Cut n1 → n2"));
     page.until("document.querySelector('#faults li')?.textContent.startsWith('f1 block n1 → n2')");
-    assert!(!reaches(running, "n1", "n2") && reaches(running, "n2", "n1") && reaches(running, "n1", "n3"));
+    until_reaches(running, "n2", "n1");
+    until_reaches(running, "n1", "n3");
+    assert!(!reaches(running, "n1", "n2"));
     page.until(
         "document.querySelectorAll('.link.cut').length === 1 && document.querySelectorAll('.link.whole').length === 1",
     );
@@ -30,20 +32,21 @@ fn clicks_cut_a_real_link_and_heal_it() {
 
     page.click(&button("Heal f1 block n1 → n2"));
     page.until("!document.querySelector('#faults li') && !document.querySelector('.link')");
-    assert!(reaches(running, "n1", "n2"));
+    until_reaches(running, "n1", "n2");
     page.click(&button("Probe"));
     page.until(&format!("{RESULT} === 'n1 → n2: went through'"));
 
     // A group: those who are selected, and the rest.
     page.click(&button("Partition selection from the rest"));
     page.until("document.querySelector('#faults li')");
-    assert!(reaches(running, "n1", "n2") && !reaches(running, "n1", "n3") && !reaches(running, "n3", "n2"));
+    until_reaches(running, "n1", "n2");
+    assert!(!reaches(running, "n1", "n3") && !reaches(running, "n3", "n2"));
     page.click(&node("n2"));
     page.click(&button("Pause"));
     page.until(&format!("{}.classList.contains('paused')", node("n1")));
     page.click(&button("Heal all"));
     page.until(&format!("{}.classList.contains('up') && !document.querySelector('#faults li')", node("n1")));
-    assert!(reaches(running, "n1", "n3"));
+    until_reaches(running, "n1", "n3");
     // What the command line takes for granted, jitter too, as the command line tells it.
     running.says(&["slow", "n1"]);
     page.until("document.querySelector('.timeline').innerText.includes('delay 75 ms, jitter 100 ms normal')");
@@ -86,14 +89,15 @@ fn keys_alone_do_the_same() {
     tab_to(page, &button("Isolate"));
     page.press("Enter");
     page.until("document.querySelector('#faults li')");
-    assert!(!reaches(running, "n1", "n2") && !reaches(running, "n2", "n3") && reaches(running, "n1", "n3"));
+    until_reaches(running, "n1", "n3");
+    assert!(!reaches(running, "n1", "n2") && !reaches(running, "n2", "n3"));
     // The world is cut off from it, too, and the focus is where it was.
     page.until("document.querySelectorAll('.link.cut').length === 3");
     assert_eq!(page.value("document.activeElement.textContent"), "Isolate");
     tab_to(page, &button("Heal f1 isolate n2"));
     page.press("Enter");
     page.until("!document.querySelector('#faults li')");
-    assert!(reaches(running, "n1", "n2"));
+    until_reaches(running, "n1", "n2");
     assert_eq!(page.value("document.activeElement.textContent"), "Faults in force");
     // On to the end of the page, and out of it: nothing holds the focus.
     tab_to(page, "document.body");
@@ -174,10 +178,7 @@ fn behind_tls_and_where_no_events_come_it_looks_by_itself() {
 
 #[test]
 fn a_daemon_that_is_gone_is_missed_and_found_again() {
-    // The same address before and after.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let running = Running::among(place(), &["--listen", &format!("127.0.0.1:{port}")]);
-    let Some(mut visit) = Visit::of(running, "sim", (1280, 900)) else { return };
+    let Some(mut visit) = Visit::new("sim", (1280, 900)) else { return };
     visit.cluster();
     let Visit { running, page, .. } = &mut visit;
     running.end(Signal::KILL);
@@ -186,7 +187,7 @@ fn a_daemon_that_is_gone_is_missed_and_found_again() {
     page.click(&button("Isolate"));
     page.until("document.querySelector('[role=alert]')?.textContent.includes('the daemon does not answer')");
     running.says(&["stop", "n3"]);
-    running.again();
+    running.again_there();
     page.until("document.getElementById('daemon').textContent === 'connected again'");
     page.until(&format!("{}.classList.contains('stopped')", node("n3")));
     page.until("document.querySelector('.bar').textContent.includes('live')");
@@ -216,15 +217,12 @@ fn what_is_wrong_while_it_looks_is_told_until_it_is_over() {
 
 #[test]
 fn a_daemon_with_another_token_is_told_from_one_that_is_gone() {
-    // The same address before and after.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let running = Running::among(place(), &["--listen", &format!("127.0.0.1:{port}")]);
-    let Some(mut visit) = Visit::of(running, "sim", (1280, 900)) else { return };
+    let Some(mut visit) = Visit::new("sim", (1280, 900)) else { return };
     visit.cluster();
     let Visit { running, page, .. } = &mut visit;
     running.end(Signal::TERM);
     running.place.write(".blockade/daemon.token", &"x".repeat(43));
-    running.again();
+    running.again_there();
     page.until("document.querySelector('[role=alert]')?.textContent.includes('has another token now')");
 }
 
