@@ -56,6 +56,11 @@ const KEPT: usize = 200;
 const FILES_MAX: usize = 1000;
 /// Commands that go on where nobody listens; others end soon.
 const LASTING: [&str; 4] = ["run", "replay", "soak", "shrink"];
+/// How long those who have heard the end of their commands may take to begin with the next file of theirs when the daemon
+/// ends, and how long with all.
+const BETWEEN_FILES: Duration = Duration::from_secs(2);
+const FETCHING_MAX: Duration = Duration::from_secs(60);
+
 fn is_lasting(verb: &str) -> bool {
     LASTING.contains(&verb)
 }
@@ -72,6 +77,8 @@ pub(super) struct Errands {
     is_ending: AtomicBool,
     /// Turns true when all have ended, and no more will come.
     over: watch::Sender<bool>,
+    /// Changes whenever somebody begins to fetch a file.
+    fetching: watch::Sender<()>,
 }
 
 /// Why a command was not begun.
@@ -102,6 +109,7 @@ impl Errands {
             running: Mutex::default(),
             is_ending: AtomicBool::new(false),
             over: watch::Sender::new(false),
+            fetching: watch::Sender::new(()),
         }
     }
 
@@ -265,6 +273,18 @@ impl Errands {
         }
         self.over.send_replace(true);
         is_heard
+    }
+
+    /// Somebody begins to fetch a file.
+    pub(super) fn somebody_fetches(&self) {
+        self.fetching.send_replace(());
+    }
+
+    /// Waits until nobody has begun to fetch a file for a while: each takes a connection of its own.
+    pub(super) async fn all_are_fetched(&self) {
+        let mut fetching = self.fetching.subscribe();
+        let quiet = async { while tokio::time::timeout(BETWEEN_FILES, fetching.changed()).await.is_ok() {} };
+        let _given_up = tokio::time::timeout(FETCHING_MAX, quiet).await;
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Attendant>>> {

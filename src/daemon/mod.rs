@@ -83,8 +83,6 @@ pub enum Privacy {
     },
 }
 
-/// How long those who have heard the end of their commands may still begin to fetch files of theirs.
-const FETCHING: Duration = Duration::from_secs(2);
 /// How long requests may still take that nobody waits for any more.
 const LEAVING: Duration = Duration::from_secs(5);
 /// The token's file in the data folder.
@@ -109,7 +107,7 @@ pub fn run(settings: Settings, say: fn(&str)) -> Result<()> {
         let ended = async {
             is_over(&mut over).await;
             if ending.end_all().await {
-                tokio::time::sleep(FETCHING).await;
+                ending.all_are_fetched().await;
             }
             close.send_replace(true);
         };

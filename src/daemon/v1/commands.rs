@@ -182,18 +182,28 @@ async fn input(State(daemon): On, Path(command): Path<String>, Body(input): Body
 #[utoipa::path(get, path = "/v1/commands/{command}/files", tag = "commands", responses((status = 200, body = Files), Problems))]
 async fn written(State(daemon): On, Path(command): Path<String>) -> Answer<Json<Files>> {
     let folder = found(&daemon, &command)?;
-    Ok(Json(Files::of(blocking(move || Ok(folder.written())).await?)))
+    listed(&daemon, move || folder.written()).await
 }
 
 /// One of these files.
 #[utoipa::path(get, path = "/v1/commands/{command}/files/{*path}", tag = "commands",
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), Problems))]
 async fn fetch(State(daemon): On, Path((command, path)): Path<(String, String)>) -> Answer<Response> {
-    fetched(&found(&daemon, &command)?.files(), &path)
+    fetched(&daemon, &found(&daemon, &command)?.files(), &path)
+}
+
+/// The files that are found so.
+pub(super) async fn listed(
+    daemon: &Daemon,
+    find: impl FnOnce() -> Vec<(std::path::PathBuf, u64)> + Send + 'static,
+) -> Answer<Json<Files>> {
+    daemon.errands.somebody_fetches();
+    Ok(Json(Files::of(blocking(move || Ok(find())).await?)))
 }
 
 /// A file below a folder.
-pub(super) fn fetched(folder: &std::path::Path, path: &str) -> Answer<Response> {
+pub(super) fn fetched(daemon: &Daemon, folder: &std::path::Path, path: &str) -> Answer<Response> {
+    daemon.errands.somebody_fetches();
     let unknown =
         || Problem::unknown(&Error::usage(format!("there is no file {path:?}")).help("GET …/files lists them"));
     let file = files::open(folder, path)?.ok_or_else(unknown)?;

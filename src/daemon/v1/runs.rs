@@ -6,7 +6,7 @@ use super::super::follow::{Follower, Until};
 use super::super::problem::{Problem, Problems};
 use super::super::received::{Body, Query};
 use super::super::runs::{Found, Run, RunState};
-use super::commands::{Files, begun, cancelled, fetched, listen};
+use super::commands::{Files, begun, cancelled, fetched, listed, listen};
 use super::events::{First, From};
 use super::word::{Quantity, Word};
 use super::{Answer, On};
@@ -271,14 +271,14 @@ async fn output(State(daemon): On, Path(run): Path<String>, First(first): First)
 #[utoipa::path(get, path = "/v1/runs/{run}/files", tag = "runs", responses((status = 200, body = Files), Problems))]
 async fn artifacts(State(daemon): On, Path(run): Path<String>) -> Answer<Json<Files>> {
     let run = found(&daemon, &run)?;
-    Ok(Json(Files::of(blocking(move || Ok(files::listed(&run.path))).await?)))
+    listed(&daemon, move || files::listed(&run.path)).await
 }
 
 /// A file of the run's folder.
 #[utoipa::path(get, path = "/v1/runs/{run}/files/{*path}", tag = "runs",
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), Problems))]
 async fn artifact(State(daemon): On, Path((run, path)): Path<(String, String)>) -> Answer<Response> {
-    fetched(&found(&daemon, &run)?.path, &path)
+    fetched(&daemon, &found(&daemon, &run)?.path, &path)
 }
 
 /// The page of `blockade report` about it.

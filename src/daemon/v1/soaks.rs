@@ -4,7 +4,7 @@ use super::super::errands::{Asked, Told};
 use super::super::files;
 use super::super::problem::{Problem, Problems};
 use super::super::received::Body;
-use super::commands::{Files, begun, cancelled, fetched, listen};
+use super::commands::{Files, begun, cancelled, fetched, listed, listen};
 use super::events::{First, From};
 use super::runs::{Script, Source, option, script_of};
 use super::word::{Quantity, Word};
@@ -180,15 +180,15 @@ async fn folder(daemon: Arc<Daemon>, soak: String) -> Answer<std::path::PathBuf>
 /// What lies in the soak's folder: the runs that did not pass, and the results of all.
 #[utoipa::path(get, path = "/v1/soaks/{soak}/files", tag = "soaks", responses((status = 200, body = Files), Problems))]
 async fn artifacts(State(daemon): On, Path(soak): Path<String>) -> Answer<Json<Files>> {
-    let folder = folder(daemon, soak).await?;
-    Ok(Json(Files::of(blocking(move || Ok(files::listed(&folder))).await?)))
+    let folder = folder(Arc::clone(&daemon), soak).await?;
+    listed(&daemon, move || files::listed(&folder)).await
 }
 
 /// A file of the soak's folder.
 #[utoipa::path(get, path = "/v1/soaks/{soak}/files/{*path}", tag = "soaks",
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), Problems))]
 async fn artifact(State(daemon): On, Path((soak, path)): Path<(String, String)>) -> Answer<Response> {
-    fetched(&folder(daemon, soak).await?, &path)
+    fetched(&daemon, &folder(Arc::clone(&daemon), soak).await?, &path)
 }
 
 /// Interrupts a soak that was begun here: its runs heal.
