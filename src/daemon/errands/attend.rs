@@ -379,7 +379,7 @@ mod tests {
         while let Some(Piece::Out(piece)) = said.recv().await {
             all.extend(piece);
         }
-        assert_eq!(all, [b'x'; 50000]);
+        assert_eq!(all, vec![b'x'; 50_000]);
         let mut pid = [0; 16];
         let count = stderr.read(&mut pid).await.unwrap();
         let pid = std::str::from_utf8(&pid[..count]).unwrap().trim().parse().unwrap();

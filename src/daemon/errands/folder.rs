@@ -24,7 +24,7 @@ const RECEIVED: &str = "received.json";
 const AFTERLIFE_MAX: Duration = Duration::from_secs(120);
 /// For so long one is there after its end, however many there are: for whoever has lost the connection, or fetches its
 /// files.
-const SPARED: Duration = Duration::from_hours(1);
+const SPARED: Duration = Duration::from_secs(3600);
 
 /// A command that was run here for somebody on another machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn those_that_ended_first_are_forgotten_and_what_lasts_is_counted_apart() {
         let place = tempfile::tempdir().unwrap();
-        let hours_ago = |hours: u64| SystemTime::now() - Duration::from_hours(hours);
+        let hours_ago = |hours: u64| SystemTime::now() - Duration::from_secs(3600 * hours);
         let create = |id: &str, verb: &str, ended: Option<SystemTime>| {
             let told = Told::new(id.to_owned(), verb.to_owned(), Vec::new(), None);
             let (_, mut output) = ErrandFolder::create(place.path(), &told, &Errand::default()).unwrap();
@@ -310,7 +310,7 @@ mod tests {
         create("5", "status", None);
         create("6", "status", Some(hours_ago(4)));
         create("7", "status", Some(hours_ago(0)));
-        create("8", "status", Some(SystemTime::now() + Duration::from_hours(5)));
+        create("8", "status", Some(SystemTime::now() + Duration::from_secs(5 * 3600)));
         let left = |kept: usize| {
             ErrandFolder::keep_the_latest(place.path(), kept, |told| told.verb != "status");
             let mut ids: Vec<String> = ErrandFolder::all(place.path()).into_iter().map(|folder| folder.id).collect();
