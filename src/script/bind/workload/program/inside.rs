@@ -6,13 +6,15 @@ use super::{AFTER_ITS_END, LINES, greeting, lines};
 use crate::engine::{Command, Exec, Job, Reply};
 use crate::script::host::Host;
 use crate::{Error, Result};
+use rustix::io::Errno;
+use rustix::net::SocketFlags;
 use std::fs::Permissions;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::BufReader;
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 /// As long as no run takes, where the script says nothing.
@@ -48,9 +50,15 @@ pub(in super::super) fn start(
 
 /// Hands on line by line; how it ended.
 async fn hear(meeting: Meeting, mut running: Job<Reply>, say: &mpsc::Sender<Said>) -> Result<Said> {
-    let socket = tokio::select! {
-        came = meeting.listener.accept() => came.map_err(|error| Error::machine(format!("a workload got lost: {error}")))?.0,
-        reply = &mut running => return ended(reply?, false),
+    let lost = |error: std::io::Error| Error::machine(format!("a workload got lost: {error}"));
+    let (socket, early) = tokio::select! {
+        biased;
+        came = meeting.listener.accept() => (came.map_err(lost)?.0, None),
+        // One that ended at once may have come before it.
+        reply = &mut running => match meeting.whoever_waits().map_err(lost)? {
+            Some(socket) => (socket, Some(reply)),
+            None => return ended(reply?, false),
+        },
     };
     drop(meeting);
     let mut held = BufReader::new(socket);
@@ -58,9 +66,11 @@ async fn hear(meeting: Meeting, mut running: Job<Reply>, say: &mpsc::Sender<Said
         return Ok(not_started);
     }
     let mut listen = std::pin::pin!(lines(&mut held, say));
+    let replied = async { if let Some(reply) = early { reply } else { running.await } };
+    let mut replied = std::pin::pin!(replied);
     let reply = tokio::select! {
-        _all = &mut listen => running.await,
-        reply = &mut running => {
+        _all = &mut listen => replied.await,
+        reply = &mut replied => {
             let _rest = tokio::time::timeout(AFTER_ITS_END, listen).await;
             reply
         }
@@ -112,6 +122,15 @@ impl Meeting {
         std::fs::set_permissions(&socket, Permissions::from_mode(0o666))?;
         Ok(Self { listener, socket })
     }
+
+    /// Who has come already, as the kernel knows it.
+    fn whoever_waits(&self) -> std::io::Result<Option<UnixStream>> {
+        match rustix::net::accept_with(&self.listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+            Ok(socket) => UnixStream::from_std(socket.into()).map(Some),
+            Err(Errno::AGAIN) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
 }
 
 impl Drop for Meeting {
@@ -119,5 +138,19 @@ impl Drop for Meeting {
         if let Some(folder) = self.socket.parent() {
             let _gone = std::fs::remove_dir_all(folder);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_has_come_is_there_also_when_nobody_was_told() {
+        let meeting = Meeting::arrange().unwrap();
+        assert!(meeting.whoever_waits().unwrap().is_none());
+        let _who = std::os::unix::net::UnixStream::connect(&meeting.socket).unwrap();
+        assert!(meeting.whoever_waits().unwrap().is_some());
+        assert!(meeting.whoever_waits().unwrap().is_none());
     }
 }
