@@ -68,7 +68,7 @@ impl Place {
         Ok((self.read(&path, &text, seed, params, kind)?, text))
     }
 
-    /// The cluster of a file's text.
+    /// The cluster of a file's text, in which `${env:NAME}` are this process's.
     pub fn read(
         &self,
         path: &Path,
@@ -77,21 +77,35 @@ impl Place {
         params: &BTreeMap<String, String>,
         kind: Option<RuntimeKind>,
     ) -> Result<Cluster> {
+        self.read_with(path, text, seed, params, &variable, kind)
+    }
+
+    /// The same, with other variables.
+    pub fn read_with(
+        &self,
+        path: &Path,
+        text: &str,
+        seed: u64,
+        params: &BTreeMap<String, String>,
+        env: &dyn Fn(&str) -> Option<String>,
+        kind: Option<RuntimeKind>,
+    ) -> Result<Cluster> {
         let name = self.name()?;
-        let variables = Variables { name: &name, seed, params, env: &variable, kind, surroundings: &Here };
-        cluster::load(path, text, &variables)
+        cluster::load(path, text, &Variables { name: &name, seed, params, env, kind, surroundings: &Here })
     }
 }
 
-/// A variable of the environment. `PWD` and `CWD` are the current folder where nobody says otherwise, as older files
-/// expect it, also under a `sudo` that passes nothing on. An errand has those that were sent along.
+/// A variable of the environment. An errand has those that were sent along.
 fn variable(name: &str) -> Option<String> {
     if let Some(errand) = errand::current() {
         return errand.env.get(name).cloned();
     }
-    let folder = || {
-        let folder = std::env::current_dir().ok().filter(|_| ["PWD", "CWD"].contains(&name));
-        folder.map(|folder| folder.display().to_string())
-    };
-    std::env::var(name).ok().or_else(folder)
+    std::env::var(name).ok().or_else(|| folder_as(name))
+}
+
+/// The current folder where `name` is one of the variables that older files expect for it, also under a `sudo` that passes
+/// nothing on.
+pub fn folder_as(name: &str) -> Option<String> {
+    let folder = std::env::current_dir().ok().filter(|_| ["PWD", "CWD"].contains(&name));
+    folder.map(|folder| folder.display().to_string())
 }

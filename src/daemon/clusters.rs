@@ -41,6 +41,7 @@ struct Shared(Mutex<BTreeMap<String, Arc<Remote>>>);
 
 /// How long chaos programs may take to heal what they did when the daemon ends.
 const CHAOS_END_MAX: Duration = Duration::from_secs(60);
+
 impl Daemon {
     pub(super) fn new(place: Place, limits: Limits, stopped: watch::Receiver<bool>) -> Self {
         let errands = Arc::new(Errands::new(place.data_dir(), limits));

@@ -202,3 +202,16 @@ fn the_document_describes_what_is_sent_and_answered() {
         }
     }
 }
+
+#[test]
+fn a_clusters_file_finds_the_variables_that_were_sent_and_none_of_the_daemons() {
+    let running = Running::new();
+    let up = |name: &str, variable: &str| {
+        let config = format!("nodes: {{ n1: {{ command: [echo, '${{env:{variable}}}'] }} }}");
+        let new = json!({ "name": name, "config": config, "runtime": "sim", "env": { "WHO": "me" } });
+        running.post("/v1/clusters", new)
+    };
+    up("c1", "WHO").with(201);
+    // Every process has that one.
+    assert!(up("c2", "PATH").with(400).detail().contains("PATH"));
+}

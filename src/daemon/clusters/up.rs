@@ -5,7 +5,7 @@
 use super::super::is_over;
 use super::super::problem::Problem;
 use super::{Daemon, blocking, crashed};
-use crate::cli::place::Place;
+use crate::cli::place::{Place, folder_as};
 use crate::cluster::RuntimeKind;
 use crate::plan::Shaper;
 use crate::runtime::{self, Options};
@@ -26,6 +26,8 @@ pub(in crate::daemon) struct Wanted {
     pub(in crate::daemon) kind: Option<RuntimeKind>,
     /// For `${param:NAME}`.
     pub(in crate::daemon) params: BTreeMap<String, String>,
+    /// For `${env:NAME}`: the daemon's own variables are nobody's business.
+    pub(in crate::daemon) env: BTreeMap<String, String>,
     /// For `${seed}`.
     pub(in crate::daemon) seed: Option<u64>,
     /// Whether containers in the way are replaced.
@@ -75,11 +77,12 @@ impl Daemon {
     }
 
     fn launch(&self, wanted: Wanted) -> Result<(), NotUp> {
-        let Wanted { name, config, kind, params, seed, force, shaper } = wanted;
+        let Wanted { name, config, kind, params, env, seed, force, shaper } = wanted;
         let folder = self.folder(&name)?;
         let place = Place { name: Some(name), ..self.place.clone() };
         let seed = seed.map_or_else(entropy::fresh_seed, Ok)?;
-        let cluster = place.read(&PathBuf::from(BODY), &config, seed, &params, kind)?;
+        let variable = |name: &str| env.get(name).cloned().or_else(|| folder_as(name));
+        let cluster = place.read_with(&PathBuf::from(BODY), &config, seed, &params, &variable, kind)?;
         let kind = kind.unwrap_or_else(|| cluster.runtime_kind());
         let (options, debug) = (Options { force, shaper }, self.place.debug);
         let outcome = self.start(&folder, Launch { cluster: cluster.clone(), kind, params, seed, options, debug });

@@ -42,6 +42,9 @@ struct NewCluster {
     /// What `${param:NAME}` in the file stand for.
     #[serde(default)]
     params: BTreeMap<String, String>,
+    /// What `${env:NAME}` in the file stand for; the daemon's own variables are not looked at.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
     /// Replace containers whose names are in the way.
     #[serde(default)]
     force: bool,
@@ -79,9 +82,9 @@ async fn list(State(daemon): On) -> Answer<Json<Clusters>> {
 /// Brings a cluster up; answers when its nodes are ready.
 #[utoipa::path(post, path = "/v1/clusters", tag = "clusters", request_body = NewCluster, responses((status = 201, body = views::Cluster), Problems))]
 async fn create(State(daemon): On, Body(new): Body<NewCluster>) -> Answer<impl IntoResponse> {
-    let NewCluster { name, config, runtime, seed, params, force, shaper } = new;
+    let NewCluster { name, config, runtime, seed, params, env, force, shaper } = new;
     let kind = runtime.map(RuntimeKind::from);
-    daemon.bring_up(Wanted { name: name.clone(), config, kind, params, seed, force, shaper }).await?;
+    daemon.bring_up(Wanted { name: name.clone(), config, kind, params, env, seed, force, shaper }).await?;
     let place = [(header::LOCATION, format!("/v1/clusters/{name}"))];
     Ok((StatusCode::CREATED, place, Json(shown(&daemon, name).await?)))
 }
