@@ -94,7 +94,8 @@ async fn carry_out(
     match look {
         // A slow look must not hold up anybody's change.
         Some(look) => look.await,
-        None => change(&controller, owner, task, command).await,
+        // On the heap: it is large, and would be moved with all that holds it.
+        None => Box::pin(change(&controller, owner, task, command)).await,
     }
 }
 
