@@ -79,6 +79,8 @@ pub(super) struct Errands {
     over: watch::Sender<bool>,
     /// Changes whenever somebody begins to fetch a file.
     fetching: watch::Sender<()>,
+    /// Held by whoever looks for folders to forget.
+    tidying: Mutex<()>,
 }
 
 /// Why a command was not begun.
@@ -110,6 +112,7 @@ impl Errands {
             is_ending: AtomicBool::new(false),
             over: watch::Sender::new(false),
             fetching: watch::Sender::new(()),
+            tidying: Mutex::default(),
         }
     }
 
@@ -142,8 +145,12 @@ impl Errands {
             attendant.ended().await;
             self.running().remove(attendant.folder().id());
             let lasts = |told: &Told| is_lasting(&told.verb);
-            let tidied =
-                tokio::task::spawn_blocking(move || ErrandFolder::keep_the_latest(&self.data_dir, KEPT, lasts));
+            let tidied = tokio::task::spawn_blocking(move || {
+                // Where somebody is at it, the next one sees to the rest.
+                if let Ok(_alone) = self.tidying.try_lock() {
+                    ErrandFolder::keep_the_latest(&self.data_dir, KEPT, lasts);
+                }
+            });
             let _next_time = tidied.await;
         });
         Ok(folder.told())

@@ -191,9 +191,11 @@ fn on_standing(stage: &Stage, attached: &Attached, clock: &Arc<Clock>, recorder:
     let verdict = attached.explain(verdict);
     recorder.enter_task("engine");
     let released = attached.tokio.block_on(attached.port.release());
-    // A simulated node writes nothing.
+    // A simulated node writes nothing, and the daemon's chaos is to end at once.
     let kept = match stage.folder {
-        Some(folder) if stage.kind != RuntimeKind::Sim => logs::keep(attached, folder),
+        Some(folder) if stage.kind != RuntimeKind::Sim && stage.signals != Signals::Others => {
+            logs::keep(attached, folder)
+        }
         _ => Ok(()),
     };
     (verdict, released.and(kept))

@@ -3,38 +3,49 @@
 
 use super::attach::Attached;
 use crate::engine::{Command, Port, Reply};
-use crate::runtime::LOG_LINES_KEPT;
 use crate::{Error, Result};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long it may take to read all of them.
-const WITHIN: Duration = Duration::from_secs(10);
+/// How many lines of each node.
+const LINES: usize = 10_000;
+/// How long one may take to be read.
+const WITHIN: Duration = Duration::from_secs(5);
 
-/// Copies the end of each node's log to `logs/<node>.log` in the folder, also of nodes that were added meanwhile. A
-/// cluster that is gone has none left to give.
+/// Copies the end of each node's log to `logs/<node>.log` in the folder, also of nodes that were added meanwhile. A log
+/// that cannot be read says why there, and fails no run; a cluster that is gone has none left to give.
+///
+/// # Errors
+/// The folder cannot be written.
 pub(super) fn keep(attached: &Attached, folder: &Path) -> Result<()> {
-    if attached.port.loss().is_some() {
-        return Ok(());
-    }
-    let too_long = || Error::machine(format!("the nodes' logs could not be read within {} s", WITHIN.as_secs()));
-    let copied = async { tokio::time::timeout(WITHIN, copy(attached, folder)).await.map_err(|_| too_long())? };
-    attached.tokio.block_on(copied)
+    attached.tokio.block_on(async {
+        let Ok(Reply::Status(nodes)) = asked(attached, Command::Status).await else { return Ok(()) };
+        for node in nodes.into_iter().map(|status| status.name) {
+            let text = read(attached, &node).await;
+            if attached.port.loss().is_some() {
+                break;
+            }
+            write(&folder.join("logs"), &node, &text)?;
+        }
+        Ok(())
+    })
 }
 
-async fn copy(attached: &Attached, folder: &Path) -> Result<()> {
-    let nodes = match attached.port.call("engine", Command::Status).await? {
-        Reply::Status(nodes) => nodes,
-        other => return Err(other.odd()),
-    };
-    for node in nodes.into_iter().map(|status| status.name) {
-        let read = Command::Logs { node: node.clone(), last: Some(LOG_LINES_KEPT) };
-        match attached.port.call("engine", read).await? {
-            Reply::Logs(text) => write(&folder.join("logs"), &node, &text)?,
-            other => return Err(other.odd()),
-        }
+async fn read(attached: &Attached, node: &str) -> String {
+    match asked(attached, Command::Logs { node: node.to_owned(), last: Some(LINES) }).await {
+        Ok(Reply::Logs(text)) => text,
+        Ok(other) => untold(&other.odd()),
+        Err(error) => untold(&error),
     }
-    Ok(())
+}
+
+async fn asked(attached: &Attached, command: Command) -> Result<Reply> {
+    let asked = tokio::time::timeout(WITHIN, attached.port.call("engine", command)).await;
+    asked.unwrap_or_else(|_| Err(Error::machine(format!("the cluster took more than {} s", WITHIN.as_secs()))))
+}
+
+fn untold(error: &Error) -> String {
+    format!("[blockade: this log could not be read: {error}]\n")
 }
 
 fn write(logs: &Path, node: &str, text: &str) -> Result<()> {

@@ -131,9 +131,6 @@ pub enum Refused {
     Paused,
 }
 
-/// How many lines of a node's log outlive it, where they must be copied.
-pub const LOG_LINES_KEPT: usize = 100_000;
-
 /// What a node writes, as it writes it: pieces of text, the first of them perhaps long. It ends with the node's life.
 pub type LogPieces = tokio::sync::mpsc::Receiver<Result<String>>;
 

@@ -65,7 +65,8 @@ async fn greeted(port: &RemotePort, folder: &ClusterFolder, session: bool, patie
     match tokio::time::timeout(patience, greeting).await {
         Ok(Ok(Answer::Info(info))) => Ok(*info),
         Ok(other) => Err(odd(&other?)),
-        Err(_) => Err(folder.silent()),
+        // One that has written no state is still at bringing the nodes up.
+        Err(_) => Err(if folder.state().is_some() { folder.silent() } else { folder.busy() }),
     }
 }
 

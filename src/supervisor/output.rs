@@ -12,14 +12,23 @@ use tokio::sync::{Notify, mpsc, oneshot};
 #[derive(Clone)]
 pub(super) struct Output {
     lines: mpsc::UnboundedSender<Line>,
-    /// How much has not been taken yet, bytes.
+    /// How much of what happened has not been taken yet, bytes.
     waiting: Arc<AtomicUsize>,
     given_up: Arc<Notify>,
 }
 
 struct Line {
     text: String,
-    written: Option<oneshot::Sender<()>>,
+    then: Then,
+}
+
+/// What becomes of a line that was written.
+enum Then {
+    Nothing,
+    /// Somebody waits for that.
+    Told(oneshot::Sender<()>),
+    /// It does not wait any more.
+    Counted,
 }
 
 impl Output {
@@ -33,17 +42,22 @@ impl Output {
 
     /// Sends a message.
     pub(super) fn send(&self, message: &impl Serialize) {
-        self.push(message, None);
+        self.push(message, Then::Nothing);
+    }
+
+    /// Sends what happened, which nobody has asked for: see [`Self::waiting`].
+    pub(super) fn send_event(&self, message: &impl Serialize) {
+        self.push(message, Then::Counted);
     }
 
     /// Sends a message and waits until it is on its way.
     pub(super) async fn deliver(&self, message: &impl Serialize) {
         let (written, done) = oneshot::channel();
-        self.push(message, Some(written));
+        self.push(message, Then::Told(written));
         let _gone = done.await;
     }
 
-    /// How much waits for the other end to take it, bytes.
+    /// How much of what happened waits for the other end to take it, bytes. An answer, which may be large, is waited for.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
@@ -58,22 +72,25 @@ impl Output {
         self.given_up.notified().await;
     }
 
-    fn push(&self, message: &impl Serialize, written: Option<oneshot::Sender<()>>) {
+    fn push(&self, message: &impl Serialize, then: Then) {
         if let Ok(text) = line(message) {
-            self.waiting.fetch_add(text.len(), Ordering::Relaxed);
-            let _gone = self.lines.send(Line { text, written });
+            if matches!(then, Then::Counted) {
+                self.waiting.fetch_add(text.len(), Ordering::Relaxed);
+            }
+            let _gone = self.lines.send(Line { text, then });
         }
     }
 }
 
 async fn write(mut socket: OwnedWriteHalf, mut lines: mpsc::UnboundedReceiver<Line>, waiting: Arc<AtomicUsize>) {
-    while let Some(Line { text, written }) = lines.recv().await {
+    while let Some(Line { text, then }) = lines.recv().await {
         if socket.write_all(text.as_bytes()).await.is_err() {
             return;
         }
-        waiting.fetch_sub(text.len(), Ordering::Relaxed);
-        if let Some(written) = written {
-            let _nobody_waits = written.send(());
+        match then {
+            Then::Nothing => {}
+            Then::Told(written) => drop(written.send(())), // nobody may wait any more
+            Then::Counted => drop(waiting.fetch_sub(text.len(), Ordering::Relaxed)),
         }
     }
 }

@@ -47,7 +47,7 @@ impl engine::Output for Sessions {
         self.lock().open.retain(|_, output| {
             let listens = output.waiting() <= WAITING_MAX;
             if listens {
-                output.send(&message);
+                output.send_event(&message);
             } else {
                 output.send(&Message::Closed(deaf()));
                 output.give_up();

@@ -92,8 +92,11 @@ impl Talk<'_> {
                     Heard::Exit(code) => return Ok(code),
                 },
                 input = self.lines.answer(), if is_open => self.input(dialogue, input).await?,
-                // Where the way is lost, `next` says so.
-                _ = again.tick(), if self.is_ended => drop(dialogue.cancel().await),
+                _ = again.tick(), if self.is_ended => match dialogue.cancel().await {
+                    // Nothing more is known of it, and nobody waits at a terminal.
+                    Err(lost @ Failure::Way(_)) => return Err(lost),
+                    _ => {}
+                },
             }
         }
     }

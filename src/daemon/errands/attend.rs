@@ -263,12 +263,13 @@ async fn hear(
         let most = rest.map_or(PIECE, |rest: u64| PIECE.min(usize::try_from(rest).unwrap_or(PIECE)));
         let count = tokio::select! {
             biased;
-            // Of what is left nothing is missing, so that nothing is waited for.
-            count = stream.read(&mut read[..most]) => count.unwrap_or(0),
+            // First: somebody else may write without end.
             _ = over.changed(), if rest.is_none() => {
                 rest = Some(rustix::io::ioctl_fionread(&stream).unwrap_or(0));
                 continue;
             }
+            // Of what is left nothing is missing, so that nothing is waited for.
+            count = stream.read(&mut read[..most]) => count.unwrap_or(0),
         };
         if count == 0 {
             break;

@@ -11,7 +11,7 @@ use crate::journal::{is_locked, remove_folder};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ const AFTERLIFE_MAX: Duration = Duration::from_secs(120);
 /// For so long one is there after its end, however many there are: for whoever has lost the connection, or fetches its
 /// files.
 const SPARED: Duration = Duration::from_secs(3600);
+/// But no more than so many times those that are kept.
+const SPARED_MAX: usize = 5;
 
 /// A command that was run here for somebody on another machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -80,6 +82,11 @@ impl ErrandFolder {
     /// its user only.
     pub(super) fn create(data_dir: &Path, told: &Told, errand: &Errand) -> Result<(Self, File)> {
         let folder = Self { path: data_dir.join(COMMANDS).join(&told.id), id: told.id.clone() };
+        let room = data_dir.join(COMMANDS);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&room);
+        // This one is nobody else's.
+        let made = made.and_then(|()| DirBuilder::new().mode(0o700).create(&folder.path));
+        made.map_err(|error| cannot("create", &folder.path, &error))?;
         match folder.fill(told, errand) {
             Ok(output) => Ok((folder, output)),
             Err(error) => {
@@ -90,8 +97,7 @@ impl ErrandFolder {
     }
 
     fn fill(&self, told: &Told, errand: &Errand) -> Result<File> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(self.files());
-        made.map_err(|error| cannot("create", &self.path, &error))?;
+        std::fs::create_dir(self.files()).map_err(|error| cannot("create", &self.files(), &error))?;
         let output = File::options().create_new(true).append(true).open(self.output());
         let output = output.and_then(|file| file.lock().map(|()| file));
         let output = output.map_err(|error| cannot("write", &self.output(), &error))?;
@@ -125,7 +131,9 @@ impl ErrandFolder {
             let mut sort: Vec<_> = sort.into_iter().map(|(_, folder)| (folder.ended(), folder)).collect();
             sort.sort_by_key(|(ended, _)| std::cmp::Reverse(*ended));
             let is_old = |ended: &SystemTime| ended.elapsed().is_ok_and(|ago| ago > SPARED);
-            sort.iter().skip(kept).filter(|(ended, _)| is_old(ended)).for_each(|(_, folder)| folder.forget());
+            let is_over = |place: usize, ended: &SystemTime| is_old(ended) || place >= SPARED_MAX * kept;
+            let over = sort.iter().enumerate().skip(kept).filter(|(place, (ended, _))| is_over(*place, ended));
+            over.for_each(|(_, (_, folder))| folder.forget());
         }
     }
 
@@ -144,6 +152,12 @@ impl ErrandFolder {
 
     pub(in crate::daemon) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether another daemon attends to it.
+    pub(in crate::daemon) fn is_anothers(&self) -> bool {
+        let output = File::open(self.output());
+        output.is_ok_and(|output| matches!(output.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// What its process is told.
@@ -320,17 +334,16 @@ mod tests {
         assert_eq!(left(4), "1345678");
         assert_eq!(left(3), "134578");
         assert_eq!(left(1), "1578");
-        assert_eq!(left(0), "578");
+        assert_eq!(left(0), "5");
     }
 
     #[test]
-    fn one_that_cannot_be_written_leaves_nothing() {
+    fn the_folder_of_another_one_is_left_alone() {
         let place = tempfile::tempdir().unwrap();
         let told = Told::new("one".to_owned(), "run".to_owned(), Vec::new(), None);
-        // A folder in the place of a file.
-        std::fs::create_dir_all(place.path().join(COMMANDS).join("one/errand.json")).unwrap();
+        let (theirs, _output) = ErrandFolder::create(place.path(), &told, &Errand::default()).unwrap();
         assert!(ErrandFolder::create(place.path(), &told, &Errand::default()).is_err());
-        assert_eq!(std::fs::read_dir(place.path().join(COMMANDS)).unwrap().count(), 0);
+        assert!(theirs.errand().is_file());
     }
 
     #[test]

@@ -138,7 +138,7 @@ async fn cancel(State(daemon): On, Path(command): Path<String>) -> Answer<impl I
 /// Interrupts what was begun here.
 pub(super) fn cancelled(daemon: &Daemon, id: &str) -> Answer<(StatusCode, Json<Told>)> {
     let folder = found(daemon, id)?;
-    if !daemon.errands.cancel(id) && folder.told().exit_code.is_none() {
+    if !daemon.errands.cancel(id) && folder.is_anothers() {
         let error = Error::usage(format!("another daemon on this data folder looks after `{id}`"));
         return Err(Problem::with(StatusCode::CONFLICT, &error.help("ask that one")));
     }

@@ -4,7 +4,7 @@ use super::error::{self, Explained};
 use super::inspect::now_ns;
 use super::member::Member;
 use super::runtime::Inner;
-use crate::runtime::{LOG_LINES_KEPT as KEPT, LogPieces};
+use crate::runtime::LogPieces;
 use crate::{Error, Result};
 use bollard::errors::Error as Refusal;
 use bollard::query_parameters::{LogsOptions, LogsOptionsBuilder};
@@ -17,6 +17,8 @@ use tokio::sync::mpsc;
 
 /// So many pieces wait for a reader that is slow.
 const PIECES: usize = 64;
+/// How many lines of a node's log outlive it.
+const KEPT: usize = 100_000;
 /// How long it may take to read them.
 const KEEPS_WITHIN: Duration = Duration::from_secs(10);
 
