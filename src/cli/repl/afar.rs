@@ -92,11 +92,12 @@ impl Talk<'_> {
                     Heard::Exit(code) => return Ok(code),
                 },
                 input = self.lines.answer(), if is_open => self.input(dialogue, input).await?,
-                _ = again.tick(), if self.is_ended => match dialogue.cancel().await {
-                    // Nothing more is known of it, and nobody waits at a terminal.
-                    Err(lost @ Failure::Way(_)) => return Err(lost),
-                    _ => {}
-                },
+                _ = again.tick(), if self.is_ended => {
+                    // Nothing more is known of it then, and nobody waits at a terminal.
+                    if let Err(lost @ Failure::Way(_)) = dialogue.cancel().await {
+                        return Err(lost);
+                    }
+                }
             }
         }
     }
