@@ -333,8 +333,12 @@ mod tests {
         let folder = ClusterFolder::new(home.path(), "c1").unwrap();
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let port = RemotePort::open(&folder, ours, None).unwrap();
-        let told = greeted(&port, &folder, false, Duration::from_millis(10)).await.unwrap_err();
-        insta::assert_snapshot!(told, @"the supervisor of the cluster `c1` does not answer (is it stopped? SIGCONT lets it go on; after SIGKILL `blockade destroy` removes what is left)");
+        let greeted = async || greeted(&port, &folder, false, Duration::from_millis(10)).await.unwrap_err().to_string();
+        insta::assert_snapshot!(greeted().await, @"the cluster `c1` is just being brought up or removed (try again in a moment)");
+        let state = State { pid: 7, ..State::of(&crate::cluster::Cluster::of_containers("c1"), "docker") };
+        std::fs::create_dir_all(folder.path()).unwrap();
+        folder.write_state(&state).unwrap();
+        insta::assert_snapshot!(greeted().await, @"the supervisor of the cluster `c1` (process 7) does not answer (is it stopped? SIGCONT lets it go on; after SIGKILL `blockade destroy` removes what is left)");
     }
 
     #[tokio::test(flavor = "multi_thread")]

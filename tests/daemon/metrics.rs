@@ -1,6 +1,6 @@
 //! `/metrics` of clusters that are up.
 
-use super::common::{User, namespaces};
+use super::common::{User, namespaces, until};
 use super::exposition::{Sample, parse};
 use super::running::Running;
 use rustix::process::{Pid, Signal, kill_process};
@@ -44,6 +44,12 @@ fn a_cluster_that_hangs_does_not_silence_the_others() {
         serde_json::from_str(&running.place.read(".blockade/clusters/c1/state.json")).unwrap();
     let supervisor = Pid::from_raw(i32::try_from(state["pid"].as_i64().unwrap()).unwrap()).unwrap();
     kill_process(supervisor, Signal::STOP).unwrap();
+    // Each of its threads stops by itself.
+    until("it stands still", || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", supervisor.as_raw_nonzero())).unwrap().flatten();
+        let mut stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+        stats.all(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" T ")))
+    });
     let seen = scraped(&running);
     kill_process(supervisor, Signal::CONT).unwrap();
     let clusters = |samples: &[Sample]| {
