@@ -159,7 +159,13 @@ fn exec_tells_what_became_of_programs_whose_node_is_restarted() {
     let script = r#"
         const OPTIONS = #{ clients: 3, recovery: 0 };
         fn setup() { state("codes", []); }
-        fn client(id) { loop { let code = exec("n1", "sleep 0.05").code; state("codes", state("codes") + [code]); } }
+        fn client(id) {
+            loop {
+                let ran = exec("n1", "sleep 0.05");
+                state("codes", state("codes") + [ran.code]);
+                if ran.code == 126 { note(ran.stdout + ran.stderr); }
+            }
+        }
         fn chaos() { for round in 0..6 { restart("n1"); sleep("0.1s"); } }
         // Run to their end, not run, or killed with their node.
         fn check() { assert(state("codes").all(|code| [0, 125, 137].contains(code)), `${state("codes")}`); }

@@ -247,7 +247,9 @@ fn dockers(says: &str) -> Option<i32> {
     let line = says.strip_suffix("\r\n").unwrap_or(says);
     let is_gone = line == "container is not running"
         || line.starts_with("cannot exec in a ")
-        || line.starts_with("task ") && line.ends_with(" not found: not found");
+        || line.starts_with("task ") && line.ends_with(" not found: not found")
+        // The shim, which is gone with its container.
+        || line.starts_with("ttrpc: ");
     if is_gone {
         return Some(NOT_RUN);
     }
@@ -286,6 +288,7 @@ mod tests {
         assert_eq!(code("cannot exec in a stopped state: unknown\r\n"), 125);
         assert_eq!(code("task 1811f5 not found: not found\r\n"), 125);
         assert_eq!(code("container is not running\r\n"), 125);
+        assert_eq!(code("ttrpc: closed: unknown\r\n"), 125);
         assert_eq!(code("OCI runtime exec failed: … open /proc/7/ns/ipc: no such file or directory: unknown"), 125);
     }
 }
