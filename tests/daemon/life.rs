@@ -145,14 +145,14 @@ fn what_is_not_up_yet_when_it_ends_never_is() {
         let mut reader = running.address.connect();
         reader.write_all(&request("POST", "/v1/clusters", &[("Content-Type", "application/json")], &body)).unwrap();
         let folder = running.place.path().join(".blockade/clusters/c1");
-        super::common::until("its node runs", || folder.join("logs/n1.log").exists());
+        until("its node runs", || folder.join("logs/n1.log").exists());
         let began = std::time::Instant::now();
         assert_eq!(running.end(signal), Some(0));
         assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
         let mut told = String::new();
         reader.read_to_string(&mut told).unwrap();
         assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("interrupted"), "{told}");
-        super::common::until("nothing is left of it", || !folder.exists());
+        until("nothing is left of it", || !folder.exists());
     }
 }
 

@@ -3,7 +3,7 @@
 use super::common::{User, namespaces, until};
 use super::exposition::{Sample, parse};
 use super::running::Running;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
 #[test]
@@ -40,9 +40,7 @@ fn what_is_in_force_and_what_has_happened_is_counted() {
 fn a_cluster_that_hangs_does_not_silence_the_others() {
     let running = Running::with_cluster("sim");
     running.place.blockade(&["-n", "c2", "up", "--runtime", "sim"]).with(0);
-    let state: serde_json::Value =
-        serde_json::from_str(&running.place.read(".blockade/clusters/c1/state.json")).unwrap();
-    let supervisor = Pid::from_raw(i32::try_from(state["pid"].as_i64().unwrap()).unwrap()).unwrap();
+    let supervisor = running.supervisor();
     kill_process(supervisor, Signal::STOP).unwrap();
     // Each of its threads stops by itself.
     until("it stands still", || {

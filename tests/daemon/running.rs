@@ -68,6 +68,12 @@ impl Running {
         Pid::from_child(&self.child)
     }
 
+    /// The process that looks after the cluster `c1`.
+    pub fn supervisor(&self) -> Pid {
+        let state: Value = serde_json::from_str(&self.place.read(".blockade/clusters/c1/state.json")).unwrap();
+        Pid::from_raw(i32::try_from(state["pid"].as_i64().unwrap()).unwrap()).unwrap()
+    }
+
     /// What it holds of the machine's memory.
     pub fn memory_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_nonzero())).unwrap();

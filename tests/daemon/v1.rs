@@ -2,7 +2,7 @@
 
 use super::common::{User, namespaces, until};
 use super::running::{CLUSTER, Running, reaches, until_json, until_reaches};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
 #[test]
@@ -173,10 +173,7 @@ fn a_cluster_that_comes_or_goes_is_asked_for_later_and_one_that_died_is_no_fault
     drop(lock);
     std::fs::remove_dir_all(folder).unwrap();
 
-    let state: serde_json::Value =
-        serde_json::from_str(&running.place.read(".blockade/clusters/c1/state.json")).unwrap();
-    let supervisor = Pid::from_raw(i32::try_from(state["pid"].as_i64().unwrap()).unwrap()).unwrap();
-    kill_process(supervisor, Signal::KILL).unwrap();
+    kill_process(running.supervisor(), Signal::KILL).unwrap();
     until("it is gone", || running.ask("GET", "/v1/clusters/c1", "").status != 200);
     until("it is known as dead", || running.ask("GET", "/v1/clusters/c1", "").status == 409);
     let told = running.ask("GET", "/v1/clusters/c1", "").detail();

@@ -129,8 +129,10 @@ fn an_attached_run_keeps_what_the_nodes_wrote_before_and_in_it() {
     let up = Up::on("netns");
     up.place.write(
         "s.rhai",
-        "fn chaos() { restart(\"n1\"); wait_until(\"5s\", || logs(\"n1\").split(\"two\").len == 3); }",
+        "fn chaos() { restart(\"n1\"); wait_until(\"30s\", || logs(\"n1\").split(\"two\").len == 3); }",
     );
+    // Before it has said that, a restart would end it.
+    until(|| up.says(&["logs", "n1"]) == "one\ntwo\n");
     up.run(&["run", "s.rhai", "--attach", "--out", "out"]).with(0);
     assert_eq!(
         (up.place.read("out/logs/n1.log"), up.place.read("out/logs/n3.log")),
