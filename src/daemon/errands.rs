@@ -60,13 +60,13 @@ const LASTING: [&str; 4] = ["run", "replay", "soak", "shrink"];
 /// ends, and how long with all.
 const BETWEEN_FILES: Duration = Duration::from_secs(2);
 const FETCHING_MAX: Duration = Duration::from_secs(60);
+/// How long all may take to heal when the daemon ends.
+const END_MAX: Duration = Duration::from_secs(60);
 
+/// Whether a command goes on where nobody listens.
 fn is_lasting(verb: &str) -> bool {
     LASTING.contains(&verb)
 }
-
-/// How long all may take to heal when the daemon ends.
-const END_MAX: Duration = Duration::from_secs(60);
 
 /// Those that run, by their ids; the others are found in their folders.
 pub(super) struct Errands {
